@@ -1,0 +1,92 @@
+package rowferry
+
+import (
+	"time"
+
+	"github.com/rowferry/rowferry/schema"
+)
+
+// CheckpointFormat is the version of the checkpoint row and of the state
+// directory that this program writes. A newer one is refused.
+const CheckpointFormat = 1
+
+// Checkpoint is the durable record of how far everything is applied: one row
+// per pipeline in the target, and the same record in the state directory.
+type Checkpoint struct {
+	Pipeline string
+	Position Position // after the last applied transaction
+	Lineage  string   // what the source said of that transaction
+	Start    Position // the start this pipeline was given
+	Fence    uint64   // raised by each engine that takes the pipeline
+	Sequence uint64   // raised by each committed batch
+	Config   string   // semantic hash of the configuration
+	StateID  string   // ties the state directory to the target row
+	Held     Held
+	Log      string    // file:position of Position, for people
+	Commit   time.Time // source commit time of the last applied transaction
+	Updated  time.Time // when the record was written
+	Format   int
+}
+
+// Held counts what lives only in the state directory.
+type Held struct {
+	Shapes int      `json:"shapes,omitempty"` // tables whose shape the log told
+	Oldest Position `json:"oldest,omitempty"` // where the oldest of it can be read again
+}
+
+// Record is what one batch writes to the State.
+type Record struct {
+	Checkpoint Checkpoint
+	Shapes     []*schema.Table // shapes that are new with this batch, under source names
+	Dropped    []schema.Name   // tables that ended with this batch
+	Rules      string          // canonical text of the rules behind Checkpoint.Config; kept for messages
+}
+
+// Remembered is what a State knows of a pipeline up to some sequence.
+type Remembered struct {
+	Checkpoint Checkpoint
+	Shapes     []*schema.Table
+	Rules      string
+}
+
+// State is the engine's own durable record. It belongs to one engine at a
+// time and is used by one goroutine, apart from Spool.
+type State interface {
+	// ID returns the identity given to the directory when it was made.
+	ID() string
+	// Load returns what was recorded up to and including the given sequence,
+	// or up to the newest where through is MaxSequence. Nil when nothing was.
+	Load(through uint64) (*Remembered, error)
+	// Record durably writes what one batch changes, tagged with the
+	// checkpoint's sequence: the sequence last. It is called before the
+	// target commits. A record of the same sequence is an error until
+	// DiscardAfter has removed it.
+	Record(r Record) error
+	// DiscardAfter durably removes every version later than sequence:
+	// attempts that never committed, or a past the target no longer has.
+	DiscardAfter(sequence uint64) error
+	// Reset durably forgets the pipeline, for a start over.
+	Reset() error
+	// Spool returns an empty overflow area for one transaction.
+	Spool() (Spool, error)
+	// Close releases the directory.
+	Close() error
+}
+
+// MaxSequence asks State.Load for the newest record.
+const MaxSequence = ^uint64(0)
+
+// Spool holds the changes of a transaction that is larger than memory, in
+// files of the state directory. Its content does not outlive the process. It
+// is used by one goroutine.
+type Spool interface {
+	// Append adds changes at the end.
+	Append(changes []Change) error
+	// Len returns the number of changes appended.
+	Len() int
+	// Replay calls fn with consecutive changes from the first on, in slices
+	// of bounded size that are valid during the call. It may be repeated.
+	Replay(fn func(changes []Change) error) error
+	// Close removes the files.
+	Close() error
+}

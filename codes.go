@@ -1,0 +1,94 @@
+package rowferry
+
+import "slices"
+
+// Code is an error's stable name, RF-nnnn. Codes are never reused.
+//
+// 1xxx configuration and usage · 2xxx sources · 3xxx targets · 4xxx state,
+// checkpoint and delivery · 9xxx the program itself.
+type Code string
+
+// The codes.
+const (
+	CodeUnknownKey      Code = "RF-1001"
+	CodeWrongType       Code = "RF-1002"
+	CodeMissingKey      Code = "RF-1003"
+	CodeBadValue        Code = "RF-1004"
+	CodeBadSyntax       Code = "RF-1005"
+	CodeUsage           Code = "RF-1006"
+	CodeBadPosition     Code = "RF-1007"
+	CodeZonelessTime    Code = "RF-1008"
+	CodeFromConflict    Code = "RF-1009"
+	CodeConfigChanged   Code = "RF-1010"
+	CodeConfigFile      Code = "RF-1011"
+	CodeSeveralErrors   Code = "RF-1012"
+	CodeNotABinlog      Code = "RF-2001"
+	CodeCorruptLog      Code = "RF-2002"
+	CodeTruncatedLog    Code = "RF-2003"
+	CodeLogMissing      Code = "RF-2004"
+	CodePositionOutside Code = "RF-2005"
+	CodeStatementLog    Code = "RF-2006"
+	CodeUnknownEvent    Code = "RF-2007"
+	CodeEncryptedLog    Code = "RF-2008"
+	CodeXA              Code = "RF-2009"
+	CodePartialJSON     Code = "RF-2010"
+	CodeShapeUnknown    Code = "RF-2011"
+	CodeShapeMismatch   Code = "RF-2012"
+	CodeTypeRefused     Code = "RF-2013"
+	CodeMixedGTID       Code = "RF-2014"
+	CodeLineageBroken   Code = "RF-2015"
+	CodeIncident        Code = "RF-2016"
+	CodeUntilNotFound   Code = "RF-2017"
+	CodeBadStatement    Code = "RF-2018"
+	CodeBadDump         Code = "RF-2019"
+	CodeLogUnreadable   Code = "RF-2020"
+	CodeCascades        Code = "RF-2021"
+	CodeEventTooLarge   Code = "RF-2022"
+	CodeTarget          Code = "RF-3001"
+	CodeRowRefused      Code = "RF-3002"
+	CodeShapeChanged    Code = "RF-3003"
+	CodeTableDiffers    Code = "RF-3004"
+	CodeRowMissing      Code = "RF-3005"
+	CodeForeignRow      Code = "RF-3006"
+	CodeOutOfRange      Code = "RF-3007"
+	CodeTargetFull      Code = "RF-3008"
+	CodeTriggers        Code = "RF-3009"
+	CodeNameCollision   Code = "RF-3010"
+	CodeTargetBusy      Code = "RF-3011"
+	CodeAbsentColumn    Code = "RF-3012"
+	CodeStateUnwritable Code = "RF-4001"
+	CodeStateNewer      Code = "RF-4002"
+	CodeStateLocked     Code = "RF-4003"
+	CodeFenced          Code = "RF-4004"
+	CodeStateNeeded     Code = "RF-4005"
+	CodeTargetLost      Code = "RF-4006"
+	CodeTargetOccupied  Code = "RF-4007"
+	CodeStateCorrupt    Code = "RF-4008"
+	CodeStateOpen       Code = "RF-4009"
+	CodeNoCheckpoint    Code = "RF-4010"
+	CodeCheckpointNew   Code = "RF-4011"
+	CodeStateFull       Code = "RF-4012"
+	CodeBadImport       Code = "RF-4013"
+	CodeInterrupted     Code = "RF-9001"
+	CodeInternal        Code = "RF-9002"
+)
+
+// CodeInfo explains a code.
+type CodeInfo struct {
+	Code    Code
+	Class   Class
+	Title   string
+	Explain string // what it means, what was not harmed, what to do
+}
+
+// Explain returns what is known of a code.
+func Explain(c Code) (CodeInfo, bool) {
+	i := slices.IndexFunc(catalogue, func(x CodeInfo) bool { return x.Code == c })
+	if i < 0 {
+		return CodeInfo{}, false
+	}
+	return catalogue[i], true
+}
+
+// Codes returns the whole catalogue in order of code.
+func Codes() []CodeInfo { return slices.Clone(catalogue) }

@@ -1,0 +1,100 @@
+package schema
+
+import "fmt"
+
+// Kind is the family of a logical type. The zero Kind is invalid.
+type Kind uint8
+
+// The logical kinds. How a Value of each kind is carried is said in
+// rowferry.Value; how it is spelled in a target, in the type table.
+const (
+	Invalid   Kind = iota
+	Int            // Bits is 8, 16, 24, 32 or 64; Unsigned
+	Decimal        // exact; Precision, Scale, Unsigned
+	Float32        // IEEE 754 single
+	Float64        // IEEE 754 double
+	Bit            // Length bits, 1 to 64
+	Year           // four digits, 0 or 1901 to 2155
+	Char           // fixed text, Length characters, Charset, Collation
+	VarChar        // text up to Length characters
+	Text           // text without a declared length
+	Binary         // fixed bytes, Length
+	VarBinary      // bytes up to Length
+	Blob           // bytes without a declared length
+	Date           // proleptic Gregorian; zero and partial dates are possible in MySQL
+	Time           // signed duration up to ±838:59:59, Fsp
+	DateTime       // no zone, Fsp
+	Timestamp      // an instant, carried in UTC, Fsp
+	Enum           // one of Labels, or "" for the invalid ordinal 0
+	Set            // comma-joined subset of Labels
+	JSON           // JSON text
+	UUID
+	Inet4
+	Inet6
+	Geometry
+	Vector
+)
+
+var kindNames = [...]string{
+	Invalid: "invalid", Int: "int", Decimal: "decimal", Float32: "float", Float64: "double",
+	Bit: "bit", Year: "year", Char: "char", VarChar: "varchar", Text: "text", Binary: "binary",
+	VarBinary: "varbinary", Blob: "blob", Date: "date", Time: "time", DateTime: "datetime",
+	Timestamp: "timestamp", Enum: "enum", Set: "set", JSON: "json", UUID: "uuid",
+	Inet4: "inet4", Inet6: "inet6", Geometry: "geometry", Vector: "vector",
+}
+
+// String returns the kind's lower-case name.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("kind(%d)", uint8(k))
+}
+
+// Approximate reports whether equality on values of this kind is unreliable,
+// so that it must never identify a row.
+func (k Kind) Approximate() bool { return k == Float32 || k == Float64 }
+
+// Textual reports whether values of this kind are compared by a collation.
+func (k Kind) Textual() bool { return k == Char || k == VarChar || k == Text || k == Enum || k == Set }
+
+// Type is a column's logical type. Fields that do not belong to the kind are
+// zero.
+type Type struct {
+	Kind      Kind     `json:"kind"`
+	Bits      int      `json:"bits,omitempty"`
+	Unsigned  bool     `json:"unsigned,omitempty"`
+	Precision int      `json:"precision,omitempty"`
+	Scale     int      `json:"scale,omitempty"`
+	Length    int      `json:"length,omitempty"` // characters for text, bytes for binary, bits for Bit
+	Fsp       int      `json:"fsp,omitempty"`    // fractional second digits, 0 to 6
+	Charset   string   `json:"charset,omitempty"`
+	Collation string   `json:"collation,omitempty"` // "" when only the character set is known
+	Labels    []string `json:"labels,omitempty"`    // Enum, Set: in ordinal order, as UTF-8
+}
+
+// String returns the type for people, in MySQL's spelling.
+func (t Type) String() string {
+	sign := ""
+	if t.Unsigned {
+		sign = " unsigned"
+	}
+	switch t.Kind {
+	case Int:
+		names := map[int]string{8: "tinyint", 16: "smallint", 24: "mediumint", 32: "int", 64: "bigint"}
+		return names[t.Bits] + sign
+	case Decimal:
+		return fmt.Sprintf("decimal(%d,%d)%s", t.Precision, t.Scale, sign)
+	case Float32, Float64:
+		return t.Kind.String() + sign
+	case Bit, Char, VarChar, Binary, VarBinary:
+		return fmt.Sprintf("%s(%d)", t.Kind, t.Length)
+	case Time, DateTime, Timestamp:
+		if t.Fsp > 0 {
+			return fmt.Sprintf("%s(%d)", t.Kind, t.Fsp)
+		}
+		return t.Kind.String()
+	default:
+		return t.Kind.String()
+	}
+}

@@ -1,0 +1,55 @@
+package rowferry
+
+import (
+	"context"
+
+	"github.com/rowferry/rowferry/schema"
+)
+
+// Sink applies batches to one target. One batch is open at a time.
+type Sink interface {
+	// Begin starts a batch.
+	Begin(ctx context.Context) (SinkTx, error)
+	// Close releases the target. An open batch is rolled back.
+	Close() error
+}
+
+// SinkTx is one batch on its way into the target.
+type SinkTx interface {
+	// Write applies mutations in the given order. Every update and delete
+	// must affect exactly one row (CodeRowMissing), an insert that meets an
+	// existing key has met a foreign row (CodeForeignRow), and a Shape makes
+	// the table when it is missing or checks it column by column
+	// (CodeTableDiffers). After an error only Rollback may follow. A refusal
+	// is a *Error whose Mutation says which mutation it was about.
+	Write(ctx context.Context, ms []Mutation) error
+	// Commit makes the batch durable. On a CheckpointKeeper it ends with the
+	// guarded update of the checkpoint row: the row must still have cp's
+	// fence and the sequence before cp's, else CodeFenced and nothing is
+	// committed. An error after which it is not known whether the batch was
+	// committed need not be marked: the engine looks.
+	Commit(ctx context.Context, cp Checkpoint) error
+	// Rollback undoes the batch. It may be called after a failed Commit.
+	Rollback() error
+}
+
+// CheckpointKeeper is a Sink whose target has transactions and keeps the
+// checkpoint itself, in the table rowferry_checkpoint. A Sink without it is
+// at least once: the State's position is the authority.
+type CheckpointKeeper interface {
+	Sink
+	// ReadCheckpoint returns the pipeline's row, or nil when there is none.
+	// It does not create the table.
+	ReadCheckpoint(ctx context.Context, pipeline string) (*Checkpoint, error)
+	// ListCheckpoints returns all rows, by pipeline name.
+	ListCheckpoints(ctx context.Context) ([]Checkpoint, error)
+	// WriteCheckpoint replaces the row that is still as was (fence and
+	// sequence; nil means no row) by now, in a transaction of its own, making
+	// the table when missing. CodeFenced when the row is not as was.
+	WriteCheckpoint(ctx context.Context, was *Checkpoint, now Checkpoint) error
+	// Occupied returns which of the tables exist and hold at least one row.
+	Occupied(ctx context.Context, tables []schema.Name) ([]schema.Name, error)
+	// Tables returns the shapes of the existing tables, without Rowferry's
+	// own. Types are the target's: a hint for names and keys, no more.
+	Tables(ctx context.Context) ([]*schema.Table, error)
+}

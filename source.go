@@ -1,0 +1,59 @@
+package rowferry
+
+import (
+	"context"
+
+	"github.com/rowferry/rowferry/schema"
+)
+
+// Start says where a Reader begins.
+type Start struct {
+	// Position is the place to begin after. Empty means the source's own
+	// configured start (its --from, or the earliest position it has).
+	Position Position
+	// Lineage is what the source said of the transaction that ended at
+	// Position. A source that can still read that transaction compares it
+	// and stops with CodeLineageBroken if it differs. Empty: no check.
+	Lineage string
+	// Tables are the shapes in force at Position, as recorded from this
+	// source's own Shape changes.
+	Tables []*schema.Table
+	// Hints are shapes of existing target tables, under source names. They
+	// only fill in what the log does not say.
+	Hints []*schema.Table
+	// ShapesFrom, when not empty, asks the source to learn the shapes anew by
+	// reading the log from there to Position without emitting anything.
+	ShapesFrom Position
+}
+
+// Source reads one log.
+type Source interface {
+	// Open positions a Reader. It fails with CodePositionOutside,
+	// CodeLogMissing or CodeLineageBroken where the start cannot be had, and
+	// never begins anywhere else.
+	Open(ctx context.Context, start Start) (Reader, error)
+}
+
+// Reader emits a source's transactions in commit order. It is used by one
+// goroutine.
+type Reader interface {
+	// Begin returns the position the reader begins after: what the caller
+	// asked for, or the configured start made concrete.
+	Begin() Position
+	// Next returns the next transaction or chunk. A transaction with no
+	// change in scope is still returned, since its position counts. io.EOF
+	// means that the bounded log has ended; a truncated tail is reported by
+	// Notices.
+	Next(ctx context.Context) (*Tx, error)
+	// Progress returns how much of the log has been read, in bytes, and how
+	// much there is; total is 0 when it is not known. Safe for concurrent
+	// use.
+	Progress() (done, total int64)
+	// Notices returns what the operator should know at the end: a truncated
+	// tail, tables with unknown constraints. Call it after Next returned an
+	// error.
+	Notices() []string
+	// Close releases what the reader holds. It may be called once, by any
+	// goroutine that has seen Next return.
+	Close() error
+}
