@@ -95,11 +95,3 @@ func ClassOf(err error) Class {
 	}
 	return ClassRuntime
 }
-
-// IsRefusal reports whether err says that the target refused a particular
-// row, so that applying the batch's transactions one by one can tell which
-// and save those before it.
-func IsRefusal(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Mutation != nil
-}

@@ -6,7 +6,7 @@ import "github.com/rowferry/rowferry/schema"
 // mutations of a transaction.
 type Origin struct {
 	Tx     string // Tx.ID
-	Log    string // Tx.Log; empty while a transaction is applied before its end is known
+	Log    string // Tx.Log
 	Commit int64  // commit time, Unix milliseconds
 }
 

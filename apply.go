@@ -1,0 +1,270 @@
+package rowferry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/rowferry/rowferry/internal/failpoint"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// writeChunk is how many mutations travel to the sink in one Write.
+const writeChunk = 512
+
+// apply brings one batch into the target. If the target, or a rule, refuses
+// something in it, the batch is rolled back and its transactions are applied
+// one at a time, so that everything before the refused one is kept and the
+// error names it.
+//
+// The cases, per change: insert, update, delete and truncate go to the
+// handler; a shape that is new, or equal in what a target follows, goes to
+// the handler too, which makes or checks the table; a shape that differs, and
+// the end of a known table, stop by name. A transaction without changes, or
+// one that the log rolled back, moves the position only.
+func (e *Engine) apply(ctx context.Context, b *batch) error {
+	err := e.applyOnce(ctx, b)
+	if err == nil || len(b.txs) == 1 || !worthSplitting(err) {
+		return located(err, b)
+	}
+	e.stats.fellBack()
+	for _, one := range b.split() {
+		if err := e.applyOnce(ctx, one); err != nil {
+			return located(err, one)
+		}
+	}
+	return nil
+}
+
+// worthSplitting reports whether err is about what the batch contains, so
+// that a part of the batch may succeed.
+func worthSplitting(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code {
+	case CodeFenced, CodeInternal, CodeTarget, CodeStateCorrupt, CodeStateFull:
+		return false
+	default:
+		return true
+	}
+}
+
+// located adds to err which transactions it is about.
+func located(err error, b *batch) error {
+	var e *Error
+	if err == nil || !errors.As(err, &e) {
+		return err
+	}
+	first, last := b.txs[0].end, b.last()
+	if len(b.txs) == 1 {
+		e.Fact("transaction", "%s", last.ID)
+	} else {
+		e.Fact("transactions", "%s to %s", first.ID, last.ID)
+	}
+	e.Fact("log", "%s", last.Log)
+	return err
+}
+
+// applyOnce applies the batch in one target transaction. A small batch is
+// finished even if ctx is cancelled; one that streams from a spool is rolled
+// back, since it may take minutes.
+func (e *Engine) applyOnce(ctx context.Context, b *batch) error {
+	if !b.spilled() {
+		ctx = context.WithoutCancel(ctx)
+	}
+	tx, err := e.parts.Sink.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	w := &writer{engine: e, tx: tx, tally: tally{}, shapes: map[schema.Name]*schema.Table{}}
+	if err := w.write(ctx, b); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	record := e.record(b, w.shapes)
+	if err := e.commit(ctx, tx, record); err != nil {
+		return err
+	}
+	e.at = record.Checkpoint
+	maps.Copy(e.shapes, w.shapes)
+	e.stats.committed(b, w.tally, e.at)
+	return failpoint.Hit("confirm")
+}
+
+// record is what the batch's commit will say.
+func (e *Engine) record(b *batch, shapes map[schema.Name]*schema.Table) Record {
+	last, cp := b.last(), e.at
+	cp.Sequence++
+	cp.Position, cp.Lineage, cp.Log, cp.Commit = last.Position, last.Lineage, last.Log, last.CommitTime
+	cp.Updated = time.Now().UTC()
+	all := len(e.shapes)
+	for name := range shapes {
+		if e.shapes[name] == nil {
+			all++
+		}
+	}
+	cp.Held = Held{Shapes: all}
+	if all > 0 {
+		cp.Held.Oldest = cp.Start
+	}
+	return Record{Checkpoint: cp, Shapes: slices.Collect(maps.Values(shapes)), Rules: e.opts.Rules}
+}
+
+// commit makes the batch durable. Where the target keeps the checkpoint the
+// state goes first and the target decides; else the target goes first and the
+// state decides, which may repeat the batch after a crash but never loses it.
+func (e *Engine) commit(ctx context.Context, tx SinkTx, r Record) error {
+	keeper, ok := e.parts.Sink.(CheckpointKeeper)
+	if !ok {
+		if err := tx.Commit(ctx, r.Checkpoint); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+		return e.parts.State.Record(r)
+	}
+	if err := e.parts.State.Record(r); err != nil {
+		return errors.Join(err, tx.Rollback(), e.parts.State.DiscardAfter(e.at.Sequence))
+	}
+	if err := failpoint.Hit("recorded"); err != nil {
+		return errors.Join(err, tx.Rollback(), e.parts.State.DiscardAfter(e.at.Sequence))
+	}
+	err := tx.Commit(ctx, r.Checkpoint)
+	if err == nil {
+		return nil
+	}
+	return e.settle(ctx, keeper, r.Checkpoint, errors.Join(err, tx.Rollback()))
+}
+
+// settle finds out what became of a commit that returned an error, by reading
+// the checkpoint row: never by trying again.
+func (e *Engine) settle(ctx context.Context, keeper CheckpointKeeper, cp Checkpoint, commitErr error) error {
+	row, err := keeper.ReadCheckpoint(ctx, cp.Pipeline)
+	switch {
+	case err != nil:
+		return errors.Join(commitErr, fmt.Errorf("whether the batch was committed is not known; the next start reads it: %w", err))
+	case row != nil && row.Fence == cp.Fence && row.Sequence == cp.Sequence && row.StateID == cp.StateID:
+		return nil
+	case row != nil && row.Fence == cp.Fence && row.Sequence == e.at.Sequence:
+		return errors.Join(commitErr, e.parts.State.DiscardAfter(e.at.Sequence))
+	case CodeOf(commitErr) == CodeFenced:
+		return commitErr
+	default:
+		return errors.Join(fenced(cp, row), commitErr)
+	}
+}
+
+func fenced(ours Checkpoint, row *Checkpoint) *Error {
+	err := Errorf(CodeFenced, "another engine has taken pipeline %q", ours.Pipeline).
+		Fact("ours", "fence %d, sequence %d", ours.Fence, ours.Sequence)
+	if row == nil {
+		return err.Fact("target", "no checkpoint row")
+	}
+	return err.Fact("target", "fence %d, sequence %d, written %s", row.Fence, row.Sequence, row.Updated.Format(time.RFC3339))
+}
+
+// writer takes a batch's changes through the handler into one SinkTx.
+type writer struct {
+	engine *Engine
+	tx     SinkTx
+	tally  tally
+	shapes map[schema.Name]*schema.Table // told by this batch
+	out    []Mutation
+}
+
+func (w *writer) write(ctx context.Context, b *batch) error {
+	for _, t := range b.txs {
+		origin := &Origin{Tx: t.end.ID, Log: t.end.Log, Commit: t.end.CommitTime.UnixMilli()}
+		err := t.each(func(i int, c *Change) error {
+			if err := w.handle(i, c, origin); err != nil {
+				return err
+			}
+			if len(w.out) < writeChunk {
+				return nil
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return w.flush(ctx)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return w.flush(ctx)
+}
+
+func (w *writer) handle(i int, c *Change, origin *Origin) error {
+	if err := failpoint.Hit("map"); err != nil {
+		return err
+	}
+	switch c.Op {
+	case Insert, Update, Delete, Truncate:
+	case Shape:
+		if err := w.shape(c.Table); err != nil {
+			return err
+		}
+	case Drop:
+		if w.known(c.Table.Name) == nil {
+			return nil // it was gone before this pipeline began
+		}
+		return shapeChanged(c.Table.Name, []string{"table dropped or renamed"})
+	default:
+		return Errorf(CodeInternal, "the source emitted an operation %d", c.Op)
+	}
+	from := len(w.out)
+	out, err := w.engine.parts.Handler.Handle(w.out, c)
+	if err != nil {
+		return err
+	}
+	w.out = out
+	for k := from; k < len(out); k++ {
+		out[k].Origin, out[k].Index = origin, i
+	}
+	w.tally.add(c)
+	return nil
+}
+
+func (w *writer) known(n schema.Name) *schema.Table {
+	if t := w.shapes[n]; t != nil {
+		return t
+	}
+	return w.engine.shapes[n]
+}
+
+func (w *writer) shape(t *schema.Table) error {
+	old := w.known(t.Name)
+	if old != nil {
+		if d := schema.Diff(old, t); len(d) > 0 {
+			return shapeChanged(t.Name, d)
+		}
+	}
+	if !reflect.DeepEqual(old, t) { // told again after a resume: nothing to record
+		w.shapes[t.Name] = t
+	}
+	return nil
+}
+
+func shapeChanged(n schema.Name, differences []string) *Error {
+	err := Errorf(CodeShapeChanged, "the shape of table %s changed", n)
+	for _, d := range differences {
+		err.Fact("change", "%s", d)
+	}
+	return err.Remedy("leave it out", "take %s out of 'tables' and start a new pipeline", n).
+		Remedy("go on", "start a new pipeline after the change, into a new target")
+}
+
+func (w *writer) flush(ctx context.Context) error {
+	if len(w.out) == 0 {
+		return nil
+	}
+	if err := w.tx.Write(ctx, w.out); err != nil {
+		return err
+	}
+	clear(w.out)
+	w.out = w.out[:0]
+	return failpoint.Hit("apply")
+}

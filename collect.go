@@ -1,0 +1,141 @@
+package rowferry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+)
+
+// queue hands whole transactions from "read" to "apply". It is bounded by
+// bytes: put waits while it is full. What is queued when apply comes for more
+// is the next batch, so batches are small when apply keeps up and large when
+// it is behind, and nothing ever waits for a batch to fill.
+type queue struct {
+	mu      sync.Mutex
+	changed *sync.Cond
+	txs     []*txn
+	bytes   int
+	limit   int
+	stopped bool  // nobody takes any more
+	end     error // nobody puts any more, and why
+}
+
+func newQueue(limit int) *queue {
+	q := &queue{limit: limit}
+	q.changed = sync.NewCond(&q.mu)
+	return q
+}
+
+// put appends t and reports whether anybody will take it.
+func (q *queue) put(t *txn) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.bytes >= q.limit && !q.stopped {
+		q.changed.Wait()
+	}
+	if q.stopped {
+		return false
+	}
+	q.txs = append(q.txs, t)
+	q.bytes += t.bytes
+	q.changed.Broadcast()
+	return true
+}
+
+// finish says that nothing follows what is queued, and why.
+func (q *queue) finish(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.end = err
+	q.changed.Broadcast()
+}
+
+// stop wakes everyone up; what is still queued stays with the queue.
+func (q *queue) stop() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stopped = true
+	q.changed.Broadcast()
+}
+
+// take returns the next batch within the bounds of opts, waiting for at least
+// one transaction. After the last one it returns finish's error; after stop,
+// context.Canceled.
+func (q *queue) take(opts *Options) (*batch, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.txs) == 0 && q.end == nil && !q.stopped {
+		q.changed.Wait()
+	}
+	if q.stopped {
+		return nil, context.Canceled
+	}
+	if len(q.txs) == 0 {
+		return nil, q.end
+	}
+	n, rows, bytes := 0, 0, 0
+	for n < len(q.txs) && n < opts.BatchTxs {
+		t := q.txs[n]
+		if n > 0 && (t.spool != nil || rows+t.count > opts.BatchRows || bytes+t.bytes > opts.BatchBytes) {
+			break
+		}
+		n, rows, bytes = n+1, rows+t.count, bytes+t.bytes
+		if t.spool != nil {
+			break
+		}
+	}
+	b := &batch{txs: append([]*txn(nil), q.txs[:n]...)}
+	clear(q.txs[:n])
+	q.txs = q.txs[n:]
+	q.bytes -= bytes
+	q.changed.Broadcast()
+	return b, nil
+}
+
+// rest returns what was never taken, for closing.
+func (q *queue) rest() *batch {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	b := &batch{txs: q.txs}
+	q.txs, q.bytes = nil, 0
+	return b
+}
+
+// collect is the body of the goroutine "read": it joins chunks into whole
+// transactions, spills what is too large, and queues them until the reader
+// ends. It always finishes the queue.
+func collect(ctx context.Context, r Reader, state State, spillBytes int, q *queue) {
+	var open *txn
+	err := func() error {
+		for {
+			tx, err := r.Next(ctx)
+			if err != nil {
+				return err
+			}
+			if open == nil {
+				open = &txn{}
+			}
+			open.add(tx)
+			if open.bytes > spillBytes && (!tx.Last || open.spool != nil) {
+				if err := open.spill(state); err != nil {
+					return err
+				}
+			}
+			if !tx.Last {
+				continue
+			}
+			if !q.put(open) {
+				return context.Canceled
+			}
+			open = nil
+		}
+	}()
+	if open != nil { // its end was never read: it is read again by the next run
+		closeErr := (&batch{txs: []*txn{open}}).close()
+		if closeErr != nil && errors.Is(err, io.EOF) {
+			err = closeErr
+		}
+	}
+	q.finish(err)
+}

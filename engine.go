@@ -1,0 +1,166 @@
+package rowferry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+
+	"github.com/rowferry/rowferry/schema"
+)
+
+// The defaults of Options.
+const (
+	DefaultBatchTxs   = 1000
+	DefaultBatchRows  = 20_000
+	DefaultBatchBytes = 8 << 20
+	DefaultSpillBytes = 24 << 20
+)
+
+// Options tune an Engine. Zero values mean the defaults.
+type Options struct {
+	// Pipeline names the checkpoint. Required.
+	Pipeline string
+	// Config is the semantic hash of the rules, Rules their canonical text.
+	Config, Rules string
+	// FromGiven tells that the user asked the source for a particular start,
+	// which is an error where a checkpoint says otherwise.
+	FromGiven bool
+	// BatchTxs, BatchRows and BatchBytes bound how many source transactions,
+	// changes and bytes of changes commit together. A single transaction may
+	// exceed the last two.
+	BatchTxs, BatchRows, BatchBytes int
+	// SpillBytes is how much of one transaction is held in memory before the
+	// rest of it goes to the state's spool.
+	SpillBytes int
+	// Log receives notices. Errors are returned, never logged.
+	Log *slog.Logger
+}
+
+// Parts are what an Engine connects. The engine uses them but does not close
+// them.
+type Parts struct {
+	Source  Source
+	Handler Handler
+	Sink    Sink
+	State   State
+}
+
+// Engine runs one pipeline. Its goroutines: the caller of Run is "apply",
+// which owns sink and state; "read" owns the reader and ends before Run
+// returns.
+type Engine struct {
+	parts  Parts
+	opts   Options
+	reader Reader
+	at     Checkpoint // as committed
+	resume Resume
+	shapes map[schema.Name]*schema.Table // as committed, under source names
+	stats  stats
+}
+
+// Open finds where the pipeline is, by the rules of reconcile, takes the
+// pipeline over by raising its fence, and positions the source. Nothing is
+// applied yet.
+func Open(ctx context.Context, parts Parts, opts Options) (*Engine, error) {
+	opts.setDefaults()
+	e := &Engine{parts: parts, opts: opts, shapes: map[schema.Name]*schema.Table{}}
+	if err := e.open(ctx); err != nil {
+		if e.reader != nil {
+			err = errors.Join(err, e.reader.Close())
+		}
+		return nil, err
+	}
+	return e, nil
+}
+
+func (o *Options) setDefaults() {
+	for _, d := range []struct {
+		field *int
+		value int
+	}{
+		{&o.BatchTxs, DefaultBatchTxs}, {&o.BatchRows, DefaultBatchRows},
+		{&o.BatchBytes, DefaultBatchBytes}, {&o.SpillBytes, DefaultSpillBytes},
+	} {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Run applies until the source's log ends (nil), ctx is cancelled
+// (CodeInterrupted, after the batch in hand is committed or rolled back), or
+// something stops the pipeline by name. It is called once.
+func (e *Engine) Run(ctx context.Context) error {
+	readCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	q := newQueue(2 * e.opts.BatchBytes)
+	defer context.AfterFunc(readCtx, q.stop)()
+	var wg sync.WaitGroup
+	wg.Go(func() { // the goroutine "read"
+		collect(readCtx, e.reader, e.parts.State, e.opts.SpillBytes, q)
+	})
+	err := e.applyAll(ctx, q)
+	cancel()
+	q.stop()
+	wg.Wait()
+	switch {
+	case errors.Is(err, io.EOF):
+		err = nil
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		err = e.interrupted()
+	}
+	if closeErr := q.rest().close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+func (e *Engine) applyAll(ctx context.Context, q *queue) error {
+	for {
+		b, err := q.take(&e.opts)
+		if err != nil {
+			return err
+		}
+		err = e.apply(ctx, b)
+		if closeErr := b.close(); err == nil {
+			err = closeErr
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (e *Engine) interrupted() error {
+	return Errorf(CodeInterrupted, "interrupted; everything up to %s is applied", e.at.Position).
+		Remedy("go on", "run the same command again")
+}
+
+// Close releases the reader. It is called after Run has returned, or instead
+// of Run.
+func (e *Engine) Close() error {
+	if e.reader == nil {
+		return nil
+	}
+	err := e.reader.Close()
+	e.reader = nil
+	if err != nil {
+		return fmt.Errorf("close the source: %w", err)
+	}
+	return nil
+}
+
+// Checkpoint returns the last committed checkpoint. Not safe while Run runs.
+func (e *Engine) Checkpoint() Checkpoint { return e.at }
+
+// Resume says how Open found the pipeline.
+func (e *Engine) Resume() Resume { return e.resume }
+
+// Notices returns what the operator should know, after Run.
+func (e *Engine) Notices() []string { return e.reader.Notices() }

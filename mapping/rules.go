@@ -1,0 +1,167 @@
+package mapping
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// Options are the rules as the user wrote them.
+type Options struct {
+	// Tables are patterns "database.table" with the wildcards of path.Match;
+	// a leading ! takes out. The last pattern that matches a table decides.
+	// Without any, every table but the servers' own is in scope.
+	Tables []string
+	// Renames maps "database.table" to the table's name in the target,
+	// "name" or, where the target has namespaces, "schema.name".
+	Renames map[string]string
+	// Namespaces tells that the target has schemas, so that the source's
+	// database is kept; else a target table is called by its bare name.
+	Namespaces bool
+}
+
+// Rules decide scope and names. They are immutable and safe for concurrent
+// use.
+type Rules struct {
+	patterns   []pattern
+	renames    map[schema.Name]schema.Name
+	namespaces bool
+}
+
+type pattern struct {
+	out           bool
+	schema, table string
+}
+
+// systemSchemas hold the servers' own tables. They are never in scope.
+var systemSchemas = []string{"mysql", "information_schema", "performance_schema", "sys"}
+
+// checkpointTable is Rowferry's own. A source that is itself a target of
+// Rowferry logs it; it is never in scope.
+const checkpointTable = "rowferry_checkpoint"
+
+// New checks the options. Every error is CodeBadValue; all are returned,
+// joined.
+func New(o Options) (*Rules, error) {
+	r := &Rules{renames: map[schema.Name]schema.Name{}, namespaces: o.Namespaces}
+	for _, text := range o.Tables {
+		p, err := parsePattern(text)
+		if err != nil {
+			return nil, err
+		}
+		r.patterns = append(r.patterns, p)
+	}
+	for _, from := range slices.Sorted(maps.Keys(o.Renames)) {
+		source, err := parseName(from)
+		if err != nil {
+			return nil, err
+		}
+		target := schema.Name{Table: o.Renames[from]}
+		if before, after, dotted := strings.Cut(o.Renames[from], "."); dotted && o.Namespaces {
+			target = schema.Name{Schema: before, Table: after}
+		} else if o.Namespaces {
+			target.Schema = source.Schema
+		}
+		if target.Table == "" {
+			return nil, rowferry.Errorf(rowferry.CodeBadValue, "table %s is renamed to nothing", from)
+		}
+		r.renames[source] = target
+	}
+	return r, nil
+}
+
+func parsePattern(text string) (pattern, error) {
+	rest, out := strings.CutPrefix(text, "!")
+	s, t, ok := strings.Cut(rest, ".")
+	if !ok || s == "" || t == "" {
+		return pattern{}, rowferry.Errorf(rowferry.CodeBadValue, "table pattern %q is not of the form database.table", text).
+			Remedy("write", "shop.*, shop.orders or !shop.tmp_*")
+	}
+	for _, part := range []string{s, t} {
+		if _, err := path.Match(part, ""); err != nil {
+			return pattern{}, rowferry.Errorf(rowferry.CodeBadValue, "table pattern %q: %w", text, err)
+		}
+	}
+	return pattern{out: out, schema: s, table: t}, nil
+}
+
+func parseName(text string) (schema.Name, error) {
+	s, t, ok := strings.Cut(text, ".")
+	if !ok || s == "" || t == "" {
+		return schema.Name{}, rowferry.Errorf(rowferry.CodeBadValue, "entity %q is not of the form database.table", text)
+	}
+	return schema.Name{Schema: s, Table: t}, nil
+}
+
+// InScope reports whether changes of the source table are applied.
+func (r *Rules) InScope(n schema.Name) bool {
+	if n.Table == checkpointTable || slices.Contains(systemSchemas, strings.ToLower(n.Schema)) {
+		return false
+	}
+	in := len(r.patterns) == 0
+	for _, p := range r.patterns {
+		if match(p.schema, n.Schema) && match(p.table, n.Table) {
+			in = !p.out
+		}
+	}
+	return in
+}
+
+// match is path.Match without its special meaning of a slash, which a table's
+// name may contain. The pattern was checked by New.
+func match(pattern, name string) bool {
+	ok, err := path.Match(strings.ReplaceAll(pattern, "/", "\x00"), strings.ReplaceAll(name, "/", "\x00"))
+	return ok && err == nil
+}
+
+// Target returns the target's name of a source table.
+func (r *Rules) Target(n schema.Name) schema.Name {
+	if to, ok := r.renames[n]; ok {
+		return to
+	}
+	if r.namespaces {
+		return n
+	}
+	return schema.Name{Table: n.Table}
+}
+
+// Canonical returns the rules as one line of text: equal if and only if they
+// mean the same to applied rows.
+func (r *Rules) Canonical() string {
+	var b strings.Builder
+	b.WriteString("tables=")
+	for i, p := range r.patterns {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		if p.out {
+			b.WriteByte('!')
+		}
+		fmt.Fprintf(&b, "%q.%q", p.schema, p.table)
+	}
+	b.WriteString(" to=")
+	sources := slices.SortedFunc(maps.Keys(r.renames), func(a, b schema.Name) int { return strings.Compare(a.String(), b.String()) })
+	for i, s := range sources {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		to := r.renames[s]
+		fmt.Fprintf(&b, "%q.%q:%q.%q", s.Schema, s.Table, to.Schema, to.Table)
+	}
+	fmt.Fprintf(&b, " namespaces=%t", r.namespaces)
+	return b.String()
+}
+
+// Hash returns the semantic hash: 16 hexadecimal digits of SHA-256 over
+// Canonical.
+func (r *Rules) Hash() string {
+	sum := sha256.Sum256([]byte(r.Canonical()))
+	return hex.EncodeToString(sum[:8])
+}

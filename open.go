@@ -1,0 +1,302 @@
+package rowferry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rowferry/rowferry/schema"
+)
+
+// open carries out what reconcile decides and leaves the engine with its
+// checkpoint, its shapes and a positioned reader.
+func (e *Engine) open(ctx context.Context) error {
+	f, err := e.find(ctx)
+	if err != nil {
+		return err
+	}
+	kind, err := reconcile(f)
+	if err != nil {
+		return err
+	}
+	e.resume.Kind = kind
+	var hints []*schema.Table
+	if keeper, ok := e.parts.Sink.(CheckpointKeeper); ok {
+		if hints, err = keeper.Tables(ctx); err != nil {
+			return err
+		}
+	}
+	switch kind {
+	case Fresh:
+		err = e.openFresh(ctx, hints)
+	case StartedOver:
+		err = e.openOver(ctx, f, hints)
+	case Rebuilt:
+		err = e.openRebuilt(ctx, f, hints)
+	case Resumed, Undone, Rewound:
+		err = e.openResumed(ctx, f, hints)
+	default:
+		err = Errorf(CodeInternal, "no way to open a pipeline that is %q", kind)
+	}
+	if err != nil {
+		return err
+	}
+	e.resume.From = e.at.Position
+	return nil
+}
+
+func (e *Engine) find(ctx context.Context) (found, error) {
+	f := found{stateID: e.parts.State.ID()}
+	var err error
+	if keeper, ok := e.parts.Sink.(CheckpointKeeper); ok {
+		f.keeps = true
+		if f.row, err = keeper.ReadCheckpoint(ctx, e.opts.Pipeline); err != nil {
+			return f, err
+		}
+	}
+	f.state, err = e.parts.State.Load(MaxSequence)
+	return f, err
+}
+
+// openFresh begins a pipeline that has no checkpoint anywhere, and makes its
+// start durable before the first row (C10).
+func (e *Engine) openFresh(ctx context.Context, hints []*schema.Table) error {
+	if err := e.read(ctx, Start{Hints: hints}); err != nil {
+		return err
+	}
+	e.resume.Detail = "no checkpoint; starting at " + string(e.reader.Begin())
+	return e.begin(ctx)
+}
+
+// openOver begins anew a pipeline that the state remembers and the target
+// does not.
+func (e *Engine) openOver(ctx context.Context, f found, hints []*schema.Table) error {
+	keeper, ok := e.parts.Sink.(CheckpointKeeper)
+	if !ok {
+		return Errorf(CodeInternal, "a target without checkpoint cannot have lost it")
+	}
+	names, err := e.targetNames(f.state.Shapes)
+	if err != nil {
+		return err
+	}
+	occupied, err := keeper.Occupied(ctx, names)
+	if err != nil {
+		return err
+	}
+	if len(occupied) > 0 {
+		return Errorf(CodeTargetOccupied, "the target has no checkpoint of pipeline %q but still holds rows it wrote", e.opts.Pipeline).
+			Fact("tables", "%v", occupied).
+			Fact("state", "applied up to %s", f.state.Checkpoint.Position).
+			Remedy("start over", "empty or drop these tables, then run the same command again").
+			Remedy("go on", "restore the table rowferry_checkpoint together with the rows")
+	}
+	if err := e.sameRules(f.state.Checkpoint, f.state.Rules); err != nil {
+		return err
+	}
+	start := f.state.Checkpoint.Start
+	if err := e.read(ctx, Start{Position: start, Hints: hints}); err != nil {
+		return targetLost(e.opts.Pipeline, start, err)
+	}
+	if err := e.parts.State.Reset(); err != nil {
+		return err
+	}
+	e.resume.Detail = fmt.Sprintf("the target is empty; starting over at %s", start)
+	return e.begin(ctx)
+}
+
+func targetLost(pipeline string, start Position, cause error) error {
+	err := Errorf(CodeTargetLost, "the target lost the checkpoint of pipeline %q, and the pipeline's start can no longer be read: %w", pipeline, cause)
+	return err.Fact("start", "%s", start).
+		Remedy("start over", "give the log files from the start on, or remove the state directory to start with what there is")
+}
+
+// targetNames returns the target tables that the shapes are written to, by
+// asking the handler.
+func (e *Engine) targetNames(shapes []*schema.Table) ([]schema.Name, error) {
+	var names []schema.Name
+	for _, t := range shapes {
+		ms, err := e.parts.Handler.Handle(nil, &Change{Op: Shape, Table: t})
+		if err != nil {
+			return nil, err
+		}
+		for i := range ms {
+			names = append(names, ms[i].Table.Name)
+		}
+	}
+	return names, nil
+}
+
+// begin records the start of a pipeline in the state, then in the target.
+func (e *Engine) begin(ctx context.Context) error {
+	start := e.reader.Begin()
+	e.at = Checkpoint{
+		Pipeline: e.opts.Pipeline, Position: start, Start: start, Fence: 1, Sequence: 1,
+		Config: e.opts.Config, StateID: e.parts.State.ID(), Updated: time.Now().UTC(), Format: CheckpointFormat,
+	}
+	if err := e.parts.State.Record(Record{Checkpoint: e.at, Rules: e.opts.Rules}); err != nil {
+		return err
+	}
+	if keeper, ok := e.parts.Sink.(CheckpointKeeper); ok {
+		return keeper.WriteCheckpoint(ctx, nil, e.at)
+	}
+	return nil
+}
+
+// openResumed goes on from the target's row, or from the state where the
+// target keeps none, discarding what the state has beyond it.
+func (e *Engine) openResumed(ctx context.Context, f found, hints []*schema.Table) error {
+	known := f.state
+	if f.keeps && known.Checkpoint.Sequence != f.row.Sequence {
+		var err error
+		if known, err = e.parts.State.Load(f.row.Sequence); err != nil {
+			return err
+		}
+		if known == nil || known.Checkpoint.Sequence != f.row.Sequence {
+			return stateNeeded(f, "the target went back further than the state directory remembers", nil)
+		}
+	}
+	at := known.Checkpoint
+	if f.keeps {
+		at = *f.row
+		if at.Position != known.Checkpoint.Position {
+			return stateNeeded(f, "target and state directory name different positions for the same batch", nil)
+		}
+	}
+	if err := e.accept(ctx, at, known.Rules); err != nil {
+		return err
+	}
+	if err := e.read(ctx, Start{Position: at.Position, Lineage: at.Lineage, Tables: known.Shapes, Hints: hints}); err != nil {
+		return err
+	}
+	if err := e.parts.State.DiscardAfter(at.Sequence); err != nil {
+		return err
+	}
+	if _, err := e.targetNames(known.Shapes); err != nil { // the handler learns which names are taken
+		return err
+	}
+	for _, t := range known.Shapes {
+		e.shapes[t.Name] = t
+	}
+	switch e.resume.Kind {
+	case Rewound:
+		e.resume.Detail = fmt.Sprintf("the target went back by %d batches (restored?); following it from %s", f.state.Checkpoint.Sequence-at.Sequence, at.Position)
+		e.opts.Log.Warn(e.resume.Detail)
+	default:
+		e.resume.Detail = "from " + string(at.Position)
+	}
+	return e.takeOver(ctx, at)
+}
+
+// openRebuilt goes on from the target's row with a state that is made anew:
+// the shapes, if there were any, are learnt again from the log.
+func (e *Engine) openRebuilt(ctx context.Context, f found, hints []*schema.Table) error {
+	at := *f.row
+	if err := e.accept(ctx, at, ""); err != nil {
+		return err
+	}
+	start := Start{Position: at.Position, Lineage: at.Lineage, Hints: hints}
+	if at.Held.Shapes > 0 {
+		start.ShapesFrom = at.Held.Oldest
+	}
+	if err := e.read(ctx, start); err != nil {
+		switch CodeOf(err) {
+		case CodeLogMissing, CodePositionOutside:
+			if at.Held.Shapes > 0 {
+				return stateNeeded(f, f.whyMissing(), err)
+			}
+		}
+		return err
+	}
+	if err := e.parts.State.Reset(); err != nil {
+		return err
+	}
+	at.StateID = e.parts.State.ID()
+	if err := e.parts.State.Record(Record{Checkpoint: at, Rules: e.opts.Rules}); err != nil {
+		return err
+	}
+	e.resume.Detail = fmt.Sprintf("%s; rebuilt from the log, going on from %s", f.whyMissing(), at.Position)
+	return e.takeOver(ctx, at)
+}
+
+func stateNeeded(f found, why string, cause error) error {
+	err := Errorf(CodeStateNeeded, "%s, and what lived only there cannot be rebuilt", why)
+	err.Err = cause
+	err.Fact("target", "sequence %d at %s", f.row.Sequence, f.row.Position).
+		Fact("shapes", "%d tables, readable again from %s on", f.row.Held.Shapes, f.row.Held.Oldest)
+	if cause != nil {
+		err.Fact("log", "%s", cause)
+	}
+	return err.Remedy("go on", "put the state directory %s back", f.row.StateID).
+		Remedy("rebuild", "give the log files from %s on, and run the same command again", f.row.Held.Oldest)
+}
+
+// accept refuses a checkpoint that the options contradict.
+func (e *Engine) accept(ctx context.Context, at Checkpoint, rules string) error {
+	if err := e.sameRules(at, rules); err != nil {
+		return err
+	}
+	if !e.opts.FromGiven {
+		return nil
+	}
+	conflict := Errorf(CodeFromConflict, "--from is not the start that pipeline %q was given", at.Pipeline).
+		Fact("checkpoint", "%s", at.Position).Fact("start", "%s", at.Start).
+		Remedy("resume", "run the same command without --from").
+		Remedy("move", "rowferry checkpoint set").
+		Remedy("start over", "use another --name and another target")
+	r, err := e.parts.Source.Open(ctx, Start{})
+	if err != nil {
+		return errors.Join(conflict, err)
+	}
+	same := r.Begin() == at.Start
+	if err := r.Close(); err != nil {
+		return err
+	}
+	if !same {
+		return conflict
+	}
+	e.opts.Log.Info("--from is the start this pipeline was given; resuming from its checkpoint", "start", at.Start, "checkpoint", at.Position)
+	return nil
+}
+
+func (e *Engine) sameRules(at Checkpoint, rules string) error {
+	if at.Config == e.opts.Config {
+		return nil
+	}
+	err := Errorf(CodeConfigChanged, "the rules of pipeline %q are not those its rows were applied with", at.Pipeline)
+	if rules != "" {
+		err.Fact("then", "%s", rules)
+	}
+	return err.Fact("now", "%s", e.opts.Rules).
+		Remedy("undo", "restore the former tables and entities settings").
+		Remedy("start over", "use another --name and another target")
+}
+
+// read opens the source once and for all.
+func (e *Engine) read(ctx context.Context, s Start) error {
+	r, err := e.parts.Source.Open(ctx, s)
+	if err != nil {
+		return err
+	}
+	e.reader = r
+	return nil
+}
+
+// takeOver raises the fence in the target, so that an engine that still runs
+// elsewhere cannot commit any more.
+func (e *Engine) takeOver(ctx context.Context, at Checkpoint) error {
+	e.at = at
+	keeper, ok := e.parts.Sink.(CheckpointKeeper)
+	if !ok {
+		return nil
+	}
+	now := at
+	now.Fence++
+	now.StateID = e.parts.State.ID()
+	now.Updated = time.Now().UTC()
+	if err := keeper.WriteCheckpoint(ctx, &at, now); err != nil {
+		return err
+	}
+	e.at = now
+	return nil
+}

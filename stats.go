@@ -1,0 +1,111 @@
+package rowferry
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rowferry/rowferry/schema"
+)
+
+// TableStats counts the committed changes of one source table.
+type TableStats struct {
+	Table                              schema.Name
+	Inserts, Updates, Deletes, Cleared uint64
+}
+
+// Rows returns how many row changes the counts add up to.
+func (t TableStats) Rows() uint64 { return t.Inserts + t.Updates + t.Deletes }
+
+// Progress is a snapshot of a running engine.
+type Progress struct {
+	Transactions uint64 // committed in the target by this run
+	Batches      uint64
+	Rows         uint64
+	Fallbacks    uint64 // batches that were refused and applied one transaction at a time
+	Spilled      uint64 // transactions that went through the spool
+	Tables       []TableStats
+	Position     Position
+	Log          string
+	Commit       time.Time // source commit time of the last applied transaction
+	ReadBytes    int64
+	TotalBytes   int64 // 0 when unknown
+}
+
+// stats is shared between "apply", which adds, and whoever asks for Progress.
+type stats struct {
+	mu       sync.Mutex
+	progress Progress
+	tables   map[schema.Name]*TableStats
+}
+
+// Progress returns a snapshot. Safe for concurrent use while the engine is
+// open.
+func (e *Engine) Progress() Progress {
+	e.stats.mu.Lock()
+	defer e.stats.mu.Unlock()
+	p := e.stats.progress
+	for _, t := range e.stats.tables {
+		p.Tables = append(p.Tables, *t)
+	}
+	slices.SortFunc(p.Tables, func(a, b TableStats) int { return cmp.Compare(a.Table.String(), b.Table.String()) })
+	p.ReadBytes, p.TotalBytes = e.reader.Progress()
+	return p
+}
+
+// tally counts the changes of one batch until it is committed.
+type tally map[schema.Name]*TableStats
+
+func (t tally) add(c *Change) {
+	s := t[c.Table.Name]
+	if s == nil {
+		s = &TableStats{Table: c.Table.Name}
+		t[c.Table.Name] = s
+	}
+	switch c.Op {
+	case Insert:
+		s.Inserts++
+	case Update:
+		s.Updates++
+	case Delete:
+		s.Deletes++
+	case Truncate:
+		s.Cleared++
+	case Shape, Drop: // a table that was only made is listed with zeros
+	}
+}
+
+func (s *stats) committed(b *batch, t tally, cp Checkpoint) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tables == nil {
+		s.tables = map[schema.Name]*TableStats{}
+	}
+	for name, add := range t {
+		sum := s.tables[name]
+		if sum == nil {
+			sum = &TableStats{Table: name}
+			s.tables[name] = sum
+		}
+		sum.Inserts += add.Inserts
+		sum.Updates += add.Updates
+		sum.Deletes += add.Deletes
+		sum.Cleared += add.Cleared
+		s.progress.Rows += add.Rows()
+	}
+	s.progress.Transactions += uint64(len(b.txs))
+	s.progress.Batches++
+	s.progress.Position, s.progress.Log, s.progress.Commit = cp.Position, cp.Log, cp.Commit
+	for _, tx := range b.txs {
+		if tx.spool != nil {
+			s.progress.Spilled++
+		}
+	}
+}
+
+func (s *stats) fellBack() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.progress.Fallbacks++
+}
