@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// fuzzHour is shared by all fuzz targets, in equal shares.
+const fuzzHour = time.Hour
+
+// part is one entry of the page.
+type part struct {
+	group string // what PART= names
+	name  string
+	pkgs  []string // patterns whose packages, and what they import, the result depends on
+	cmd   func(ctx context.Context) (*exec.Cmd, error)
+	// maxRSS bounds the peak resident size of the largest process, in bytes;
+	// 0 means no bound.
+	maxRSS int64
+}
+
+// e2e returns a part that runs one end-to-end test at full scale.
+func e2e(group, test string) part {
+	return part{
+		group: group, name: group + ":" + test, pkgs: []string{"./internal/e2e", "./cmd/rowferry", "./internal/equal"},
+		cmd: func(ctx context.Context) (*exec.Cmd, error) {
+			cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout=4h", "-v", "-run", "^"+strings.ReplaceAll(test, "/", "$/^")+"$", "./internal/e2e")
+			cmd.Env = append(cmd.Environ(), "SCALE=soak")
+			return cmd, nil
+		},
+	}
+}
+
+// parts lists everything, with a part per fuzz target found in the module.
+func parts(ctx context.Context) ([]part, error) {
+	all := []part{
+		e2e("kills", "TestKills/mariadb10.11"), e2e("kills", "TestKills/mysql9.7"),
+		e2e("types", "TestTypes/mariadb10.11"), e2e("types", "TestTypes/mysql9.7"), e2e("types", "TestTypes/mariadb11"),
+		e2e("huge", "TestHugeTransaction/mysql9.7/plain"), e2e("huge", "TestHugeTransaction/mysql9.7/compressed"),
+		e2e("huge", "TestHugeTransaction/mariadb10.11/plain"), e2e("huge", "TestHugeTransaction/mariadb10.11/compressed"),
+	}
+	targets, err := fuzzTargets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range targets {
+		all = append(all, t.part(fuzzHour/time.Duration(len(targets))))
+	}
+	return all, nil
+}
+
+func groups(all []part) []string {
+	var names []string
+	for _, p := range all {
+		names = append(names, p.group)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// fuzzTarget is a func FuzzX of a package directory.
+type fuzzTarget struct{ dir, name string }
+
+var fuzzFunc = regexp.MustCompile(`^(\S+)/[^/\s]+_test\.go:func (Fuzz\w+)\(`)
+
+func fuzzTargets(ctx context.Context) ([]fuzzTarget, error) {
+	out, err := exec.CommandContext(ctx, "git", "grep", "--no-color", "-E", `^func Fuzz[A-Za-z0-9_]+\(`, "--", "*_test.go").Output()
+	if err != nil {
+		return nil, fmt.Errorf("list the fuzz targets: %w", err)
+	}
+	var all []fuzzTarget
+	for line := range bytes.Lines(out) {
+		if m := fuzzFunc.FindSubmatch(line); m != nil {
+			all = append(all, fuzzTarget{string(m[1]), string(m[2])})
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no fuzz targets found")
+	}
+	return all, nil
+}
+
+// part runs the target for a while, its new corpus kept in .cache/fuzz.
+func (f fuzzTarget) part(d time.Duration) part {
+	return part{
+		group: "fuzz", name: "fuzz:" + f.dir + "." + f.name, pkgs: []string{"./" + f.dir}, maxRSS: 512 << 20,
+		cmd: func(ctx context.Context) (*exec.Cmd, error) {
+			bin := ".cache/fuzz/" + strings.ReplaceAll(f.dir, "/", "_") + "." + f.name
+			build := exec.CommandContext(ctx, "go", "test", "-c", "-fuzz="+f.name, "-o", bin, "./"+f.dir)
+			if out, err := build.CombinedOutput(); err != nil {
+				return nil, fmt.Errorf("build %s: %w\n%s", f.name, err, out)
+			}
+			path, err := exec.Command("realpath", bin, ".cache/fuzz").Output()
+			if err != nil {
+				return nil, err
+			}
+			abs := strings.Fields(string(path))
+			cmd := exec.CommandContext(ctx, abs[0], "-test.run=^$", "-test.fuzz=^"+f.name+"$",
+				"-test.fuzztime="+d.Round(time.Second).String(), "-test.fuzzcachedir="+abs[1]+"/corpus", "-test.parallel=2")
+			cmd.Dir = f.dir
+			return cmd, nil
+		},
+	}
+}
