@@ -85,8 +85,8 @@ func (c call) run(t testing.TB) outcome {
 	}
 }
 
-// rowferry runs the program as shipped.
-func rowferry(t testing.TB, args ...string) outcome {
+// run runs the program as shipped.
+func run(t testing.TB, args ...string) outcome {
 	t.Helper()
 	return call{args: args}.run(t)
 }
@@ -94,7 +94,7 @@ func rowferry(t testing.TB, args ...string) outcome {
 // must runs the program and fails the test unless it ends with code 0.
 func must(t testing.TB, args ...string) outcome {
 	t.Helper()
-	o := rowferry(t, args...)
+	o := run(t, args...)
 	if o.code != 0 {
 		t.Fatalf("rowferry %s: exit %d\n%s%s", strings.Join(args, " "), o.code, o.stdout, o.stderr)
 	}

@@ -56,12 +56,12 @@ func TestQuickstartRefusesForeignRows(t *testing.T) {
 	p := quickstartPlace(t)
 	must(t, p.replay()...)
 	execSQLite(t, p.target, "DROP TABLE rowferry_checkpoint")
-	o := rowferry(t, p.replay()...)
+	o := run(t, p.replay()...)
 	if o.code != 6 || !strings.Contains(o.stderr, "RF-4007") {
 		t.Fatalf("exit %d, want 6 with RF-4007:\n%s", o.code, o.stderr)
 	}
 	p.removeState(t)
-	o = rowferry(t, p.replay()...)
+	o = run(t, p.replay()...)
 	if o.code != 1 || !strings.Contains(o.stderr, "RF-3006") {
 		t.Fatalf("exit %d, want 1 with RF-3006:\n%s", o.code, o.stderr)
 	}

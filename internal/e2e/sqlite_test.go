@@ -8,25 +8,21 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 )
 
-func openSQLite(t testing.TB, path string) *sqlite.Conn {
-	t.Helper()
-	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn.SetBusyTimeout(time.Minute)
-	t.Cleanup(func() {
-		if err := conn.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return conn
-}
-
-// execSQLite runs a script in the file.
+// execSQLite runs a script in the existing file.
 func execSQLite(t testing.TB, path, script string) {
 	t.Helper()
-	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+	execIn(t, path, script, sqlite.OpenReadWrite)
+}
+
+// execNewSQLite runs a script in a new file.
+func execNewSQLite(t testing.TB, path, script string) {
+	t.Helper()
+	execIn(t, path, script, sqlite.OpenReadWrite, sqlite.OpenCreate)
+}
+
+func execIn(t testing.TB, path, script string, flags ...sqlite.OpenFlags) {
+	t.Helper()
+	conn, err := sqlite.OpenConn(path, flags...)
 	if err != nil {
 		t.Fatal(err)
 	}
