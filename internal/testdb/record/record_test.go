@@ -2,6 +2,7 @@ package record_test
 
 import (
 	"bufio"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/rowferry/rowferry/internal/testdb"
 	"github.com/rowferry/rowferry/internal/testdb/record"
+	"github.com/rowferry/rowferry/internal/testdb/types"
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }
@@ -46,6 +48,23 @@ func TestLoad(t *testing.T) {
 			testdb.RequireEqual(t, r.Expected, "sqlite://"+target)
 			t.Log(testdb.RequirePrefix(t, target))
 		})
+	}
+}
+
+// The types are recorded too, with both kinds of metadata, from a server whose
+// own time zone is not UTC; every value of them survives the way through SQLite.
+func TestTypes(t *testing.T) {
+	for _, k := range []testdb.Kind{testdb.MariaDB1011, testdb.MySQL97} {
+		for _, metadata := range []string{"FULL", "MINIMAL"} {
+			t.Run(string(k)+"/"+metadata, func(t *testing.T) {
+				r := record.Load(t, k, record.Options{
+					Metadata: metadata,
+					Server:   []testdb.Option{testdb.Zone("EST5EDT,M3.2.0,M11.1.0")},
+					Fill:     func(db *sql.DB) error { return types.Create(t.Context(), db, k.Flavor()) },
+				})
+				testdb.RequireEqual(t, r.Expected, "sqlite://"+restore(t, r.Expected))
+			})
+		}
 	}
 }
 
