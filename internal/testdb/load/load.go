@@ -45,14 +45,14 @@ func (s *Stats) add(o Stats) {
 
 // String sums it up in a line.
 func (s Stats) String() string {
-	return fmt.Sprintf("%d transactions, %d rolled back, %d savepoints rolled back, %d rollbacks logged, %d retries, %d statements, %.0f tx/s",
-		s.Transactions, s.Rollbacks, s.Savepoints, s.LoggedRollbacks, s.Retries, s.Statements,
-		float64(s.Transactions)/s.Elapsed.Seconds())
+	return fmt.Sprintf("%d transactions, %d rolled back, %d savepoints rolled back, %d rollbacks logged, %d retries, %d statements, %v",
+		s.Transactions, s.Rollbacks, s.Savepoints, s.LoggedRollbacks, s.Retries, s.Statements, s.Elapsed.Round(time.Millisecond))
 }
 
 // Run creates the tables unless they are there and puts load on them. A load
 // that is continued counts on where its ledger ends. When ctx is done it stops
-// between two statements and returns what it did; that is no error.
+// and returns what it did; that is no error. The last COMMIT of a writer may then
+// have happened without being counted.
 func Run(ctx context.Context, db *sql.DB, o Options) (Stats, error) {
 	if o.Writers == 0 {
 		o.Writers = 4

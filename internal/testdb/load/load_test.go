@@ -1,9 +1,11 @@
 package load_test
 
 import (
+	"context"
 	"database/sql"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/rowferry/rowferry/internal/testdb"
 	"github.com/rowferry/rowferry/internal/testdb/load"
@@ -47,8 +49,22 @@ func TestRun(t *testing.T) {
 			}
 			requireLedger(t, db, 1601)
 			requireDigests(t, db)
+			requireTwins(t, db)
 		})
 	}
+}
+
+// Without a number of transactions a load runs until its context is done.
+func TestRunUntilDone(t *testing.T) {
+	s := testdb.Start(t, testdb.MariaDB1011)
+	_, db := testdb.NewDatabase(t, s)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	stats, err := load.Run(ctx, db, load.Options{Writers: 2, Flavor: testdb.MariaDB})
+	if err != nil || stats.Transactions == 0 {
+		t.Errorf("%v, error %v", stats, err)
+	}
+	requireDigests(t, db)
 }
 
 func requireLedger(t *testing.T, db *sql.DB, want int) {
@@ -75,6 +91,23 @@ func requireDigests(t *testing.T, db *sql.DB) {
 		}
 		if rows != count || rows == 0 {
 			t.Errorf("%s has %d rows, its digests say %d", table, rows, count)
+		}
+	}
+}
+
+// requireTwins: the tables without a key do hold identical rows.
+func requireTwins(t *testing.T, db *sql.DB) {
+	t.Helper()
+	for _, q := range []string{
+		"SELECT COUNT(*) FROM (SELECT 1 FROM journal GROUP BY kind, txt, amount, at HAVING COUNT(*) > 1) x",
+		"SELECT COUNT(*) FROM (SELECT 1 FROM metric GROUP BY k, v, b, note HAVING COUNT(*) > 1) x",
+	} {
+		var twins int
+		if err := db.QueryRow(q).Scan(&twins); err != nil {
+			t.Fatal(err)
+		}
+		if twins == 0 {
+			t.Errorf("no identical rows: %s", q)
 		}
 	}
 }
