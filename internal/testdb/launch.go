@@ -97,6 +97,7 @@ func (s *Server) startOnce(ctx context.Context) error {
 	s.Port = port
 	// Not CommandContext: the server outlives the context it was started in.
 	cmd := s.home.command(context.WithoutCancel(ctx), s.home.spec.program, s.args()...)
+	cmd.Env = append(cmd.Env, s.config.env...)
 	if s.process, err = startProcess(cmd); err != nil {
 		return err
 	}
