@@ -1,0 +1,65 @@
+package testdb
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Kind names a server the tests run on.
+type Kind string
+
+// The servers scripts/servers installs.
+const (
+	MariaDB1011 Kind = "mariadb10.11" // the distribution's
+	MariaDB11   Kind = "mariadb11"    // 11.8 or newer, soak only
+	MySQL97     Kind = "mysql9.7"     // 9.7 or newer
+)
+
+// Flavor is what a server's SQL and binlog look like.
+type Flavor string
+
+// The flavors.
+const (
+	MySQL   Flavor = "mysql"
+	MariaDB Flavor = "mariadb"
+)
+
+// spec says how a kind is found, started and recognised.
+type spec struct {
+	flavor  Flavor
+	script  string // its name for scripts/servers
+	rooted  bool   // lives in a root directory named script, run with chroot
+	program string // the server's file name
+	major   int    // the version must be this …
+	minor   int
+	exact   bool // … or, if not exact, this or newer
+}
+
+var specs = map[Kind]spec{
+	MariaDB1011: {flavor: MariaDB, script: "mariadb", program: "mariadbd", major: 10, minor: 11, exact: true},
+	MariaDB11:   {flavor: MariaDB, script: "mariadb11", rooted: true, program: "mariadbd", major: 11, minor: 8},
+	MySQL97:     {flavor: MySQL, script: "mysql", rooted: true, program: "mysqld", major: 9, minor: 7},
+}
+
+// Flavor returns the kind's flavor.
+func (k Kind) Flavor() Flavor { return specs[k].flavor }
+
+// check reports an error unless version and comment, the server's own words,
+// are those of the kind: on many systems a program called mysqld is MariaDB.
+func (k Kind) check(version, comment string) error {
+	s := specs[k]
+	flavor := MySQL
+	if strings.Contains(version, "MariaDB") || strings.Contains(comment, "MariaDB") {
+		flavor = MariaDB
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {
+		return fmt.Errorf("%s: version %q is not a version: %w", k, version, err)
+	}
+	same := major == s.major && minor == s.minor
+	newer := major > s.major || major == s.major && minor > s.minor
+	if flavor != s.flavor || !same && (s.exact || !newer) {
+		return fmt.Errorf("%s: the server that answers is version %q, comment %q", k, version, comment)
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+package testdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	startPatience = 90 * time.Second      // until a server answers
+	pollEvery     = 20 * time.Millisecond // between questions whether it does
+	startTries    = 3                     // another program may take the free port
+	dirPrefix     = "rowferry-testdb-"    // of everything temporary; the process id follows
+	binlogBase    = "mysql-bin"
+)
+
+// Launch starts a private server. It answers when Launch returns; Close it when
+// done. It dies with this process in any case.
+func Launch(ctx context.Context, k Kind, opts ...Option) (*Server, error) {
+	h, err := findHome(k)
+	if err != nil {
+		return nil, fmt.Errorf("testdb: %w", err)
+	}
+	s, err := launch(ctx, h, newConfig(k, opts))
+	if err != nil {
+		return nil, fmt.Errorf("testdb: %w", err)
+	}
+	return s, nil
+}
+
+func launch(ctx context.Context, h *home, c *config) (*Server, error) {
+	template, err := h.template(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tmp := h.host(os.TempDir())
+	if h.root != "" {
+		tmp = h.host("/tmp")
+	}
+	sweep(tmp)
+	dir, err := os.MkdirTemp(tmp, dirPrefix+strconv.Itoa(os.Getpid())+"-")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Kind: h.kind, home: h, config: c, dir: dir}
+	if err := s.prepare(ctx, template); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return s, nil
+}
+
+// prepare copies the template into the server's directory.
+func (s *Server) prepare(ctx context.Context, template string) error {
+	for _, d := range []string{"binlog", "tmp"} {
+		if err := os.Mkdir(filepath.Join(s.dir, d), 0o700); err != nil {
+			return err
+		}
+	}
+	out, err := exec.CommandContext(ctx, "cp", "-a", template, filepath.Join(s.dir, "data")).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: copy data directory: %w\n%s", s.Kind, err, out)
+	}
+	return nil
+}
+
+// start runs the server on its data directory, on a free port, until it answers.
+func (s *Server) start(ctx context.Context) error {
+	var errs []error
+	for range startTries {
+		err := s.startOnce(ctx)
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+		if !strings.Contains(s.errorLog(), "Address already in use") {
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Server) startOnce(ctx context.Context) error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	s.Port = port
+	// Not CommandContext: the server outlives the context it was started in.
+	cmd := s.home.command(context.WithoutCancel(ctx), s.home.spec.program, s.args()...)
+	if s.process, err = startProcess(cmd); err != nil {
+		return err
+	}
+	if err := s.open(ctx); err != nil {
+		s.process.kill()
+		return fmt.Errorf("%s: %w\nend of its log:\n%s", s.Kind, err, tail(s.errorLog(), 20))
+	}
+	return nil
+}
+
+// open connects, waits until the server answers and asserts that it is the one
+// that was asked for.
+func (s *Server) open(ctx context.Context) error {
+	db, err := s.Open("")
+	if err != nil {
+		return err
+	}
+	s.db = db
+	if err := s.awaitReady(ctx); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	err = db.QueryRowContext(ctx, "SELECT @@version, @@version_comment").Scan(&s.Version, &s.Comment)
+	if err == nil {
+		err = s.Kind.check(s.Version, s.Comment)
+	}
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	return nil
+}
+
+// awaitReady asks until the server answers, it ends, or patience does.
+func (s *Server) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		err := s.db.PingContext(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-s.process.done:
+			return fmt.Errorf("the server ended before it answered: %w", errors.Join(s.process.err))
+		case <-ctx.Done():
+			return fmt.Errorf("no answer: %w (last: %w)", ctx.Err(), err)
+		case <-tick.C:
+		}
+	}
+}
+
+// args are the server's arguments: the caller's come last and win.
+func (s *Server) args() []string {
+	in := s.home.inside(s.dir)
+	args := []string{
+		"--no-defaults", "--user=root", "--server-id=1",
+		"--datadir=" + in + "/data", "--tmpdir=" + in + "/tmp", "--socket=" + in + "/sock",
+		"--pid-file=" + in + "/pid", "--log-error=" + in + "/error.log",
+		"--bind-address=127.0.0.1", "--port=" + strconv.Itoa(s.Port), "--skip-name-resolve",
+		"--log-bin=" + in + "/binlog/" + binlogBase, "--secure-file-priv=" + in + "/tmp",
+		"--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci",
+		"--default-time-zone=+00:00", "--max-allowed-packet=1G", "--performance-schema=OFF",
+		"--innodb-buffer-pool-size=128M", "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0",
+		"--innodb-doublewrite=OFF",
+	}
+	if s.config.flavor == MySQL {
+		args = append(args, "--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--mysqlx=0")
+	} else {
+		args = append(args, "--binlog-format=ROW", "--innodb-log-file-size=32M")
+	}
+	return append(args, s.config.args...)
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// tail returns the last lines of a text.
+func tail(text string, lines int) string {
+	all := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+// sweep deletes what processes that are gone have left in dir. Errors do not
+// matter: another process may sweep at the same time.
+func sweep(dir string) {
+	left, _ := filepath.Glob(filepath.Join(dir, dirPrefix+"*"))
+	for _, path := range left {
+		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(path), dirPrefix), "-")
+		if _, err := os.Stat(filepath.Join("/proc", pid)); os.IsNotExist(err) {
+			_ = os.RemoveAll(path)
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package testdb
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Option changes how a server is started. Servers are shared between tests only
+// when their options are the same.
+type Option func(*config)
+
+type config struct {
+	flavor  Flavor
+	private bool
+	args    []string
+}
+
+func newConfig(k Kind, opts []Option) *config {
+	c := &config{flavor: k.Flavor()}
+	for _, o := range opts {
+		o(c)
+	}
+	return c
+}
+
+// key tells servers apart that may not be shared.
+func (c *config) key() string { return strings.Join(c.args, "\x00") }
+
+func (c *config) arg(format string, a ...any) {
+	c.args = append(c.args, "--"+fmt.Sprintf(format, a...))
+}
+
+// Arg adds one server variable, without its dashes: Arg("log_bin_compress=ON").
+// It overrides what testdb sets by itself.
+func Arg(arg string) Option { return func(c *config) { c.arg("%s", arg) } }
+
+// Private makes Start not share the server: for tests that stop it, or look at
+// its whole log.
+func Private() Option { return func(c *config) { c.private = true } }
+
+// RowMetadata sets binlog_row_metadata: FULL, MINIMAL or, on MariaDB, NO_LOG.
+func RowMetadata(level string) Option {
+	return func(c *config) { c.arg("binlog_row_metadata=%s", level) }
+}
+
+// Compressed makes the server compress what it logs: whole transactions on
+// MySQL, events on MariaDB.
+func Compressed() Option {
+	return func(c *config) {
+		if c.flavor == MySQL {
+			c.arg("binlog_transaction_compression=ON")
+			return
+		}
+		c.arg("log_bin_compress=ON")
+		c.arg("log_bin_compress_min_len=10")
+	}
+}
+
+// MaxBinlogSize makes the server begin a new file after this many bytes (4096
+// at least); a transaction is never split.
+func MaxBinlogSize(bytes int) Option {
+	return func(c *config) { c.arg("max_binlog_size=%d", bytes) }
+}

@@ -1,0 +1,148 @@
+package testdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// Server is a running private server. Its methods may be called by several
+// goroutines, except Stop, Kill, Restart and Close.
+type Server struct {
+	Kind    Kind
+	Version string // as the server says it
+	Comment string // its version_comment
+	Port    int    // on 127.0.0.1; another one after Restart
+
+	home      *home
+	config    *config
+	dir       string // on the host
+	process   *process
+	db        *sql.DB
+	databases atomic.Int64
+}
+
+// DB is a pool of sessions of root, in UTC and utf8mb4, in no database.
+func (s *Server) DB() *sql.DB { return s.db }
+
+// DSN is the driver's name of a database (or none) on the server, for root, in
+// UTC and utf8mb4. Values arrive as the server's own text.
+func (s *Server) DSN(database string) string { return s.dsn(database).FormatDSN() }
+
+func (s *Server) dsn(database string) *mysql.Config {
+	c := mysql.NewConfig()
+	c.User, c.Net, c.Addr, c.DBName = "root", "tcp", fmt.Sprintf("127.0.0.1:%d", s.Port), database
+	c.InterpolateParams = true
+	c.MaxAllowedPacket = 1 << 30
+	c.Params = map[string]string{"time_zone": "'+00:00'"}
+	c.Collation = "utf8mb4_general_ci"
+	// Otherwise the driver logs every refused connection of a wait for readiness.
+	c.Logger = &mysql.NopLogger{}
+	return c
+}
+
+// URL is the database's name for the equal program.
+func (s *Server) URL(database string) string {
+	return fmt.Sprintf("mysql://root@127.0.0.1:%d/%s", s.Port, database)
+}
+
+// Open returns a pool of sessions in a database. The caller closes it.
+func (s *Server) Open(database string) (*sql.DB, error) {
+	c, err := mysql.NewConnector(s.dsn(database))
+	if err != nil {
+		return nil, fmt.Errorf("testdb: open %s: %w", database, err)
+	}
+	return sql.OpenDB(c), nil
+}
+
+// Exec runs statements, one after the other, in sessions of no database.
+func (s *Server) Exec(ctx context.Context, statements ...string) error {
+	for _, q := range statements {
+		if _, err := s.db.ExecContext(ctx, q); err != nil {
+			return fmt.Errorf("testdb: %s: %.200s: %w", s.Kind, q, err)
+		}
+	}
+	return nil
+}
+
+// CreateDatabase makes an empty database of a name no other has on this server.
+func (s *Server) CreateDatabase(ctx context.Context, prefix string) (string, error) {
+	name := fmt.Sprintf("%s_%d", prefix, s.databases.Add(1))
+	return name, s.Exec(ctx, "CREATE DATABASE `"+name+"`")
+}
+
+// BinlogFiles returns the log's files, oldest first, as paths on the host. It
+// works on a stopped server too.
+func (s *Server) BinlogFiles() ([]string, error) {
+	dir := filepath.Join(s.dir, "binlog")
+	index, err := os.ReadFile(filepath.Join(dir, binlogBase+".index"))
+	if err != nil {
+		return nil, fmt.Errorf("testdb: %s: %w", s.Kind, err)
+	}
+	var files []string
+	for name := range strings.FieldsSeq(string(index)) {
+		files = append(files, filepath.Join(dir, filepath.Base(name)))
+	}
+	return files, nil
+}
+
+// Rotate ends the current binlog file and begins the next.
+func (s *Server) Rotate(ctx context.Context) error {
+	return s.Exec(ctx, "FLUSH BINARY LOGS")
+}
+
+// ResetBinlog forgets all logged so far: the next file is the first.
+func (s *Server) ResetBinlog(ctx context.Context) error {
+	if s.Kind.Flavor() == MariaDB {
+		return s.Exec(ctx, "RESET MASTER")
+	}
+	return s.Exec(ctx, "RESET BINARY LOGS AND GTIDS")
+}
+
+// Stop shuts the server down in order. Its files stay until Close.
+func (s *Server) Stop() error {
+	if err := errors.Join(s.db.Close(), s.process.stop()); err != nil {
+		return fmt.Errorf("testdb: %s: stop: %w\nend of its log:\n%s", s.Kind, err, tail(s.errorLog(), 20))
+	}
+	return nil
+}
+
+// Kill ends the server as a crash would. Its files stay until Close.
+func (s *Server) Kill() error {
+	s.process.kill()
+	return s.db.Close()
+}
+
+// Restart starts a stopped or killed server on its files again, on another port
+// and with a new pool.
+func (s *Server) Restart(ctx context.Context) error {
+	if err := s.start(ctx); err != nil {
+		return fmt.Errorf("testdb: restart: %w", err)
+	}
+	return nil
+}
+
+// Close ends the server, without waiting for an orderly shutdown, and deletes
+// its files.
+func (s *Server) Close() error {
+	s.process.kill()
+	if err := errors.Join(s.db.Close(), os.RemoveAll(s.dir)); err != nil {
+		return fmt.Errorf("testdb: %s: close: %w", s.Kind, err)
+	}
+	return nil
+}
+
+func (s *Server) errorLog() string {
+	text, err := os.ReadFile(filepath.Join(s.dir, "error.log"))
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}

@@ -1,0 +1,102 @@
+package testdb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// shared holds the servers that tests of this process share, by kind and
+// options, while Main runs.
+var shared struct {
+	sync.Mutex
+	on      bool
+	servers map[string]*Server
+}
+
+// Main runs a package's tests with servers shared between them and ends the
+// process: func TestMain(m *testing.M) { testdb.Main(m) }.
+func Main(m *testing.M) {
+	shared.Lock()
+	shared.on, shared.servers = true, map[string]*Server{}
+	shared.Unlock()
+	code := m.Run()
+	shared.Lock()
+	defer shared.Unlock()
+	for _, s := range shared.servers {
+		if err := s.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+	}
+	os.Exit(code)
+}
+
+// Start returns a running server and logs its version. Under Main it is shared
+// with every test that asks for the same kind and options, unless they include
+// Private; otherwise it ends with the test. Without the server the test fails.
+func Start(t testing.TB, k Kind, opts ...Option) *Server {
+	t.Helper()
+	s, err := startShared(k, opts)
+	if err == nil && s == nil {
+		if s, err = Launch(context.Background(), k, opts...); err == nil {
+			t.Cleanup(func() {
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s: version %s, comment %q, port %d", k, s.Version, s.Comment, s.Port)
+	return s
+}
+
+// startShared returns the shared server, or none if it is not to be shared.
+func startShared(k Kind, opts []Option) (*Server, error) {
+	shared.Lock()
+	defer shared.Unlock()
+	c := newConfig(k, opts)
+	if !shared.on || c.private {
+		return nil, nil
+	}
+	key := string(k) + "\x00" + c.key()
+	if s := shared.servers[key]; s != nil {
+		return s, nil
+	}
+	s, err := Launch(context.Background(), k, opts...)
+	if err == nil {
+		shared.servers[key] = s
+	}
+	return s, err
+}
+
+var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+
+// NewDatabase makes an empty database for the test, named after it, and a pool
+// of sessions in it; both go when the test ends.
+func NewDatabase(t testing.TB, s *Server) (name string, db *sql.DB) {
+	t.Helper()
+	ctx := context.Background()
+	prefix := notInNames.ReplaceAllString(strings.ToLower(t.Name()), "_")
+	name, err := s.CreateDatabase(ctx, prefix[:min(len(prefix), 40)])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if db, err = s.Open(name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		db.Close()
+		// A test may have stopped its server on purpose.
+		_ = s.Exec(ctx, "DROP DATABASE IF EXISTS `"+name+"`")
+	})
+	return name, db
+}
