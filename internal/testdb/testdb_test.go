@@ -83,6 +83,20 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// The server's own zone has the rule's summer time.
+func TestZone(t *testing.T) {
+	for _, k := range kinds() {
+		s := testdb.Start(t, k, testdb.Zone("CET-1CEST,M3.5.0,M10.5.0/3"))
+		var winter, summer string
+		row := s.DB().QueryRow(`SELECT CONVERT_TZ('2025-03-30 00:59:59', '+00:00', @@global.time_zone),
+			CONVERT_TZ('2025-03-30 01:00:00', '+00:00', @@global.time_zone)`)
+		must(t, row.Scan(&winter, &summer))
+		if winter != "2025-03-30 01:59:59" || summer != "2025-03-30 03:00:00" {
+			t.Errorf("%s: the clock goes from %s to %s", k, winter, summer)
+		}
+	}
+}
+
 // A server that is not installed is an error that says what to run.
 func TestMissing(t *testing.T) {
 	t.Setenv("ROWFERRY_SERVERS", t.TempDir())
