@@ -122,7 +122,7 @@ func checkArgs(args []string, c *command, full string) error {
 	for _, a := range args {
 		if strings.HasPrefix(a, "-") {
 			return rowferry.Errorf(rowferry.CodeUsage, "%q comes after an argument, where flags are not read", a).
-				Remedy("flags first", "rowferry %s [flags] %s", full, c.args)
+				Remedy("flags first", "%s", usageLine(full, c))
 		}
 	}
 	if len(args) > c.maxArgs {

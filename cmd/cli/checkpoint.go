@@ -25,7 +25,7 @@ func checkpointCommand() *command {
 				options: pipelineOptions, run: checkpointList,
 			},
 			{
-				name: "show", summary: "show a pipeline's checkpoint in full, as target and state have it",
+				name: "show", summary: "show a pipeline's checkpoint as target and state have it",
 				example: "rowferry checkpoint show --target sqlite:shop.db --name shop",
 				options: pipelineOptions, run: checkpointShow,
 			},

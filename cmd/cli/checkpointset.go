@@ -117,7 +117,7 @@ func (h *held) open(ctx context.Context) error {
 		return err
 	}
 	h.state = state
-	through := uint64(rowferry.MaxSequence)
+	through := rowferry.MaxSequence
 	if h.keeper, err = h.settings.makeKeeper(ctx, h.in); err != nil {
 		return err
 	}

@@ -171,11 +171,6 @@ func collectFlags() flagWords {
 func fishCompletion() string {
 	var b strings.Builder
 	b.WriteString("# fish completion for rowferry, written by: rowferry completion fish\ncomplete -c rowferry -f\n")
-	var top []string
-	for _, c := range commands() {
-		top = append(top, c.name)
-	}
-	none := "__fish_use_subcommand"
 	option := func(when string, o *option) {
 		line := "complete -c rowferry"
 		if when != "" {
@@ -199,7 +194,7 @@ func fishCompletion() string {
 		option("", o)
 	}
 	for _, c := range commands() {
-		fmt.Fprintf(&b, "complete -c rowferry -n %s -a %s -d %s\n", fishQuote(none), c.name, fishQuote(c.summary))
+		fmt.Fprintf(&b, "complete -c rowferry -n %s -a %s -d %s\n", fishQuote("__fish_use_subcommand"), c.name, fishQuote(c.summary))
 	}
 	walk(commands(), "", func(full string, c *command) {
 		when := "__fish_seen_subcommand_from " + c.name

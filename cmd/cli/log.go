@@ -22,7 +22,7 @@ func newLogger(w io.Writer, terminal, color bool, v values) *slog.Logger {
 	}
 	format := v.text("log-format")
 	if format == "text" || format == "" && terminal {
-		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal || !color}))
+		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal || !color}))
 	}
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 }

@@ -58,8 +58,11 @@ func checkTarget(text string) error { return checkScheme(text, "target", targetS
 
 func checkScheme(text, what string, known []string) error {
 	scheme, path, err := splitURL(text)
+	if given, _, ok := strings.Cut(text, ":"); ok && given != "" {
+		scheme = given
+	}
 	switch {
-	case err != nil:
+	case scheme == "":
 		return err
 	case !slices.Contains(known, scheme):
 		e := rowferry.Errorf(rowferry.CodeBadValue, "there is no %s %q", what, scheme)
@@ -67,6 +70,8 @@ func checkScheme(text, what string, known []string) error {
 			return e.Remedy("did you mean", "%s", near[0])
 		}
 		return e.Remedy("known", "%s", strings.Join(known, ", "))
+	case err != nil:
+		return err
 	case path == "-" && scheme != "jsonl":
 		return rowferry.Errorf(rowferry.CodeBadValue, "%s cannot be written to standard output", scheme)
 	}

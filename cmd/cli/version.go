@@ -11,7 +11,10 @@ import (
 
 // Version and Commit are set by release builds with -ldflags -X. Without
 // them the module's own build information is used.
-var Version, Commit string
+var (
+	Version string
+	Commit  string
+)
 
 func versionCommand() *command {
 	return &command{
