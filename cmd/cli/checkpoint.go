@@ -67,7 +67,7 @@ func checkpointList(ctx context.Context, in *invocation) error {
 // list returns the target's checkpoints and, where the target keeps none, the
 // state directory's.
 func (s *settings) list(ctx context.Context, in *invocation) ([]rowferry.Checkpoint, error) {
-	keeper, err := s.openKeeper(ctx, in)
+	keeper, err := s.openKeeper(ctx, true)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (s *settings) list(ctx context.Context, in *invocation) ([]rowferry.Checkpo
 		list, err := keeper.ListCheckpoints(ctx)
 		return list, errors.Join(err, keeper.Close())
 	}
-	seen, err := s.peek()
+	seen, err := s.peek(ctx)
 	if err != nil || seen.checkpoint == nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (s *settings) list(ctx context.Context, in *invocation) ([]rowferry.Checkpo
 type shownCheckpoint struct {
 	Target *checkpointView `json:"target"`
 	State  *checkpointView `json:"state"`
-	Locked bool            `json:"state_locked"`
+	Holder string          `json:"state_holder"`
 }
 
 func checkpointShow(ctx context.Context, in *invocation) error {
@@ -103,7 +103,7 @@ func checkpointShow(ctx context.Context, in *invocation) error {
 	if sv.decides == nil {
 		return noCheckpoint(s)
 	}
-	in.result = shownCheckpoint{viewOf(sv.row), viewOf(sv.peeked.checkpoint), sv.peeked.locked}
+	in.result = shownCheckpoint{viewOf(sv.row), viewOf(sv.peeked.checkpoint), sv.peeked.holder}
 	if in.json {
 		return nil
 	}

@@ -59,7 +59,7 @@ func checkpointExport(ctx context.Context, in *invocation) (err error) {
 	}
 	if seen, err := look(ctx, in, s); err != nil {
 		return err
-	} else if seen.decides == nil && !seen.peeked.locked {
+	} else if seen.decides == nil && seen.peeked.holder == "" {
 		return noCheckpoint(s) // before anything is made to hold it
 	}
 	h, err := hold(ctx, in, s)

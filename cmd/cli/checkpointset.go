@@ -112,13 +112,13 @@ func hold(ctx context.Context, in *invocation, s *settings) (*held, error) {
 }
 
 func (h *held) open(ctx context.Context) error {
-	state, err := h.settings.openState(ctx, divide(h.settings.memory), h.in)
+	state, err := h.settings.openState(ctx)
 	if err != nil {
 		return err
 	}
 	h.state = state
 	through := rowferry.MaxSequence
-	if h.keeper, err = h.settings.makeKeeper(ctx, h.in); err != nil {
+	if h.keeper, err = h.settings.openKeeper(ctx, false); err != nil {
 		return err
 	}
 	if h.keeper != nil {

@@ -130,7 +130,7 @@ func shown(v rowferry.Value) string {
 	case rowferry.Text:
 		v = rowferry.TextValue(v.Str()[:min(size, longest)])
 	case rowferry.Bytes:
-		v = rowferry.BytesValue(v.Str()[:min(size, longest/2)])
+		v = rowferry.BytesValue(v.Str()[:min(size, longest/4)])
 	default:
 		return v.String()
 	}

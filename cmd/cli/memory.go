@@ -6,47 +6,52 @@ import (
 	"github.com/rowferry/rowferry"
 )
 
-// budget says how the memory that was allowed is divided. The shares are
-// meant to add up to less than the whole, because the peak is what is
-// promised and the garbage collector needs room to work in.
+// budget says how the memory that was allowed is divided:
 //
-//	share   of 256 MiB   for
-//	 1/2      128 MiB    the Go heap and everything the runtime keeps for it
-//	                     (its soft limit): batches, the reader, the decoder,
-//	                     the program itself
-//	 1/8       32 MiB    the state's memtables and caches, of which only the
-//	                     memtables lie in the Go heap
-//	 1/16      16 MiB    the target's page cache, outside the Go heap or not,
-//	                     by the driver
-//	 rest      80 MiB    what lies outside the soft limit's control: stacks,
-//	                     one event being inflated, the four largest rows
+//	            of 256 MiB   for
+//	fixed           40 MiB   SQLite's page cache, outside the Go heap
+//	1/8 of rest     27 MiB   room for the garbage collector, whose limit is
+//	                         soft, and for what it does not see
+//	7/8 of rest    189 MiB   the Go heap with all that the runtime keeps
 //
-// Within the heap, a batch and the one being collected behind it take 1/32
-// each (8 MiB), and one transaction may take 3/32 (24 MiB) before it spills.
+// What lives in the heap at a time, with its share of the whole:
+//
+//	1/16            16 MiB   transactions queued for the next batch
+//	1/32             8 MiB   the batch in hand, whose mutations share its rows
+//	3/32            24 MiB   the transaction being collected, before it spills
+//	1/64             4 MiB   the chunk being decoded
+//	fixed           16 MiB   the state's memtables and a spool
+//	fixed           12 MiB   the program
+//	                80 MiB   together; the rest is what the collector lets
+//	                         pile up between two rounds
+//
+// Beyond the whole come four times the largest row, as promised.
 type budget struct {
 	Total      int64 // what was allowed, in bytes
 	Heap       int64 // the runtime's soft limit
 	BatchBytes int
 	SpillBytes int
-	StateBytes int64 // for the state's memtables and caches together
-	SinkBytes  int64 // for the target's page cache
+	ChunkBytes int
 }
 
-// divide returns the budget for a total of at least leastMemory.
+// sinkMemory is what the SQLite sink says that it takes.
+const sinkMemory = 40 << 20
+
+// divide returns the budget for a total of at least leastMemory. Batches stop
+// growing with it where larger ones are no faster.
 func divide(total int64) budget {
-	const mostBatch, mostSpill, mostState, mostSink = 64 << 20, 1 << 30, 256 << 20, 256 << 20
+	const mostBatch, mostSpill, mostChunk = 32 << 20, 1 << 30, 16 << 20
 	return budget{
 		Total:      total,
-		Heap:       total / 2,
+		Heap:       (total - sinkMemory) / 8 * 7,
 		BatchBytes: int(min(total/32, mostBatch)),
 		SpillBytes: int(min(total*3/32, mostSpill)),
-		StateBytes: min(total/8, mostState),
-		SinkBytes:  min(total/16, mostSink),
+		ChunkBytes: int(min(total/64, mostChunk)),
 	}
 }
 
-// apply puts the soft limit in force and returns a function that lifts it.
-// The engine's own shares are set in options.
+// apply puts the soft limit in force and returns a function that lifts it,
+// and sets the engine's shares in its options.
 func (b budget) apply(o *rowferry.Options) (lift func()) {
 	o.BatchBytes, o.SpillBytes = b.BatchBytes, b.SpillBytes
 	before := debug.SetMemoryLimit(b.Heap)

@@ -106,7 +106,7 @@ func unharmed(e *rowferry.Error) string {
 	}
 	for _, sentence := range strings.SplitAfter(info.Explain, ". ") {
 		sentence = strings.TrimSpace(sentence)
-		for _, start := range []string{"Nothing", "Every", "The batch was", "The target is untouched", "It was not overwritten"} {
+		for _, start := range []string{"Nothing", "Every", "The batch was", "This engine's batch", "The target is untouched", "It was not overwritten"} {
 			if strings.HasPrefix(sentence, start) {
 				return sentence
 			}

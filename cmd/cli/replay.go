@@ -62,7 +62,7 @@ func replayWith(ctx context.Context, in *invocation, w *wiring) (*summary, error
 	stop := in.follow(ctx, engine.Progress)
 	err = engine.Run(ctx)
 	stop()
-	sum := summarise(w.settings, engine, in.clock.Now().Sub(begun), err)
+	sum := summarise(w, engine, in.clock.Now().Sub(begun), err)
 	return sum, errors.Join(err, engine.Close())
 }
 

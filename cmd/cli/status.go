@@ -88,12 +88,12 @@ type survey struct {
 
 // look reads target and state as far as they can be read.
 func look(ctx context.Context, in *invocation, s *settings) (sv survey, err error) {
-	if sv.peeked, err = s.peek(); err != nil {
+	if sv.peeked, err = s.peek(ctx); err != nil {
 		return sv, err
 	}
 	scheme, _, _ := splitURL(s.target) // checked with the settings
 	sv.keeps = scheme != "jsonl"
-	keeper, err := s.openKeeper(ctx, in)
+	keeper, err := s.openKeeper(ctx, true)
 	if err != nil {
 		return sv, err
 	}
@@ -114,8 +114,10 @@ func look(ctx context.Context, in *invocation, s *settings) (sv survey, err erro
 func (sv survey) agreement() string {
 	state := sv.peeked.checkpoint
 	switch {
-	case sv.peeked.locked:
-		return "an engine holds the state directory"
+	case sv.peeked.holder != "":
+		return "the state is held by " + sv.peeked.holder
+	case sv.peeked.other != "":
+		return "the state belongs to another pipeline: " + sv.peeked.other
 	case !sv.keeps:
 		return "the state alone decides: this target keeps no checkpoint"
 	case sv.row == nil && state != nil:
@@ -150,13 +152,13 @@ func status(ctx context.Context, in *invocation) error {
 		return err
 	}
 	r := &statusResult{
-		Pipeline: s.name, Running: sv.peeked.locked, Agreement: sv.agreement(), At: viewOf(sv.decides),
+		Pipeline: s.name, Running: sv.peeked.holder != "", Agreement: sv.agreement(), At: viewOf(sv.decides),
 		Target: statusTarget{s.target, sv.keeps, viewOf(sv.row)},
 		State:  statusState{s.state, sv.peeked.exists, sv.peeked.id, viewOf(sv.peeked.checkpoint)},
 		Resume: s.again("replay"),
 	}
 	in.result = r
-	if sv.decides == nil && !sv.peeked.locked {
+	if sv.decides == nil && sv.peeked.holder == "" {
 		return noCheckpoint(s)
 	}
 	if in.json {

@@ -45,13 +45,14 @@ type summaryTable struct {
 }
 
 // summarise collects what an engine did after Run returned err.
-func summarise(s *settings, e *rowferry.Engine, took time.Duration, err error) *summary {
+func summarise(w *wiring, e *rowferry.Engine, took time.Duration, err error) *summary {
+	s := w.settings
 	p, cp, r := e.Progress(), e.Checkpoint(), e.Resume()
 	sum := &summary{
 		Pipeline: s.name, Resume: summaryResume{string(r.Kind), r.Detail}, Tables: []summaryTable{},
 		Transactions: p.Transactions, Rows: p.Rows, Batches: p.Batches, Fallbacks: p.Fallbacks, Spilled: p.Spilled,
 		Seconds: took.Seconds(), Position: string(cp.Position), Log: cp.Log,
-		Notices: e.Notices(), Next: next(s, err), failed: err != nil, took: took,
+		Notices: append(append([]string{}, e.Notices()...), w.notices...), Next: next(s, err), failed: err != nil, took: took,
 	}
 	if !cp.Commit.IsZero() {
 		at := cp.Commit.UTC()
@@ -69,9 +70,9 @@ func whyStopped(s *settings, err error) string {
 	case rowferry.CodeOf(err) == rowferry.CodeInterrupted:
 		return "interrupted"
 	case rowferry.CodeOf(err) != "":
-		return "by " + string(rowferry.CodeOf(err)) + ", below"
+		return "by " + string(rowferry.CodeOf(err)) + " below"
 	case err != nil:
-		return "by an error, below"
+		return "by the error below"
 	case s.until != "":
 		return "at --until " + s.until
 	default:
@@ -97,10 +98,10 @@ func next(s *settings, err error) []string {
 func (s *summary) text(ink ink) string {
 	var b strings.Builder
 	if s.Transactions == 0 && !s.failed {
-		fmt.Fprintf(&b, "%s nothing to do: everything in these files is already applied\n", ink.good("✓"))
+		fmt.Fprintf(&b, "%s nothing to do: everything in these files was already applied\n", ink.good("✓"))
 	} else {
 		b.WriteString(s.table() + "\n")
-		fmt.Fprintf(&b, "%s rows in %s transactions, %s", count(s.Rows), count(s.Transactions), shortly(s.took))
+		fmt.Fprintf(&b, "%s in %s, %s", plural(s.Rows, "row", "rows"), plural(s.Transactions, "transaction", "transactions"), shortly(s.took))
 		if s.took > 0 {
 			fmt.Fprintf(&b, " (%s rows/s)", rate(s.Rows, s.took))
 		}
@@ -117,10 +118,10 @@ func (s *summary) text(ink ink) string {
 		line("committed", s.Committed.Format(time.RFC3339)+" at the source")
 	}
 	if s.Fallbacks > 0 {
-		line("fallbacks", fmt.Sprintf("%s batches were refused as a whole and applied one by one", count(s.Fallbacks)))
+		line("fallbacks", plural(s.Fallbacks, "batch was", "batches were")+" refused as a whole and applied one transaction at a time")
 	}
 	if s.Spilled > 0 {
-		line("spilled", fmt.Sprintf("%s transactions were larger than memory", count(s.Spilled)))
+		line("spilled", plural(s.Spilled, "transaction was", "transactions were")+" larger than memory")
 	}
 	for _, n := range s.Notices {
 		text := wrap(clean(n), width, strings.Repeat(" ", 11))
@@ -139,6 +140,9 @@ func (s *summary) text(ink ink) string {
 func (s *summary) where() string {
 	if s.Log == "" {
 		return s.Stopped
+	}
+	if s.failed {
+		return s.Stopped + ", after " + s.Log
 	}
 	return s.Stopped + ", " + s.Log
 }
@@ -176,6 +180,13 @@ func count(n uint64) string {
 		b.WriteRune(d)
 	}
 	return b.String()
+}
+
+func plural(n uint64, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return count(n) + " " + many
 }
 
 // brief prints a number in at most four characters and a unit: 182k, 27.1M.

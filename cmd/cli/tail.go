@@ -43,7 +43,7 @@ func tail(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	source, err := s.source(rules, in)
+	source, err := s.source(rules, divide(s.memory), in)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func tail(ctx context.Context, in *invocation) error {
 			return err
 		}
 	}
-	state := &forgetful{ctx: ctx, memory: divide(s.memory).StateBytes}
+	state := &forgetful{ctx: ctx}
 	err = tailWith(ctx, in, rowferry.Parts{Source: source, Handler: mapping.NewHandler(rules), Sink: sink, State: state}, divide(s.memory))
 	return errors.Join(err, sink.Close(), state.Close())
 }
@@ -77,10 +77,9 @@ func tailWith(ctx context.Context, in *invocation, parts rowferry.Parts, b budge
 // memory still has to lie somewhere until its end is known: a temporary
 // directory, made when first needed and removed by Close.
 type forgetful struct {
-	ctx    context.Context
-	memory int64
-	dir    string
-	store  *checkpoint.Store
+	ctx   context.Context
+	dir   string
+	store *checkpoint.Store
 }
 
 var _ rowferry.State = (*forgetful)(nil)
@@ -99,7 +98,7 @@ func (f *forgetful) Spool() (rowferry.Spool, error) {
 			return nil, rowferry.Errorf(rowferry.CodeStateUnwritable, "a large transaction needs a temporary directory: %w", err)
 		}
 		f.dir = dir
-		if f.store, err = checkpoint.Open(f.ctx, checkpoint.Options{Dir: dir, Pipeline: "tail", Memory: f.memory}); err != nil {
+		if f.store, err = checkpoint.Open(f.ctx, checkpoint.Options{Dir: dir, Pipeline: "tail"}); err != nil {
 			return nil, err
 		}
 	}

@@ -84,32 +84,21 @@ func (s *settings) toStdout() bool {
 	return err == nil && scheme == "jsonl" && path == "-"
 }
 
-// expandFiles returns the files that the patterns name, each once, in the
-// order of the patterns and by name within one. A pattern that names nothing
-// is an error. The index that a server keeps beside its logs is left out
-// where only a pattern names it.
-func expandFiles(patterns []string) ([]string, error) {
-	var files []string
+// checkFiles refuses a pattern that names no file. What a pattern takes of
+// what it finds is the source's business.
+func checkFiles(patterns []string) error {
 	for _, p := range patterns {
 		if _, err := os.Lstat(p); err == nil { // a name with brackets is a name first
-			files = append(files, p)
 			continue
 		}
 		found, err := filepath.Glob(p)
 		if err != nil {
-			return nil, rowferry.Errorf(rowferry.CodeBadValue, "%q is not a file pattern: %w", p, err)
+			return rowferry.Errorf(rowferry.CodeBadValue, "%q is not a file pattern: %w", p, err)
 		}
-		found = slices.DeleteFunc(found, func(f string) bool { return strings.HasSuffix(f, ".index") })
 		if len(found) == 0 {
-			return nil, rowferry.Errorf(rowferry.CodeLogUnreadable, "no file matches %q", p).
+			return rowferry.Errorf(rowferry.CodeLogUnreadable, "no file matches %q", p).
 				Remedy("look", "ls -l %s", quote(filepath.Dir(p)))
 		}
-		files = append(files, found...)
 	}
-	seen := map[string]bool{}
-	return slices.DeleteFunc(files, func(f string) bool {
-		twice := seen[filepath.Clean(f)]
-		seen[filepath.Clean(f)] = true
-		return twice
-	}), nil
+	return nil
 }

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/checkpoint"
 	"github.com/rowferry/rowferry/mapping"
+	"github.com/rowferry/rowferry/schema"
 	"github.com/rowferry/rowferry/sink/jsonl"
 	"github.com/rowferry/rowferry/sink/sqlite"
 	"github.com/rowferry/rowferry/source/mysql"
@@ -21,6 +23,7 @@ type wiring struct {
 	parts    rowferry.Parts
 	options  rowferry.Options
 	budget   budget
+	notices  []string       // of the target, about tables as they are made
 	closers  []func() error // in the order of opening
 }
 
@@ -40,27 +43,28 @@ func (w *wiring) open(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	if w.parts.Source, err = s.source(rules, in); err != nil {
+	if w.parts.Source, err = s.source(rules, w.budget, in); err != nil {
 		return err
 	}
-	state, err := s.openState(ctx, w.budget, in)
+	state, err := s.openState(ctx)
 	if err != nil {
 		return err
 	}
 	w.parts.State = state
 	w.closers = append(w.closers, state.Close)
-	sink, err := s.openSink(ctx, rules, w.budget, in)
-	if err != nil {
+	handler := newScopeHandler(rules)
+	w.parts.Handler = handler
+	if w.parts.Sink, err = s.openSink(ctx, in, handler.inScope, w.notice); err != nil {
 		return err
 	}
-	w.parts.Sink = sink
-	w.closers = append(w.closers, sink.Close)
-	w.parts.Handler = mapping.NewHandler(rules)
+	w.closers = append(w.closers, w.parts.Sink.Close)
 	w.options = rowferry.Options{
 		Pipeline: s.name, Config: rules.Hash(), Rules: rules.Canonical(), FromGiven: s.from != "", Log: in.log,
 	}
 	return nil
 }
+
+func (w *wiring) notice(text string) { w.notices = append(w.notices, text) }
 
 // close closes the parts, the last opened first.
 func (w *wiring) close() error {
@@ -98,10 +102,10 @@ func checkTargetName(text string) error {
 	return err
 }
 
-// source is the log that the settings name.
-func (s *settings) source(rules *mapping.Rules, in *invocation) (rowferry.Source, error) {
-	files, err := expandFiles(s.files)
-	if err != nil {
+// source is the log that the settings name. What can be told to be wrong is
+// told here, before anything is made.
+func (s *settings) source(rules *mapping.Rules, b budget, in *invocation) (rowferry.Source, error) {
+	if err := checkFiles(s.files); err != nil {
 		return nil, err
 	}
 	for _, p := range []string{s.from, s.until} {
@@ -113,24 +117,26 @@ func (s *settings) source(rules *mapping.Rules, in *invocation) (rowferry.Source
 		}
 	}
 	return mysql.Files(mysql.Options{
-		Paths: files, From: s.from, Until: s.until, Scope: rules.InScope, Dump: s.schema, Log: in.log,
+		Paths: s.files, From: s.from, Until: s.until, Scope: rules.InScope, Dump: s.schema,
+		ChunkBytes: b.ChunkBytes, Log: in.log,
 	}), nil
 }
 
 // openState opens the state directory for one engine or command alone.
-func (s *settings) openState(ctx context.Context, b budget, in *invocation) (*checkpoint.Store, error) {
-	return checkpoint.Open(ctx, checkpoint.Options{Dir: s.state, Pipeline: s.name, Memory: b.StateBytes, Log: in.log})
+func (s *settings) openState(ctx context.Context) (*checkpoint.Store, error) {
+	return checkpoint.Open(ctx, checkpoint.Options{Dir: s.state, Pipeline: s.name})
 }
 
-// openSink opens the target.
-func (s *settings) openSink(ctx context.Context, rules *mapping.Rules, b budget, in *invocation) (rowferry.Sink, error) {
+// openSink opens the target for writing. inScope reports whether the pipeline
+// makes a table of the target; notice is told about tables as they are made.
+func (s *settings) openSink(ctx context.Context, in *invocation, inScope func(schema.Name) bool, notice func(string)) (rowferry.Sink, error) {
 	scheme, path, err := splitURL(s.target)
 	if err != nil {
 		return nil, err
 	}
 	switch scheme {
 	case "sqlite":
-		return sqlite.Open(ctx, path, sqlite.Options{CreateTables: s.create, Triggers: s.triggers, CacheBytes: b.SinkBytes})
+		return sqlite.Open(ctx, path, sqlite.Options{CreateTables: s.create, Triggers: s.triggers, InScope: inScope, Notice: notice})
 	case "jsonl":
 		return jsonl.Open(path, in.stdout)
 	default:
@@ -138,56 +144,72 @@ func (s *settings) openSink(ctx context.Context, rules *mapping.Rules, b budget,
 	}
 }
 
-// openKeeper opens the target to read its checkpoints. It returns nil where
-// the target keeps none, or does not exist: looking makes nothing.
-func (s *settings) openKeeper(ctx context.Context, in *invocation) (rowferry.CheckpointKeeper, error) {
+// openKeeper opens the target for its checkpoints, to read them or to write
+// them too. It returns nil where the target keeps none or, to read, does not
+// exist: looking makes nothing.
+func (s *settings) openKeeper(ctx context.Context, readOnly bool) (rowferry.CheckpointKeeper, error) {
 	scheme, path, err := splitURL(s.target)
 	if err != nil {
 		return nil, err
 	}
-	if scheme == "sqlite" {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	switch scheme {
+	case "sqlite":
+		if _, err := os.Stat(path); readOnly && errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		}
+		sink, err := sqlite.Open(ctx, path, sqlite.Options{ReadOnly: readOnly})
+		if err != nil {
+			return nil, err // and not a nil *Sink in an interface
+		}
+		return sink, nil
+	case "jsonl":
+		return nil, nil
+	default:
+		return nil, checkTarget(s.target)
 	}
-	return s.makeKeeper(ctx, in)
-}
-
-// makeKeeper opens the target, making it where it is missing. It returns nil
-// where the target keeps no checkpoints.
-func (s *settings) makeKeeper(ctx context.Context, in *invocation) (rowferry.CheckpointKeeper, error) {
-	if scheme, _, err := splitURL(s.target); err != nil || scheme == "jsonl" {
-		return nil, err
-	}
-	rules, err := s.rules()
-	if err != nil {
-		return nil, err
-	}
-	sink, err := s.openSink(ctx, rules, divide(s.memory), in)
-	if err != nil {
-		return nil, err
-	}
-	keeper, ok := sink.(rowferry.CheckpointKeeper)
-	if !ok {
-		return nil, errors.Join(fmt.Errorf("target %s keeps no checkpoint", s.target), sink.Close())
-	}
-	return keeper, nil
 }
 
 // peeked is what can be seen of a state directory from outside.
 type peeked struct {
 	exists     bool
-	locked     bool // an engine has it
+	holder     string // who has it open; "" when nobody does
 	id         string
-	checkpoint *rowferry.Checkpoint // nil where there is none, or it is locked
+	other      string               // the pipeline it belongs to, where that is another
+	checkpoint *rowferry.Checkpoint // nil where there is none, or somebody has it open
 }
 
-func (s *settings) peek() (peeked, error) {
-	p, err := checkpoint.Peek(s.state)
-	if err != nil {
+// peek looks at the state directory and leaves it as it is.
+func (s *settings) peek(ctx context.Context) (peeked, error) {
+	g, err := checkpoint.Peek(s.state)
+	if err != nil || g == nil {
 		return peeked{}, err
 	}
-	return peeked{exists: p.Exists, locked: p.Locked, id: p.ID, checkpoint: p.Checkpoint}, nil
+	p := peeked{exists: true, id: g.ID}
+	switch {
+	case g.Holder != nil && g.Holder.PID == 0:
+		p.holder = "another process"
+	case g.Holder != nil:
+		p.holder = fmt.Sprintf("process %d since %s", g.Holder.PID, g.Holder.Since.UTC().Format(time.RFC3339))
+	}
+	if g.Pipeline != s.name {
+		p.other = g.Pipeline
+	}
+	if p.holder != "" || p.other != "" {
+		return p, nil
+	}
+	store, err := checkpoint.Open(ctx, checkpoint.Options{Dir: s.state, Pipeline: s.name, ReadOnly: true, LockWait: -1})
+	if rowferry.CodeOf(err) == rowferry.CodeStateLocked {
+		p.holder = "another process" // it came between
+		return p, nil
+	}
+	if err != nil {
+		return p, err
+	}
+	known, err := store.Load(rowferry.MaxSequence)
+	if known != nil {
+		p.checkpoint = &known.Checkpoint
+	}
+	return p, errors.Join(err, store.Close())
 }
 
 // parsePosition reads a place in a log that can stand in a checkpoint.
