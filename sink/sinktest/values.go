@@ -1,0 +1,131 @@
+package sinktest
+
+import (
+	"math"
+	"strings"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// valueClauses are about values arriving as they are.
+var valueClauses = []clause{
+	{"every kind of value", func(e *env) {
+		for _, v := range kinds() {
+			t := table(v.name, 1, column("id", integer), nullable("v", v.typ))
+			batch := []rowferry.Mutation{shape(t), insert(t, 0, nil)}
+			want := []rowferry.Row{row(vals(0, nil))}
+			for i, x := range v.values {
+				batch = append(batch, insert(t, i+1, x), update(t, vals(i+1, x), vals(i+1, nil)), update(t, vals(i+1, nil), vals(i+1, x)))
+				want = append(want, row(vals(i+1, x)))
+			}
+			e.apply(batch...)
+			e.rows(t, want...)
+		}
+	}},
+	{"every kind of value finds its row", func(e *env) {
+		for _, v := range kinds() {
+			t := table(v.name, 0, nullable("v", v.typ))
+			e.apply(shape(t), insert(t, nil), remove(t, nil))
+			for _, x := range v.values {
+				e.apply(insert(t, x), insert(t, x), remove(t, x))
+			}
+			var want []rowferry.Row
+			for _, x := range v.values {
+				want = append(want, row(vals(x)))
+			}
+			e.rows(t, want...)
+		}
+	}},
+	{"text arrives whole", func(e *env) {
+		t := table("t", 1, column("k", text), nullable("v", text))
+		t.Uniques = []schema.Index{{Name: "p", Columns: []int{1}, Prefix: []int{3}}}
+		e.apply(shape(t),
+			insert(t, "a\x00b", "1\x00a"), insert(t, "a\x00c", "1\x00b"), insert(t, "a", "2"), insert(t, "a ", "3 "), insert(t, "A", "3"),
+			insert(t, "", ""), insert(t, "\x00", nil), insert(t, "😀\U0010FFFF", "é"), insert(t, "e\u0301", "e\u0301"))
+		e.apply(update(t, vals("a\x00b", "1\x00a"), vals("a\x00d", "1\x00x")), remove(t, "a", "2"))
+		e.rows(t,
+			row(vals("a\x00d", "1\x00x")), row(vals("a\x00c", "1\x00b")), row(vals("a ", "3 ")), row(vals("A", "3")),
+			row(vals("", "")), row(vals("\x00", nil)), row(vals("😀\U0010FFFF", "é")), row(vals("e\u0301", "e\u0301")))
+	}},
+	{"text that is not UTF-8 is refused", func(e *env) {
+		t := table("t", 1, column("id", integer), nullable("v", text))
+		e.apply(shape(t))
+		e.refused(rowferry.CodeInternal, insert(t, 1, "a\xff"))
+		e.rows(t)
+	}},
+	{"a value of another kind than its column is refused", func(e *env) {
+		t := table("t", 1, column("id", integer), nullable("v", text))
+		e.apply(shape(t))
+		e.refused(rowferry.CodeInternal, insert(t, 1, []byte("x")))
+		e.refused(rowferry.CodeInternal, insert(t, "1", "x"))
+		e.rows(t)
+	}},
+	{"a large value", func(e *env) {
+		t := table("t", 1, column("id", integer), nullable("b", blob), nullable("s", schema.Type{Kind: schema.Text}))
+		b := make([]byte, e.o.BlobSize)
+		for i := range b {
+			b[i] = byte(i * 7)
+		}
+		s := strings.Repeat("é", e.o.BlobSize/2)
+		e.apply(shape(t), insert(t, 1, b, nil), insert(t, 2, nil, s), update(t, vals(1, b, nil), vals(1, b[1:], "x")))
+		got := e.o.Read(e.t, e.sink, t)
+		if len(got) != 2 {
+			e.t.Fatalf("%d rows, want 2", len(got))
+		}
+		for _, r := range got {
+			switch {
+			case r[0].Int() == 1 && r[1].Str() == string(b[1:]) && r[2].Str() == "x":
+			case r[0].Int() == 2 && r[1].IsNull() && r[2].Str() == s:
+			default:
+				e.t.Errorf("row %d did not arrive whole", r[0].Int())
+			}
+		}
+	}},
+}
+
+type kind struct {
+	name   string
+	typ    schema.Type
+	values []any
+}
+
+// kinds are the types with values at their edges, each carried as the source
+// carries it.
+func kinds() []kind {
+	all := []kind{
+		{"bigint", integer, vals(0, 1, -1, math.MaxInt64, math.MinInt64)},
+		{"tinyint", schema.Type{Kind: schema.Int, Bits: 8}, vals(-128, 127)},
+		{"ubigint", schema.Type{Kind: schema.Int, Bits: 64, Unsigned: true}, vals(uint64(0), uint64(math.MaxInt64))},
+		{"year", schema.Type{Kind: schema.Year}, vals(0, 1901, 2155)},
+		{"bit", schema.Type{Kind: schema.Bit, Length: 63}, vals(uint64(0), uint64(1)<<62)},
+		{"bit64", schema.Type{Kind: schema.Bit, Length: 64}, vals(uint64(0), uint64(math.MaxUint64))},
+		{"double", double, vals(0.0, 1.5, 0.1, -1e300, math.MaxFloat64, math.SmallestNonzeroFloat64, float64(1<<53), float64(1<<60))},
+		{"float", schema.Type{Kind: schema.Float32}, vals(float64(float32(0.1)), float64(math.MaxFloat32), float64(math.SmallestNonzeroFloat32))},
+		{"blob", blob, vals([]byte{}, []byte{0}, []byte("\x00\xff\x00"), []byte("text"))},
+		{"varbinary", schema.Type{Kind: schema.VarBinary, Length: 9}, vals([]byte("a\x00"), []byte("a"))},
+		{"binary", schema.Type{Kind: schema.Binary, Length: 4}, vals([]byte("a\x00\x00\x00"))},
+	}
+	texts := map[schema.Kind][]any{
+		schema.Decimal:   vals("0.00", "-99999999999999999999999999999999999.999999999999999999999999999999", "12.50"),
+		schema.Char:      vals("", "x"),
+		schema.VarChar:   vals("", " ", "1e5", "0x10", "NULL", "12.0"),
+		schema.Text:      vals("", "\r\n\t"),
+		schema.Date:      vals("0000-00-00", "9999-12-31", "2025-00-15"),
+		schema.Time:      vals("-838:59:59.999999", "838:59:59", "00:00:00"),
+		schema.DateTime:  vals("0000-00-00 00:00:00", "9999-12-31 23:59:59.999999"),
+		schema.Timestamp: vals("1970-01-01 00:00:01", "2038-01-19 03:14:07.999999"),
+		schema.Enum:      vals("", "a", "1"),
+		schema.Set:       vals("", "a,b"),
+		schema.JSON:      vals("null", "1.0", `{"a": "\u0000"}`, `"x"`, "12345678901234567890"),
+		schema.UUID:      vals("123e4567-e89b-12d3-a456-426655440000"),
+		schema.Inet4:     vals("255.255.255.255"),
+		schema.Inet6:     vals("::", "ffff:ffff::"),
+	}
+	for k := schema.Invalid + 1; k <= schema.Inet6; k++ {
+		if v, ok := texts[k]; ok {
+			all = append(all, kind{k.String(), schema.Type{Kind: k, Length: 200, Precision: 65, Scale: 30, Labels: []string{"a", "b", "1"}}, v})
+		}
+	}
+	return all
+}

@@ -1,0 +1,302 @@
+package sqlite
+
+import (
+	"context"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/rowferry/rowferry"
+	dialect "github.com/rowferry/rowferry/internal/dialect/sqlite"
+)
+
+// largeValue is the size beyond which a bound value is let go after its
+// statement ran, so that cached statements hold little.
+const largeValue = 64 << 10
+
+// batch is one transaction on its way into the database.
+type batch struct {
+	sink          *Sink
+	failed        bool // after an error only Rollback may follow
+	changedSchema bool
+	last          *target // of the last mutation written
+	key           []byte  // scratch for the statement cache
+}
+
+// prepare puts the freshly begun transaction into its state.
+func (b *batch) prepare() error {
+	s := b.sink
+	if err := dialect.Exec(s.conn, "PRAGMA defer_foreign_keys = ON"); err != nil {
+		return s.translate(err)
+	}
+	s.remember()
+	for _, t := range s.targets {
+		t.written = false
+	}
+	return nil
+}
+
+// Write applies the mutations in order. The context interrupts even a single
+// long statement.
+func (b *batch) Write(ctx context.Context, ms []rowferry.Mutation) error {
+	if b.failed || b.sink.open != b {
+		return rowferry.Errorf(rowferry.CodeInternal, "a write to a batch that is over")
+	}
+	if ctx.Done() != nil {
+		b.sink.conn.SetInterrupt(ctx.Done())
+		defer b.sink.conn.SetInterrupt(nil)
+	}
+	for i := range ms {
+		err := b.apply(&ms[i])
+		if err == nil {
+			continue
+		}
+		b.failed = true
+		if cause := ctx.Err(); cause != nil {
+			return cause
+		}
+		return blame(err, &ms[i])
+	}
+	return nil
+}
+
+// blame marks an error about m's table as a refusal of m, so that what comes
+// before it can be saved. Failures of the target as a whole are about no row.
+func blame(err error, m *rowferry.Mutation) error {
+	e, ok := err.(*rowferry.Error)
+	if !ok || e.Mutation != nil {
+		return err
+	}
+	switch e.Code {
+	case rowferry.CodeTableDiffers, rowferry.CodeTriggers, rowferry.CodeCascades, rowferry.CodeNameCollision,
+		rowferry.CodeTypeRefused, rowferry.CodeRowRefused, rowferry.CodeOutOfRange:
+		kept := *m
+		e.Mutation = &kept
+	}
+	return err
+}
+
+func (b *batch) apply(m *rowferry.Mutation) error {
+	switch m.Op {
+	case rowferry.Insert, rowferry.Update, rowferry.Delete, rowferry.Truncate:
+		t, err := b.sink.target(m)
+		if err != nil {
+			return err
+		}
+		if !t.settled {
+			if err := b.sink.settle(t); err != nil {
+				return err
+			}
+		}
+		t.written, b.last = true, t
+		t.last = rowferry.Mutation{Op: m.Op, Table: m.Table, Source: m.Source, Origin: m.Origin, Index: m.Index}
+		if m.Op == rowferry.Truncate {
+			return b.truncate(t, m)
+		}
+		return b.change(t, m)
+	case rowferry.Shape:
+		return b.shape(m)
+	default:
+		return rowferry.Errorf(rowferry.CodeInternal, "the SQLite sink was given the operation %s, which must not reach a sink", m.Op).
+			Fact("table", "%s", m.Table.Name)
+	}
+}
+
+// change writes one insert, update or delete.
+func (b *batch) change(t *target, m *rowferry.Mutation) error {
+	if err := t.checkImages(m); err != nil {
+		return err
+	}
+	if m.ChecksOff && m.Op != rowferry.Insert {
+		if err := b.checkCascade(t, m); err != nil {
+			return err
+		}
+	}
+	st, err := b.statement(t, m)
+	if err != nil {
+		return err
+	}
+	if err := t.bind(st.stmt, 1, st.set, m.After, m); err != nil {
+		return err
+	}
+	if err := t.bind(st.stmt, 1+len(st.set), st.match, m.Before, m); err != nil {
+		return err
+	}
+	n, err := b.step(st, t, m)
+	if err != nil {
+		return err
+	}
+	if n != 1 && m.Op != rowferry.Insert {
+		return about(rowferry.Errorf(rowferry.CodeRowMissing, "an %s must find exactly one row in the target", m.Op), t, m).
+			Fact("found", "%d", n)
+	}
+	if large(st.set, m.After) || large(st.match, m.Before) {
+		return b.sink.translate(st.stmt.ClearBindings())
+	}
+	return nil
+}
+
+// step runs a bound statement and returns how many rows it affected, or for an
+// update that changes nothing would have affected.
+func (b *batch) step(st *statement, t *target, m *rowferry.Mutation) (int, error) {
+	if b.sink.trace != nil {
+		b.sink.trace(st.sql, st.args(m))
+	}
+	counted, err := st.stmt.Step()
+	if err != nil {
+		return 0, b.sink.refuse(err, t, m)
+	}
+	n := b.sink.conn.Changes()
+	if counted {
+		n = st.stmt.ColumnInt(0)
+	}
+	return n, b.sink.translate(st.stmt.Reset())
+}
+
+func (st *statement) args(m *rowferry.Mutation) []string {
+	var args []string
+	for _, o := range st.set {
+		args = append(args, m.After[o].String())
+	}
+	for _, o := range st.match {
+		args = append(args, m.Before[o].String())
+	}
+	return args
+}
+
+func large(columns []int, r rowferry.Row) bool {
+	for _, o := range columns {
+		if len(r[o].Str()) > largeValue {
+			return true
+		}
+	}
+	return false
+}
+
+// checkImages demands what finding and writing the row needs.
+func (t *target) checkImages(m *rowferry.Mutation) error {
+	for _, image := range []struct {
+		row    rowferry.Row
+		needed bool
+	}{{m.Before, m.Op != rowferry.Insert}, {m.After, m.Op != rowferry.Delete}} {
+		if image.needed && len(image.row) != len(t.columns) {
+			return about(rowferry.Errorf(rowferry.CodeInternal, "a row image has %d values for %d columns", len(image.row), len(t.columns)), t, m)
+		}
+	}
+	if m.Op != rowferry.Delete {
+		if err := t.checkAfter(m); err != nil {
+			return err
+		}
+	}
+	if m.Op == rowferry.Insert {
+		return nil
+	}
+	if t.identity != nil {
+		for _, o := range t.identity {
+			if m.Before[o].IsAbsent() {
+				return t.absent(m, o, "the old image lacks a column of the key")
+			}
+		}
+		return nil
+	}
+	for o, c := range t.columns {
+		if m.Before[o].IsAbsent() && !c.skip && t.shape.Columns[o].Generated == "" {
+			return t.absent(m, o, "the table has no key, and the old image lacks a column")
+		}
+	}
+	return nil
+}
+
+// checkAfter refuses an insert that would leave a column to a default the
+// target does not have: its NULL might not be the source's. SQLite fills a
+// NULL rowid by itself, so a NULL in the key is refused here.
+func (t *target) checkAfter(m *rowferry.Mutation) error {
+	for o := range t.columns {
+		c := &t.columns[o]
+		if m.Op == rowferry.Insert && c.required && m.After[o].IsAbsent() {
+			return t.absent(m, o, "the image of a new row lacks a column for which the target has no default")
+		}
+		if c.key && m.After[o].IsNull() {
+			return about(rowferry.Errorf(rowferry.CodeRowRefused, "a column of the primary key is NULL"), t, m).
+				Fact("column", "%s", t.shape.Columns[o].Name)
+		}
+	}
+	return nil
+}
+
+func (t *target) absent(m *rowferry.Mutation, o int, what string) error {
+	return about(rowferry.Errorf(rowferry.CodeAbsentColumn, "%s", what), t, m).
+		Fact("column", "%s", t.shape.Columns[o].Name).
+		Remedy("whole images", "SET GLOBAL binlog_row_image=FULL")
+}
+
+// truncate removes every row.
+func (b *batch) truncate(t *target, m *rowferry.Mutation) error {
+	if err := b.checkCascade(t, m); err != nil {
+		return err
+	}
+	sql := "DELETE FROM " + t.quoted
+	if b.sink.trace != nil {
+		b.sink.trace(sql, nil)
+	}
+	if err := dialect.Exec(b.sink.conn, sql); err != nil {
+		return b.sink.refuse(err, t, m)
+	}
+	return nil
+}
+
+// Commit ends the batch with the guarded checkpoint and makes both durable.
+func (b *batch) Commit(_ context.Context, cp rowferry.Checkpoint) error {
+	s := b.sink
+	if b.failed || s.open != b {
+		return rowferry.Errorf(rowferry.CodeInternal, "a commit of a batch that is over")
+	}
+	b.failed = true
+	if err := s.advance(cp); err != nil {
+		return err
+	}
+	// Before this statement the batch is not in the target, whatever happens.
+	if err := dialect.Exec(s.conn, "COMMIT"); err != nil {
+		return b.refuseCommit(err)
+	}
+	// After it the batch is durable.
+	s.open = nil
+	if b.changedSchema {
+		s.version = s.schemaVersion()
+	}
+	s.truncateWAL()
+	return nil
+}
+
+// refuseCommit explains a failed COMMIT. A foreign key is checked only then,
+// so it is known which rows violate it but not which mutation did: the refusal
+// names the last one.
+func (b *batch) refuseCommit(err error) error {
+	s := b.sink
+	if sqlite.ErrCode(err).ToPrimary() != sqlite.ResultConstraint || b.last == nil {
+		return s.translate(err)
+	}
+	e := rowferry.Errorf(rowferry.CodeRowRefused, "the batch leaves rows without their parent")
+	e.Err = err
+	e.Facts = append(e.Facts, b.violations()...)
+	last := b.last.last
+	e.Mutation = &last
+	e.Fact("last change", "%s of %s", last.Op, last.Table.Name)
+	if last.Origin != nil {
+		e.Fact("transaction", "%s", last.Origin.Tx)
+	}
+	return e
+}
+
+// Rollback undoes the batch. After a Commit that succeeded it does nothing.
+func (b *batch) Rollback() error {
+	s := b.sink
+	if s.open != b {
+		return nil
+	}
+	s.open = nil
+	b.failed = true
+	if b.changedSchema {
+		s.forget()
+	}
+	return s.abandon()
+}

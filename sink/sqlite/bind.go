@@ -1,0 +1,123 @@
+package sqlite
+
+import (
+	"encoding/binary"
+	"math"
+	"unicode/utf8"
+	"unsafe"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/rowferry/rowferry"
+)
+
+// maxLength is the size beyond which SQLite takes no text or blob
+// (SQLITE_MAX_LENGTH).
+const maxLength = 1_000_000_000
+
+// bind binds the row's values of the given columns to the parameters from
+// first on.
+func (t *target) bind(stmt *sqlite.Stmt, first int, columns []int, values rowferry.Row, m *rowferry.Mutation) error {
+	for i, o := range columns {
+		if err := bindValue(stmt, first+i, t.columns[o].carry, values[o]); err != nil {
+			return about(err, t, m).Fact("column", "%s", t.shape.Columns[o].Name)
+		}
+	}
+	return nil
+}
+
+// bindValue binds one value exactly, or says why it cannot be.
+func bindValue(stmt *sqlite.Stmt, param int, c carrier, v rowferry.Value) *rowferry.Error {
+	kind := v.Kind()
+	switch {
+	case kind == rowferry.Null:
+		stmt.BindNull(param)
+	case c == carryInteger && kind == rowferry.Int:
+		stmt.BindInt64(param, v.Int())
+	case c == carryInteger && kind == rowferry.Uint:
+		if v.Uint() > math.MaxInt64 {
+			return rowferry.Errorf(rowferry.CodeOutOfRange, "an unsigned number is beyond what a SQLite integer can hold").
+				Fact("value", "%d", v.Uint()).Fact("largest", "%d", int64(math.MaxInt64))
+		}
+		stmt.BindInt64(param, int64(v.Uint()))
+	case c == carryReal && kind == rowferry.Float:
+		if math.IsNaN(v.Float()) {
+			return rowferry.Errorf(rowferry.CodeOutOfRange, "SQLite cannot hold NaN: it would become NULL")
+		}
+		stmt.BindFloat(param, v.Float())
+	case c == carryText && kind == rowferry.Text:
+		return bindText(stmt, param, v.Str())
+	case c == carryBlob && kind == rowferry.Bytes:
+		return bindBytes(stmt, param, v.Str())
+	case c == carryBits && kind == rowferry.Uint:
+		var b [8]byte
+		binary.BigEndian.PutUint64(b[:], v.Uint())
+		stmt.BindBytes(param, b[:])
+	default:
+		return rowferry.Errorf(rowferry.CodeInternal, "a value is carried in another way than its column's type says").
+			Fact("carried as", "%s", kindName(kind)).Fact("stored as", "%s", c)
+	}
+	return nil
+}
+
+func bindText(stmt *sqlite.Stmt, param int, s string) *rowferry.Error {
+	if len(s) > maxLength {
+		return tooLong(len(s))
+	}
+	if !utf8.ValidString(s) {
+		return rowferry.Errorf(rowferry.CodeInternal, "a text value is not UTF-8, although text always is").
+			Fact("value", "%q", shorten(s))
+	}
+	stmt.BindText(param, s)
+	return nil
+}
+
+// bindBytes lends the string's bytes to the driver, which only copies them.
+func bindBytes(stmt *sqlite.Stmt, param int, s string) *rowferry.Error {
+	if len(s) > maxLength {
+		return tooLong(len(s))
+	}
+	stmt.BindBytes(param, unsafe.Slice(unsafe.StringData(s), len(s)))
+	return nil
+}
+
+func tooLong(n int) *rowferry.Error {
+	return rowferry.Errorf(rowferry.CodeOutOfRange, "a value is larger than SQLite can hold").
+		Fact("bytes", "%d", n).Fact("largest", "%d", maxLength)
+}
+
+func (c carrier) String() string {
+	switch c {
+	case carryInteger:
+		return "INTEGER"
+	case carryReal:
+		return "REAL"
+	case carryText:
+		return "TEXT"
+	case carryBlob, carryBits:
+		return "BLOB"
+	default:
+		return "?"
+	}
+}
+
+func kindName(k rowferry.ValueKind) string {
+	switch k {
+	case rowferry.Absent:
+		return "absent"
+	case rowferry.Null:
+		return "NULL"
+	case rowferry.Int:
+		return "integer"
+	case rowferry.Uint:
+		return "unsigned integer"
+	case rowferry.Float:
+		return "float"
+	case rowferry.Text:
+		return "text"
+	case rowferry.Bytes:
+		return "bytes"
+	default:
+		return "unknown"
+	}
+}

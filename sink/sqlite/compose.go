@@ -1,0 +1,98 @@
+package sqlite
+
+import (
+	"strings"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// writes reports whether m writes the column: it is in the new image, the
+// target does not compute it, and an update changes it.
+func (t *target) writes(m *rowferry.Mutation, i int) bool {
+	if t.columns[i].skip || m.After[i].IsAbsent() {
+		return false
+	}
+	return m.Op == rowferry.Insert || m.Before[i].IsAbsent() || m.After[i] != m.Before[i]
+}
+
+// matched returns the columns that find m's row: its key, or without one every
+// column that the target does not compute. REAL columns match exactly, since
+// what is compared is the double that was written.
+func (t *target) matched() []int {
+	if t.identity != nil {
+		return t.identity
+	}
+	var all []int
+	for i := range t.columns {
+		if !t.columns[i].skip && t.shape.Columns[i].Generated == schema.NotGenerated {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+// where returns the condition that finds m's row and the columns its
+// parameters take. Without a key it may hold for several equal rows.
+func (t *target) where(prefix string) (string, []int) {
+	match := t.matched()
+	terms := make([]string, len(match))
+	for i, o := range match {
+		terms[i] = prefix + t.columns[o].quoted + " IS ?"
+	}
+	return conjunction(terms), match
+}
+
+// conjunction joins terms with AND, in parentheses of a hundred: SQLite
+// refuses expressions more than a thousand deep, and AND nests to the left.
+func conjunction(terms []string) string {
+	const group = 100
+	if len(terms) <= group {
+		return strings.Join(terms, " AND ")
+	}
+	var groups []string
+	for len(terms) > 0 {
+		n := min(group, len(terms))
+		groups = append(groups, "("+strings.Join(terms[:n], " AND ")+")")
+		terms = terms[n:]
+	}
+	return strings.Join(groups, " AND ")
+}
+
+// compose writes the SQL for m. An update that changes nothing becomes a
+// count of the rows it would have changed.
+func (t *target) compose(m *rowferry.Mutation) *statement {
+	st := &statement{}
+	var names, sets, marks []string
+	if m.Op == rowferry.Insert || m.Op == rowferry.Update {
+		for i := range t.columns {
+			if t.writes(m, i) {
+				st.set = append(st.set, i)
+				names = append(names, t.columns[i].quoted)
+				sets = append(sets, t.columns[i].quoted+" = ?")
+				marks = append(marks, "?")
+			}
+		}
+	}
+	if m.Op == rowferry.Insert {
+		st.sql = "INSERT INTO " + t.quoted + " (" + strings.Join(names, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ")"
+		if len(names) == 0 {
+			st.sql = "INSERT INTO " + t.quoted + " DEFAULT VALUES"
+		}
+		return st
+	}
+	where, match := t.where("")
+	st.match = match
+	if t.identity == nil {
+		where = t.rowid + " = (SELECT " + t.rowid + " FROM " + t.quoted + " WHERE " + where + " LIMIT 1)"
+	}
+	switch {
+	case m.Op == rowferry.Delete:
+		st.sql = "DELETE FROM " + t.quoted + " WHERE " + where
+	case len(sets) == 0:
+		st.sql = "SELECT count(*) FROM " + t.quoted + " WHERE " + where
+	default:
+		st.sql = "UPDATE " + t.quoted + " SET " + strings.Join(sets, ", ") + " WHERE " + where
+	}
+	return st
+}

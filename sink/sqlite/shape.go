@@ -1,0 +1,145 @@
+package sqlite
+
+import (
+	"github.com/rowferry/rowferry"
+	dialect "github.com/rowferry/rowferry/internal/dialect/sqlite"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// shape makes the mutation's table when it is missing, or checks it column by
+// column. It is idempotent.
+func (b *batch) shape(m *rowferry.Mutation) error {
+	s := b.sink
+	existing, err := s.inspect(m.Table)
+	if err != nil {
+		return err
+	}
+	if existing == nil {
+		if !s.options.CreateTables {
+			return rowferry.Errorf(rowferry.CodeTableDiffers, "a table does not exist in the target, and tables are not to be made").
+				Fact("table", "%s", m.Table.Name).Remedy("let Rowferry make it", "create_tables: true")
+		}
+		if existing, err = s.create(m.Table, s.parent); err != nil {
+			return err
+		}
+	}
+	_, err = s.adopt(m.Table, existing)
+	return err
+}
+
+// create makes the table and returns it as it now exists.
+func (s *Sink) create(t *schema.Table, parents dialect.Parents) (*dialect.Existing, error) {
+	statements, notices, err := dialect.CreateTable(t, parents)
+	if err != nil {
+		return nil, s.translate(err)
+	}
+	for _, sql := range statements {
+		if err := s.run(sql); err != nil {
+			return nil, err
+		}
+	}
+	for _, n := range notices {
+		s.notice(n)
+	}
+	s.changedSchema()
+	x, err := dialect.Inspect(s.conn, t.Name.Table)
+	if err != nil {
+		return nil, s.translate(err)
+	}
+	if x == nil {
+		return nil, rowferry.Errorf(rowferry.CodeInternal, "a table that was just made does not exist").Fact("table", "%s", t.Name)
+	}
+	return x, nil
+}
+
+// run executes a statement that changes the schema.
+func (s *Sink) run(sql string) error {
+	if s.trace != nil {
+		s.trace(sql, nil)
+	}
+	return s.translate(dialect.Exec(s.conn, sql))
+}
+
+// changedSchema forgets what a new table may change for others: foreign keys
+// that waited for their parent.
+func (s *Sink) changedSchema() {
+	s.graph = nil
+	for _, t := range s.targets {
+		t.settled = false
+	}
+	if s.open != nil {
+		s.open.changedSchema = true
+	}
+}
+
+// parent answers for a foreign key's parent when a table is made.
+func (s *Sink) parent(name schema.Name) (dialect.Parent, error) {
+	p := dialect.Parent{InScope: s.options.InScope == nil || s.options.InScope(name)}
+	x, err := dialect.Inspect(s.conn, name.Table)
+	if err != nil {
+		return p, err
+	}
+	if x != nil && x.Kind == "table" {
+		p.Shape = x.Shape
+	}
+	return p, nil
+}
+
+// remake makes an empty table again without the foreign keys that cannot be
+// enforced, provided that it is exactly the table that Rowferry would have
+// made while their parents were still to come.
+func (s *Sink) remake(t *target, unsound map[string]bool) error {
+	// as answers for parents, with p for those that cannot be referred to.
+	as := func(p dialect.Parent) dialect.Parents {
+		return func(name schema.Name) (dialect.Parent, error) {
+			if unsound[dialect.Fold(name.Table)] {
+				return p, nil
+			}
+			return s.parent(name)
+		}
+	}
+	awaited, without := as(dialect.Parent{InScope: true}), as(dialect.Parent{})
+	statements, _, err := dialect.CreateTable(t.shape, awaited)
+	if err != nil || statements[0] != t.existing.SQL {
+		return unsoundError(t, unsound)
+	}
+	empty, err := s.isEmpty(t.quoted)
+	if err != nil {
+		return err
+	}
+	if !empty {
+		return unsoundError(t, unsound)
+	}
+	// Where the key acts this fails, before anything is dropped.
+	if _, _, err := dialect.CreateTable(t.shape, without); err != nil {
+		return s.translate(err)
+	}
+	s.stmts.drop(t)
+	if err := s.run("DROP TABLE " + t.quoted); err != nil {
+		return err
+	}
+	x, err := s.create(t.shape, without)
+	if err != nil {
+		return err
+	}
+	t.existing = x
+	return nil
+}
+
+func unsoundError(t *target, unsound map[string]bool) error {
+	e := rowferry.Errorf(rowferry.CodeTableDiffers, "a foreign key of a target table points to a table that is missing, or has no unique key over the columns it names").
+		Fact("table", "%s", t.shape.Name)
+	for name := range unsound {
+		e.Fact("points to", "%s", name)
+	}
+	return e
+}
+
+func (s *Sink) isEmpty(quoted string) (bool, error) {
+	empty := true
+	err := dialect.Query(s.conn, "SELECT 1 FROM "+quoted+" LIMIT 1", func(row) error {
+		empty = false
+		return nil
+	})
+	return empty, s.translate(err)
+}
