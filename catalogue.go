@@ -72,6 +72,8 @@ var catalogue = []CodeInfo{
 		"The source deletes or updates child rows through a foreign key without logging them, and the target would not do the same. Give the target the same foreign key action."},
 	{CodeEventTooLarge, ClassRuntime, "an event is larger than can be held",
 		"One event of the log claims a size beyond what a row can have. The file is probably corrupt. Everything earlier is applied and checkpointed."},
+	{CodeBadText, ClassRuntime, "a text value is not valid in its character set",
+		"A row has bytes in a text column that are no character of the column's character set, or one that has no counterpart in Unicode. The source itself shows '?' or broken text there. Carrying it would change it, so Rowferry stops. Everything earlier is applied and checkpointed. Correct the value at the source before it is logged again, or take the table out of 'tables'."},
 
 	{CodeTarget, ClassUnreachable, "the target cannot be reached or opened",
 		"The target database refused to open. Nothing was changed."},

@@ -44,6 +44,7 @@ const (
 	CodeLogUnreadable   Code = "RF-2020"
 	CodeCascades        Code = "RF-2021"
 	CodeEventTooLarge   Code = "RF-2022"
+	CodeBadText         Code = "RF-2023"
 	CodeTarget          Code = "RF-3001"
 	CodeRowRefused      Code = "RF-3002"
 	CodeShapeChanged    Code = "RF-3003"

@@ -1,0 +1,100 @@
+package mysql
+
+import (
+	"github.com/rowferry/rowferry/schema"
+)
+
+// Flavor is which family of servers wrote a statement.
+type Flavor uint8
+
+// The flavors. Percona Server counts as MySQL.
+const (
+	MySQL Flavor = iota
+	MariaDB
+)
+
+// SQLMode is the session's sql_mode as the query event has it (status variable
+// 1). Other bits than these do not change how a statement is read.
+type SQLMode uint64
+
+// The modes that matter.
+const (
+	RealAsFloat        SQLMode = 1 << 0
+	ANSIQuotes         SQLMode = 1 << 2
+	Oracle             SQLMode = 1 << 9  // MariaDB
+	MaxDB              SQLMode = 1 << 12 // MariaDB
+	NoBackslashEscapes SQLMode = 1 << 20
+)
+
+// Statement is one statement of the log with what its session decided.
+type Statement struct {
+	Database string // the default database
+	SQL      string // as UTF-8: the caller converts it from the session's character set
+	SQLMode  SQLMode
+	// ImplicitTimestamps is set where explicit_defaults_for_timestamp was off:
+	// TIMESTAMP columns are then NOT NULL unless they say NULL.
+	ImplicitTimestamps bool
+	// ServerCollation is the session's collation_server: what CREATE DATABASE
+	// takes where it names none. Empty: not known.
+	ServerCollation string
+	// Collations are the session's default collations of character sets, where
+	// they are not the built-in ones: MySQL's default_collation_for_utf8mb4
+	// under "utf8mb4", MariaDB's character_set_collations.
+	Collations map[string]string
+}
+
+// EffectKind is what a statement did.
+type EffectKind uint8
+
+// The kinds. Table, Before and After are as said; what is not said is zero.
+const (
+	Unknown         EffectKind = iota // the first keywords mean nothing to this program; Detail has them
+	Nothing                           // no table's shape or rows: GRANT, CREATE VIEW, temporary tables …
+	Created                           // Table is new with shape After, or replaces Before; After is nil if the statement does not say the shape. Detail: "sequence", "if not exists", "select"
+	Altered                           // Before to After, the same pointer if nothing Rowferry carries changed. After nil: the shape is not known from here on, Detail says why
+	Dropped                           // Table is gone; Before, if known
+	Renamed                           // Table is now called To; Before and After, if known
+	Truncated                         // every row of Table is gone
+	RowsChanged                       // rows changed by a statement as text. Table is empty if it cannot be told which; Detail is the verb
+	Unsupported                       // Table's rows change in a way that the log does not carry (partitions, tablespaces); Detail says how
+	DatabaseDropped                   // Table.Schema is gone, with all its tables (each known one has its own Dropped before)
+	Begin
+	Commit
+	Rollback
+	Savepoint        // Detail is its name
+	RollbackTo       // Detail is the savepoint's name
+	ReleaseSavepoint // Detail is its name
+	XA               // Detail is the verb: START, END, PREPARE, COMMIT, ROLLBACK
+)
+
+var effectNames = [...]string{
+	Unknown: "unknown", Nothing: "nothing", Created: "created", Altered: "altered", Dropped: "dropped",
+	Renamed: "renamed", Truncated: "truncated", RowsChanged: "rows changed", Unsupported: "unsupported",
+	DatabaseDropped: "database dropped", Begin: "begin", Commit: "commit", Rollback: "rollback",
+	Savepoint: "savepoint", RollbackTo: "rollback to savepoint", ReleaseSavepoint: "release savepoint", XA: "xa",
+}
+
+// String returns the kind's name for people.
+func (k EffectKind) String() string {
+	if int(k) < len(effectNames) {
+		return effectNames[k]
+	}
+	return "effect?"
+}
+
+// Effect is one thing a statement did. A statement has at least one.
+type Effect struct {
+	Kind   EffectKind
+	Table  schema.Name
+	To     schema.Name // Renamed: the new name
+	Before *schema.Table
+	After  *schema.Table
+	Detail string
+}
+
+// Details of Created effects.
+const (
+	DetailSequence    = "sequence"      // MariaDB's: a table of one row that is logged as inserts
+	DetailIfNotExists = "if not exists" // the table may have been there already, with another shape
+	DetailSelect      = "select"        // CREATE … SELECT as text: the shape comes from a query
+)

@@ -1,0 +1,70 @@
+package e2e
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rowferry/rowferry/internal/testdb"
+)
+
+const quickstart = "../../examples/quickstart"
+
+func quickstartPlace(t *testing.T) place {
+	return newPlace(t, filepath.Join(quickstart, "binlog", "mysql-bin.*"))
+}
+
+func requireShop(t *testing.T, p place) {
+	t.Helper()
+	testdb.RequireEqual(t, filepath.Join(quickstart, "expected.txt"), "sqlite://"+p.target)
+}
+
+// TestQuickstart is the promise of the first command: the shop arrives, again
+// is nothing to do, and losing the target, the state or both leads to the same
+// end.
+func TestQuickstart(t *testing.T) {
+	p := quickstartPlace(t)
+	first := must(t, p.replay()...)
+	requireShop(t, p)
+	if !strings.Contains(first.stdout, "customers") || !strings.Contains(first.stdout, "order_items") {
+		t.Fatalf("no summary by table:\n%s", first.stdout)
+	}
+	again := must(t, p.replay()...)
+	if !strings.Contains(strings.ToLower(again.stdout+again.stderr), "nothing to do") {
+		t.Fatalf("a second run does not say that there is nothing to do:\n%s%s", again.stdout, again.stderr)
+	}
+	requireShop(t, p)
+	for _, c := range []struct {
+		name string
+		lose func(testing.TB)
+	}{
+		{"target", p.removeTarget},
+		{"state", p.removeState},
+		{"both", func(t testing.TB) { p.removeTarget(t); p.removeState(t) }},
+	} {
+		t.Run("without "+c.name, func(t *testing.T) {
+			c.lose(t)
+			must(t, p.replay()...)
+			requireShop(t, p)
+		})
+	}
+}
+
+// TestQuickstartRefusesForeignRows: without target row but with rows, nothing
+// is overwritten.
+func TestQuickstartRefusesForeignRows(t *testing.T) {
+	p := quickstartPlace(t)
+	must(t, p.replay()...)
+	execSQLite(t, p.target, "DROP TABLE rowferry_checkpoint")
+	o := run(t, p.replay()...)
+	if o.code != 6 || !strings.Contains(o.stderr, "RF-4007") {
+		t.Fatalf("exit %d, want 6 with RF-4007:\n%s", o.code, o.stderr)
+	}
+	p.removeState(t)
+	o = run(t, p.replay()...)
+	if o.code != 1 || !strings.Contains(o.stderr, "RF-3006") {
+		t.Fatalf("exit %d, want 1 with RF-3006:\n%s", o.code, o.stderr)
+	}
+	execSQLite(t, p.target, "DROP TABLE IF EXISTS rowferry_checkpoint")
+	requireShop(t, p)
+}

@@ -1,0 +1,81 @@
+package e2e
+
+import (
+	"context"
+	"database/sql"
+	"testing"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/testdb"
+	"github.com/rowferry/rowferry/internal/testdb/record"
+	"github.com/rowferry/rowferry/internal/testdb/types"
+)
+
+// typesKinds are the servers whose types are replayed: the newest MariaDB only
+// at full scale.
+func typesKinds() []testdb.Kind {
+	kinds := []testdb.Kind{testdb.MariaDB1011, testdb.MySQL97}
+	if soak() {
+		kinds = append(kinds, testdb.MariaDB11)
+	}
+	return kinds
+}
+
+// TestTypes replays every column type with its extremes, with rows that
+// describe themselves and with rows that need the log's CREATE statements,
+// recorded by a server whose own time zone is not UTC.
+func TestTypes(t *testing.T) {
+	for _, k := range typesKinds() {
+		t.Run(string(k), func(t *testing.T) {
+			for _, metadata := range []string{"FULL", "the server's default"} {
+				t.Run(metadata, func(t *testing.T) { testTypes(t, k, metadata) })
+			}
+		})
+	}
+}
+
+func testTypes(t *testing.T, k testdb.Kind, metadata string) {
+	if metadata != "FULL" {
+		metadata = ""
+	}
+	rec := record.Load(t, k, record.Options{
+		Metadata: metadata,
+		Server:   []testdb.Option{testdb.Zone("EST5EDT,M3.2.0,M11.1.0")},
+		Fill:     func(db *sql.DB) error { return types.Create(context.Background(), db, k.Flavor()) },
+	})
+	p := newPlace(t, rec.Files...)
+	must(t, p.replay()...)
+	testdb.RequireEqual(t, rec.Expected, "sqlite://"+p.target)
+	t.Logf("figure: %s: every column type, metadata %q: Equal", rec.Version, metadata)
+}
+
+// TestSpecialTypes: what may be refused is refused by name, the rest arrives.
+func TestSpecialTypes(t *testing.T) {
+	for _, c := range []struct {
+		kind testdb.Kind
+		what types.Case
+		code rowferry.Code // "" when it must arrive
+	}{
+		{testdb.MariaDB1011, types.BigUnsigned(), rowferry.CodeOutOfRange},
+		{testdb.MySQL97, types.BigUnsigned(), rowferry.CodeOutOfRange},
+		{testdb.MariaDB1011, types.Geometry(), rowferry.CodeTypeRefused},
+		{testdb.MySQL97, types.Geometry(), rowferry.CodeTypeRefused},
+		{testdb.MySQL97, types.Vector(testdb.MySQL), rowferry.CodeTypeRefused},
+		{testdb.MariaDB1011, types.Reordered(), ""},
+		{testdb.MySQL97, types.Reordered(), ""},
+		{testdb.MariaDB1011, types.NegativeZero(), ""},
+		{testdb.MySQL97, types.NegativeZero(), ""},
+		{testdb.MariaDB1011, types.CompressedColumns(), ""},
+	} {
+		t.Run(string(c.kind)+"/"+c.what.Name, func(t *testing.T) {
+			rec := record.Load(t, c.kind, record.Options{Metadata: "FULL", Fill: func(db *sql.DB) error { return c.what.Run(context.Background(), db) }})
+			p := newPlace(t, rec.Files...)
+			if c.code != "" {
+				requireRefusal(t, run(t, p.replay()...), c.code)
+				return
+			}
+			must(t, p.replay()...)
+			testdb.RequireEqual(t, rec.Expected, "sqlite://"+p.target)
+		})
+	}
+}

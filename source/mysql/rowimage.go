@@ -1,0 +1,278 @@
+package mysql
+
+import (
+	"math/bits"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// rowDecoder decodes the rows events of one table map with one shape. It may
+// be kept for as long as the content of the table map and the shape are the
+// same. Not safe for concurrent use.
+type rowDecoder struct {
+	shape  *schema.Table
+	fields []field
+	copies bool // some values are parts of the event as it is
+	size   int  // of an image in bytes, as the last event had them on average
+
+	// Of the event at hand.
+	rows   []byte
+	text   string           // rows, as a string that values share; empty unless copies
+	made   []byte           // text made here, that values will share
+	patch  []patch          // the values that will
+	slab   []rowferry.Value // for rows to come
+	budget int              // bytes that may still be made
+}
+
+// patch is a value whose text is made[start:end] once the event is decoded.
+type patch struct {
+	value      *rowferry.Value
+	start, end int
+	bytes      bool
+}
+
+// An event's values may take this much for itself and this much for each of
+// its bytes. Servers cut events at 8 KiB (binlog_row_event_max_size) unless a
+// row alone is longer, so that only a forged event comes near.
+const (
+	budgetBase    = 64 << 20
+	budgetPerByte = 16
+)
+
+// newRowDecoder compiles a decoder. It fails with CodeTypeRefused, naming the
+// column, where values of a type cannot be carried.
+func newRowDecoder(tm *replication.TableMapEvent, shape *schema.Table, srv server) (*rowDecoder, error) {
+	cols, err := wireColumns(tm, srv)
+	if err != nil {
+		return nil, err
+	}
+	if extra := len(cols) - len(shape.Columns); extra < 0 || extra > hiddenColumns(cols, shape, srv) {
+		return nil, rowferry.Errorf(rowferry.CodeShapeMismatch, "the shape of table %s does not fit its rows", shape.Name).
+			Fact("known", "%d columns", len(shape.Columns)).Fact("logged", "%d columns", len(cols))
+	}
+	d := &rowDecoder{shape: shape, fields: make([]field, len(cols)), size: len(cols)}
+	b := &shapeBuilder{name: shape.Name, srv: srv}
+	for i := range cols {
+		if i >= len(shape.Columns) {
+			d.fields[i] = field{op: opUint, width: 8, skip: true}
+			continue
+		}
+		c := &shape.Columns[i]
+		_, p := columnType(&cols[i], &c.Type, srv)
+		if p.kind == fits {
+			d.fields[i], p = newField(&cols[i], c.Type)
+		}
+		if gap, err := b.judge(&cols[i], c.Name, c.Type, p); err != nil {
+			return nil, err
+		} else if gap != "" {
+			return nil, b.incomplete([]string{c.Name + " (" + gap + ")"})
+		}
+		d.fields[i].name = c.Name
+		d.copies = d.copies || d.fields[i].copies()
+	}
+	return d, nil
+}
+
+// decode appends the changes of one rows event to dst. hdr is the event with
+// its header parsed; rows is what follows the header, decompressed. Columns
+// that an image lacks are Absent, not Null. Values share memory with each
+// other but not with rows.
+//
+// Damaged bytes are CodeCorruptLog, a partial JSON update CodePartialJSON, an
+// image without any column CodeAbsentColumn, text that is not valid in its
+// character set CodeBadText; dst is then returned without any of the event's
+// changes.
+func (d *rowDecoder) decode(dst []rowferry.Change, hdr *replication.RowsEvent, rows []byte) ([]rowferry.Change, error) {
+	op, err := d.check(hdr)
+	if err != nil {
+		return dst, err
+	}
+	d.rows, d.budget = rows, budgetBase+budgetPerByte*len(rows)
+	if d.copies {
+		d.text = string(rows)
+	}
+	defer d.release()
+	off := hdr.Flags&(flagNoForeignKeyChecks|flagNoUniqueChecks) != 0
+	was := len(dst)
+	for pos := 0; pos < len(rows); {
+		c := rowferry.Change{Op: op, Table: d.shape, ChecksOff: off}
+		var first rowferry.Row
+		if first, pos, err = d.image(hdr.ColumnBitmap1, pos); err != nil {
+			return dst[:was], err
+		}
+		switch op {
+		case rowferry.Insert:
+			c.After = first
+		case rowferry.Delete:
+			c.Before = first
+		default:
+			c.Before = first
+			if c.After, pos, err = d.image(hdr.ColumnBitmap2, pos); err != nil {
+				return dst[:was], err
+			}
+		}
+		dst = append(dst, c)
+	}
+	if n := len(dst) - was; n > 0 {
+		d.size = len(rows) / n
+	}
+	d.finish()
+	return dst, nil
+}
+
+// Flags of a rows event (Rows_event::enum_flag).
+const (
+	flagNoForeignKeyChecks = 1 << 1
+	flagNoUniqueChecks     = 1 << 2
+)
+
+// check looks whether the event is one that this decoder can read.
+func (d *rowDecoder) check(hdr *replication.RowsEvent) (rowferry.Op, error) {
+	var op rowferry.Op
+	switch hdr.Type() {
+	case replication.EnumRowsEventTypeInsert:
+		op = rowferry.Insert
+	case replication.EnumRowsEventTypeUpdate:
+		op = rowferry.Update
+	case replication.EnumRowsEventTypeDelete:
+		op = rowferry.Delete
+	default: // the only other kind that the library makes a RowsEvent of
+		return 0, rowferry.Errorf(rowferry.CodePartialJSON, "the log has a partial JSON update of table %s", d.shape.Name).
+			Fact("table", "%s", d.shape.Name).
+			Remedy("log whole values", "SET GLOBAL binlog_row_value_options='' on the source")
+	}
+	if hdr.Version == 0 {
+		return 0, rowferry.Errorf(rowferry.CodeUnknownEvent, "the log has rows in the format of a 5.1 preview").
+			Fact("table", "%s", d.shape.Name)
+	}
+	n := len(d.fields)
+	width := (n + 7) / 8
+	if hdr.ColumnCount != uint64(n) || len(hdr.ColumnBitmap1) != width || op == rowferry.Update && len(hdr.ColumnBitmap2) != width {
+		return 0, corrupt("a rows event of table %s does not fit its table map", d.shape.Name)
+	}
+	if !anyBit(hdr.ColumnBitmap1, n) {
+		return 0, rowferry.Errorf(rowferry.CodeAbsentColumn, "the log has a row of table %s without any of its values", d.shape.Name).
+			Fact("table", "%s", d.shape.Name).
+			Remedy("log whole rows", "SET GLOBAL binlog_row_image=FULL on the source")
+	}
+	return op, nil
+}
+
+func anyBit(bitmap []byte, n int) bool {
+	for i := range n {
+		if bitmap[i/8]&(1<<(i%8)) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// image decodes one row image at pos and returns the position after it.
+func (d *rowDecoder) image(present []byte, pos int) (rowferry.Row, int, error) {
+	count := 0
+	for i, b := range present {
+		if rest := len(d.fields) - 8*i; rest < 8 {
+			b &= 1<<rest - 1
+		}
+		count += bits.OnesCount8(b)
+	}
+	nulls := pos
+	pos += (count + 7) / 8
+	if pos > len(d.rows) {
+		return nil, 0, d.damaged(&d.fields[0])
+	}
+	row, err := d.row(len(d.rows) - nulls)
+	if err != nil {
+		return nil, 0, err
+	}
+	seen := 0
+	for i := range d.fields {
+		if present[i/8]&(1<<(i%8)) == 0 {
+			continue
+		}
+		null := d.rows[nulls+seen/8]&(1<<(seen%8)) != 0
+		seen++
+		f := &d.fields[i]
+		if f.skip {
+			if !null {
+				pos += f.width
+			}
+			continue
+		}
+		if null {
+			row[i] = rowferry.NullValue()
+			continue
+		}
+		if pos, err = d.value(f, &row[i], pos); err != nil {
+			return nil, 0, err
+		}
+	}
+	if pos > len(d.rows) {
+		return nil, 0, d.damaged(&d.fields[len(d.fields)-1])
+	}
+	return row, pos, nil
+}
+
+// row returns an empty row from the slab, which is refilled for as many rows as
+// the left bytes of the event seem to hold.
+func (d *rowDecoder) row(left int) (rowferry.Row, error) {
+	n := len(d.shape.Columns)
+	if len(d.slab) < n {
+		rows := max(1, min(left/max(d.size, 1)+1, slabValues/n))
+		if d.spend(rows*n*valueSize) != nil {
+			rows = 1
+			if err := d.spend(n * valueSize); err != nil {
+				return nil, err
+			}
+		}
+		d.slab = make([]rowferry.Value, rows*n)
+	}
+	row := d.slab[:n:n]
+	d.slab = d.slab[n:]
+	return row, nil
+}
+
+const (
+	valueSize  = 32   // of a rowferry.Value
+	slabValues = 4096 // at once, if a row has not more
+)
+
+// spend takes bytes from the event's budget.
+func (d *rowDecoder) spend(n int) error {
+	if n > d.budget {
+		return rowferry.Errorf(rowferry.CodeEventTooLarge, "an event of table %s holds more than its size allows", d.shape.Name).
+			Fact("table", "%s", d.shape.Name).Fact("event", "%d bytes", len(d.rows))
+	}
+	d.budget -= n
+	return nil
+}
+
+// finish gives the values made here their text, all from one string.
+func (d *rowDecoder) finish() {
+	made := string(d.made)
+	for _, p := range d.patch {
+		if p.bytes {
+			*p.value = rowferry.BytesValue(made[p.start:p.end])
+		} else {
+			*p.value = rowferry.TextValue(made[p.start:p.end])
+		}
+	}
+}
+
+// release lets go of the event. Buffers of ordinary size are kept.
+func (d *rowDecoder) release() {
+	d.rows, d.text, d.slab = nil, "", nil
+	clear(d.patch)
+	d.made, d.patch = d.made[:0], d.patch[:0]
+	if cap(d.made) > 1<<20 || cap(d.patch) > 1<<16 {
+		d.made, d.patch = nil, nil
+	}
+}
+
+// damaged is the error for a value that ends beyond the event, or cannot be.
+func (d *rowDecoder) damaged(f *field) error {
+	return corrupt("a row of table %s is damaged", d.shape.Name).Fact("table", "%s", d.shape.Name).Fact("column", "%s", f.name)
+}
