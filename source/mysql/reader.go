@@ -1,0 +1,296 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"github.com/rowferry/rowferry"
+)
+
+// reader assembles the transactions of an event source.
+type reader struct {
+	src      *Source
+	events   eventSource
+	progress *progress
+	group    group
+	tx       *assembly // of the open transaction
+	tables   *tables
+	emit     place // transactions that start before it are passed over
+	until    untilPoint
+	start    rowferry.Position
+	lineage  string // of the transaction that ends where we begin; "" once compared
+	prepared map[string]bool
+	notices  []string
+	err      error // what Next returns from now on
+}
+
+var _ rowferry.Reader = (*reader)(nil)
+
+func newReader(s *Source) *reader {
+	return &reader{src: s, prepared: map[string]bool{}, tables: newTables(s)}
+}
+
+// begin finds where to begin and opens the log there.
+func (r *reader) begin(ctx context.Context, start rowferry.Start) error {
+	pos, resumed := r.src.from, false
+	if start.Position != "" {
+		var err error
+		if pos, err = ParsePosition(string(start.Position)); err != nil {
+			return err
+		}
+		if !pos.Concrete() {
+			return rowferry.Errorf(rowferry.CodeBadPosition, "%q is not a position to resume from", start.Position)
+		}
+		resumed = true
+	}
+	at, err := r.src.startAt(ctx, pos, start.Lineage, resumed)
+	if err != nil {
+		return err
+	}
+	r.progress, r.emit, r.lineage = at.progress, at.emit, start.Lineage
+	r.start = start.Position
+	if !resumed {
+		r.start = r.progress.position(at.emit)
+	}
+	if r.until, err = r.src.untilAt(ctx, r.progress); err != nil {
+		return err
+	}
+	learn := !resumed
+	if start.ShapesFrom != "" {
+		if err := r.src.reaches(ctx, start.ShapesFrom); err != nil {
+			return err
+		}
+		learn = true
+	}
+	if err := r.tables.begin(ctx, start, at.emit, learn); err != nil {
+		return err
+	}
+	r.events = newFileStream(r.src, at.read)
+	return nil
+}
+
+// reaches checks that the files go back to a position.
+func (s *Source) reaches(ctx context.Context, pos rowferry.Position) error {
+	p, err := ParsePosition(string(pos))
+	if err == nil {
+		_, err = s.startAt(ctx, p, "", false)
+	}
+	return err
+}
+
+// Begin returns the position the reader begins after.
+func (r *reader) Begin() rowferry.Position { return r.start }
+
+// Progress returns how many bytes of the files were read, of how many.
+func (r *reader) Progress() (done, total int64) { return r.events.progress() }
+
+// Close releases the files.
+func (r *reader) Close() error {
+	if r.err == nil {
+		r.err = errors.New("the reader is closed")
+	}
+	return r.release()
+}
+
+func (r *reader) release() error {
+	if r.events == nil {
+		return nil
+	}
+	return r.events.Close()
+}
+
+// Notices returns what the operator should know at the end.
+func (r *reader) Notices() []string { return slices.Concat(r.notices, r.tables.notices()) }
+
+// Next returns the next transaction or chunk.
+func (r *reader) Next(ctx context.Context) (*rowferry.Tx, error) {
+	for r.err == nil {
+		if r.until.reached(r.progress, r.group.last, r.emit) {
+			r.err = io.EOF
+			break
+		}
+		tx, err := r.step(ctx)
+		switch {
+		case err == nil && tx != nil:
+			return tx, nil
+		case err == nil:
+		case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+			return nil, err // and go on when asked again
+		default:
+			r.err = err
+		}
+	}
+	return nil, r.err
+}
+
+// step takes one event. It returns a transaction or chunk when the event
+// completes one.
+func (r *reader) step(ctx context.Context) (*rowferry.Tx, error) {
+	e, err := r.events.next(ctx)
+	if err == io.EOF {
+		return nil, r.end()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := r.known(e); err != nil {
+		return nil, err
+	}
+	var q *query
+	v, rest := verbOther, ""
+	switch e.typ {
+	case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT:
+		if q, err = parseQuery(e, e.typ == replication.MARIADB_QUERY_COMPRESSED_EVENT); err != nil {
+			return nil, err
+		}
+		v, rest = parseVerb(q.text)
+	}
+	how, err := r.group.step(e, v)
+	if err != nil {
+		return nil, err
+	}
+	if (r.group.open || how != goesOn) && r.tx == nil {
+		if err := r.open(); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.handle(ctx, e, q, v, rest); err != nil {
+		return nil, r.located(e, err)
+	}
+	if how != goesOn {
+		return r.finish(ctx, e, how)
+	}
+	if r.tx != nil && !r.tx.skip && r.tx.size >= r.src.opt.ChunkBytes {
+		return r.chunk(ctx)
+	}
+	return nil, nil
+}
+
+// located adds to an error about an event where the event is.
+func (r *reader) located(e *event, err error) error {
+	var re *rowferry.Error
+	if errors.As(err, &re) && !slices.ContainsFunc(re.Facts, func(f rowferry.Fact) bool { return f.Name == "at" }) {
+		return re.Fact("at", "%s", e.start)
+	}
+	return err
+}
+
+// open begins to collect the transaction that group has just opened.
+func (r *reader) open() error {
+	r.tx = newAssembly()
+	if r.group.start.before(r.emit) {
+		r.tx.skip = true
+		return nil
+	}
+	if err := r.progress.meet(&r.group.name, r.group.start, r.group.id()); err != nil {
+		return err
+	}
+	r.tx.skip = r.progress.skips(&r.group.name)
+	return nil
+}
+
+// finish hands over the transaction that has ended.
+func (r *reader) finish(ctx context.Context, e *event, how ending) (*rowferry.Tx, error) {
+	tx, g := r.tx, &r.group
+	r.tx = nil
+	if how == rollsBack {
+		tx.digest.kind(digestRollback)
+		tx.undone(0, r.tables.restore)
+	}
+	lineage := tx.digest.lineage(g.id())
+	if tx.skip {
+		return nil, r.passOver(lineage)
+	}
+	r.lineage = ""
+	if how == prepares {
+		if tx.inScope {
+			return nil, xaRefused(g.start, g.id(), "it is prepared with changes in scope")
+		}
+		r.prepared[tx.xid] = true
+	}
+	if r.until.after(g.commit) {
+		return nil, io.EOF
+	}
+	r.progress.pass(&g.name)
+	r.progress.apply(&g.name)
+	r.until.pass(&g.name)
+	out := tx.chunk(g.id(), g.commit)
+	out.Last, out.Discard = true, how == rollsBack
+	out.Log = e.end.String()
+	out.Position = r.progress.position(e.end)
+	out.Lineage = lineage
+	return out, nil
+}
+
+// passOver compares the transaction at the checkpoint with what it was.
+func (r *reader) passOver(lineage string) error {
+	if !r.group.start.before(r.emit) {
+		r.progress.pass(&r.group.name)
+		return nil
+	}
+	was := r.lineage
+	id, _, _ := strings.Cut(was, " ")
+	if is, _, _ := strings.Cut(lineage, " "); was == "" || is != id {
+		return nil
+	}
+	r.lineage = ""
+	if was != lineage {
+		return rowferry.Errorf(rowferry.CodeLineageBroken, "transaction %s is not what was applied", id).
+			Fact("applied", "%s", was).Fact("here", "%s", lineage).Fact("at", "%s", r.group.start)
+	}
+	return nil
+}
+
+// chunk hands over what there is of a large transaction.
+func (r *reader) chunk(ctx context.Context) (*rowferry.Tx, error) {
+	commit := r.group.commit
+	if commit.IsZero() && r.until.timed() {
+		var err error
+		if commit, err = r.src.commitAhead(ctx, r.group.start); err != nil {
+			return nil, err
+		}
+	}
+	if r.until.after(commit) {
+		return nil, io.EOF
+	}
+	return r.tx.chunk(r.group.id(), commit), nil
+}
+
+// end settles the end of the log: what is cut off there, and what was asked
+// for and not found.
+func (r *reader) end() error {
+	if s, ok := r.events.(*fileStream); ok {
+		r.cutOff(s)
+	}
+	if ahead := r.progress.ahead(); ahead != "" {
+		return r.src.outside(shorten(string(r.start)), "transactions of it are in none of the files").
+			Fact("not found", "%s", shorten(ahead))
+	}
+	return r.until.missed(r.group.last)
+}
+
+func (r *reader) cutOff(s *fileStream) {
+	last := r.group.last
+	name := s.files[len(s.files)-1].name
+	size := uint64(r.src.sizes[len(s.files)-1])
+	switch {
+	case r.group.open:
+		last = r.group.start
+	case s.tail != nil:
+		last = s.tail.at
+	default:
+		return
+	}
+	r.notices = append(r.notices, fmt.Sprintf("%s ends inside a transaction or event: its last %d bytes, from %s on, were not applied", name, size-last.off, last))
+}
+
+func xaRefused(at place, id, why string) error {
+	return rowferry.Errorf(rowferry.CodeXA, "XA transaction %s: %s", id, why).Fact("at", "%s", at)
+}
+

@@ -1,0 +1,278 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/dialect/mysql"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// statement takes a query event. group has settled already what BEGIN, COMMIT
+// and the like mean for the transaction.
+func (r *reader) statement(ctx context.Context, e *event, q *query, v verb, rest string) error {
+	switch v {
+	case verbBegin, verbCommit, verbRollback, verbXAStart, verbXAPrepare, verbXARollback:
+		return nil
+	case verbSavepoint, verbRollbackTo, verbRelease:
+		r.tx.digest.statement("", q.text)
+		return r.savepoint(e, v, savepointName(rest))
+	case verbXAEnd:
+		r.tx.xid = rest
+		return nil
+	case verbXACommit:
+		if r.tx.skip || r.prepared[rest] {
+			return nil
+		}
+		return r.src.checkPrepared(ctx, rest, e.start)
+	}
+	r.tx.digest.statement(q.db, q.text)
+	if r.tx.skip || r.group.name.alterBegin || r.group.name.alterUndo {
+		return nil
+	}
+	st, err := q.statement(r.events.head().srv, e)
+	if err != nil {
+		return err
+	}
+	effects, err := r.tables.catalog.Apply(st)
+	if err != nil {
+		return r.unread(err)
+	}
+	for i := range effects {
+		if err := r.effect(&effects[i]); err != nil {
+			return about(err, st.SQL)
+		}
+	}
+	return nil
+}
+
+// about adds the statement to an error about it.
+func about(err error, sql string) error {
+	var re *rowferry.Error
+	if errors.As(err, &re) {
+		return re.Fact("statement", "%s", shorten(sql))
+	}
+	return err
+}
+
+func (r *reader) savepoint(e *event, v verb, name string) error {
+	switch v {
+	case verbSavepoint:
+		r.tx.savepoint(name)
+	case verbRelease:
+		r.tx.release(name, true)
+	default:
+		if !r.tx.rollbackTo(name) {
+			return e.corrupt("it rolls back to savepoint %q, which is not set", name)
+		}
+		r.tx.undone(r.tx.count(), r.tables.restore)
+	}
+	return nil
+}
+
+// unread settles a statement that cannot be read: it matters if it may be
+// about a table in scope.
+func (r *reader) unread(err error) error {
+	var se *mysql.StatementError
+	if !errors.As(err, &se) || len(se.Tables) == 0 || slices.ContainsFunc(se.Tables, r.src.opt.Scope) {
+		return err
+	}
+	return nil
+}
+
+// effect takes what a statement did to one table.
+//
+//	created           Shape; where it replaces a table, Drop before it
+//	altered           Shape, if anything changed that is carried; where the new shape is not
+//	                  known, it is looked for when rows come
+//	dropped           Drop, if the consumer may have the table
+//	truncated         Truncate, if the consumer may have the table
+//	renamed           stops: the rows would have to move with the name
+//	rows changed      stops: the log does not say which rows
+//	partitions, …     stops: rows change that are not in the log
+//	nothing           nothing
+//
+// Tables out of scope are none of our business; where it cannot be told which
+// table it is, a statement that matters stops.
+func (r *reader) effect(f *mysql.Effect) error {
+	scope := f.Table.Table == "" || r.src.opt.Scope(f.Table)
+	switch f.Kind {
+	case mysql.Nothing:
+		return nil
+	case mysql.Created:
+		if scope {
+			return r.created(f)
+		}
+	case mysql.Altered:
+		if scope && f.After != nil && f.After != f.Before {
+			r.tables.announce(r.tx, r.tables.published(r.tables.hinted(f.After)))
+		}
+	case mysql.Dropped:
+		if scope {
+			r.dropped(f.Table, f.Before)
+		}
+	case mysql.DatabaseDropped:
+		for _, name := range r.tables.announced(f.Table.Schema) {
+			r.dropped(name, nil)
+		}
+	case mysql.Truncated:
+		if shape := r.tables.consumers(f.Table, f.Before); scope && shape != nil {
+			r.tables.announce(r.tx, shape)
+			r.tx.add(rowferry.Change{Op: rowferry.Truncate, Table: shape})
+		}
+	case mysql.Renamed:
+		if scope || r.src.opt.Scope(f.To) {
+			return rowferry.Errorf(rowferry.CodeShapeChanged, "table %s was renamed to %s", f.Table, f.To)
+		}
+	case mysql.RowsChanged:
+		if scope {
+			return statementLog(f)
+		}
+	case mysql.Unsupported:
+		if scope {
+			return rowferry.Errorf(rowferry.CodeShapeChanged, "rows of %s changed in a way that the log does not carry: %s", nameOr(f.Table, "a table"), f.Detail)
+		}
+	case mysql.Unknown:
+		return rowferry.Errorf(rowferry.CodeBadStatement, "a statement of the log means nothing to this program: %s", f.Detail)
+	default:
+		return rowferry.Errorf(rowferry.CodeBadStatement, "a statement controls its transaction in a way that is not known (%s)", f.Kind)
+	}
+	return nil
+}
+
+func nameOr(n schema.Name, unknown string) string {
+	if n.Table == "" {
+		return unknown
+	}
+	return n.String()
+}
+
+func statementLog(f *mysql.Effect) error {
+	return rowferry.Errorf(rowferry.CodeStatementLog, "rows of %s were changed by a statement that is in the log as text", nameOr(f.Table, "a table that cannot be told")).
+		Remedy("log rows", "SET GLOBAL binlog_format=ROW on the source, and copy the table anew")
+}
+
+// created announces a new table. A statement that says nothing of the shape
+// leaves it to the first rows.
+func (r *reader) created(f *mysql.Effect) error {
+	switch {
+	case f.Detail == mysql.DetailSequence:
+		return nil // refused when it is used
+	case f.Detail == mysql.DetailSelect:
+		return statementLog(f)
+	case f.Detail == mysql.DetailIfNotExists && f.Before != nil:
+		return nil
+	case f.Detail != mysql.DetailIfNotExists:
+		if r.tables.emitted[f.Table] != nil {
+			r.dropped(f.Table, f.Before)
+		}
+	}
+	if f.After != nil {
+		r.tables.announce(r.tx, r.tables.published(r.tables.hinted(f.After)))
+	}
+	return nil
+}
+
+// dropped tells the consumer that a table is gone, if it may have it.
+func (r *reader) dropped(name schema.Name, before *schema.Table) {
+	shape := r.tables.consumers(name, before)
+	delete(r.tables.byName, name)
+	if shape == nil {
+		return
+	}
+	r.tx.shapes = append(r.tx.shapes, shaped{r.tx.count(), name, r.tables.emitted[name]})
+	delete(r.tables.emitted, name)
+	r.tx.add(rowferry.Change{Op: rowferry.Drop, Table: shape})
+}
+
+// consumers returns the shape of a table that the consumer may have: what it
+// was told, what the catalog knew, or what is there already. Nil: it cannot
+// have it.
+func (t *tables) consumers(name schema.Name, before *schema.Table) *schema.Table {
+	switch {
+	case t.emitted[name] != nil:
+		return t.emitted[name]
+	case before != nil:
+		return t.published(before)
+	default:
+		return t.hints[name]
+	}
+}
+
+// announced lists the tables of a database that the consumer was told of.
+func (t *tables) announced(db string) []schema.Name {
+	var names []schema.Name
+	for n := range t.emitted {
+		if n.Schema == db {
+			names = append(names, n)
+		}
+	}
+	slices.SortFunc(names, func(a, b schema.Name) int { return compareNames(a, b) })
+	return names
+}
+
+func compareNames(a, b schema.Name) int {
+	if a.Schema != b.Schema {
+		if a.Schema < b.Schema {
+			return -1
+		}
+		return 1
+	}
+	switch {
+	case a.Table < b.Table:
+		return -1
+	case a.Table > b.Table:
+		return 1
+	}
+	return 0
+}
+
+// checkPrepared settles an XA COMMIT of a transaction that was prepared before
+// reading began: its rows must not be in scope.
+func (s *Source) checkPrepared(ctx context.Context, xid string, before place) (err error) {
+	events := newFileStream(s, place{0, s.files[0].name, magicSize})
+	defer func() { err = errors.Join(err, events.Close()) }()
+	g, scope, is, found := &group{}, false, false, false
+	for {
+		e, err := events.next(ctx)
+		if err != nil {
+			return fmt.Errorf("look for XA transaction %s: %w", xid, err)
+		}
+		if !e.start.before(before) {
+			break
+		}
+		x := seen{event: e, group: g}
+		if err := x.step(); err != nil {
+			return err
+		}
+		switch {
+		case x.verb == verbXAEnd:
+			_, rest := parseVerb(x.query.text)
+			is = rest == xid
+		case e.typ == replication.TABLE_MAP_EVENT:
+			_, db, table, _, err := parseMapHead(e, events.head())
+			if err != nil {
+				return err
+			}
+			scope = scope || s.opt.Scope(schema.Name{Schema: db, Table: table})
+		}
+		if x.how == prepares && is {
+			if scope {
+				return xaRefused(g.start, xid, "it was prepared with changes in scope before reading began")
+			}
+			found = true
+		}
+		if x.how != goesOn {
+			scope, is = false, false
+		}
+	}
+	if !found {
+		return xaRefused(before, xid, "it was prepared before the first of the files")
+	}
+	return nil
+}
