@@ -1,0 +1,116 @@
+package cli
+
+// kind is what a configuration key takes.
+type kind int
+
+const (
+	textKey    kind = iota // one piece of text
+	switchKey              // true or false
+	listKey                // a list of texts
+	mappingKey             // a mapping with the keys given
+	namedKey               // a mapping whose names are free and whose values are alike
+)
+
+// key declares one configuration key. The loader, the reference page and the
+// JSON Schema are all made from it.
+type key struct {
+	name     string
+	kind     kind
+	doc      string
+	def      string
+	example  string
+	flag     string // the flag that goes before it
+	values   []string
+	required bool
+	keys     []*key             // of a mappingKey
+	each     *key               // of a namedKey; its name is a placeholder
+	named    func(string) error // checks the free names of a namedKey
+	check    func(string) error // checks a text, or a list's members
+	// set stores one text (a list calls it for each member); under holds the
+	// free names on the way to the key.
+	set func(s *settings, under []string, value string)
+}
+
+var triggerModes = []string{"fire"}
+
+// configKeys is the configuration file as a whole.
+func configKeys() *key {
+	return &key{kind: mappingKey, keys: []*key{
+		{
+			name: "name", required: true, flag: "name", example: "shop-to-staging", check: checkName,
+			doc: "The pipeline's name, under which its checkpoint is kept in the target. Up to 64 letters, digits, `-`, `_` and `.`.",
+			set: func(s *settings, _ []string, v string) { s.name = v },
+		},
+		{name: "source", kind: mappingKey, doc: "Where changes come from.", keys: sourceKeys()},
+		{name: "target", kind: mappingKey, doc: "Where rows go.", keys: targetKeys()},
+		{
+			name: "tables", kind: listKey, flag: "tables", example: `["shop.*", "!shop.tmp_*"]`, check: checkPattern,
+			doc: "The tables in scope, as `database.table` with `*`, `?` and `[a-z]`. A leading `!` takes out. The last pattern that matches a table decides. Without the key, every table but the server's own.",
+			set: func(s *settings, _ []string, v string) { s.tables = append(s.tables, v) },
+		},
+		{
+			name: "entities", kind: namedKey, named: checkEntity, example: "{shop.customers: {to: clients}}",
+			doc:  "Rules for single source tables, by `database.table`.",
+			each: &key{name: "database.table", kind: mappingKey, doc: "One source table.", keys: entityKeys()},
+		},
+		{
+			name: "memory", def: "256MiB", flag: "memory", example: "512MiB", check: func(v string) error { _, err := parseSize(v); return err },
+			doc: "The most memory to use, in `KiB`, `MiB` or `GiB`, at least `96MiB`. A transaction that does not fit goes through files in the state directory.",
+			set: func(s *settings, _ []string, v string) { s.memory, _ = parseSize(v) }, // checked before it is set
+		},
+		{
+			name: "state", def: defaultState, flag: "state", example: "/var/lib/rowferry/shop",
+			doc: "The directory of the pipeline's own state, made when missing, for this pipeline alone.",
+			set: func(s *settings, _ []string, v string) { s.state = beside(s.config, v) },
+		},
+	}}
+}
+
+func sourceKeys() []*key {
+	return []*key{
+		{
+			name: "url", flag: "files", example: "binlog:///backup/mysql-bin.*", check: checkSource,
+			doc: "The binlog files, as `binlog:` and a path that may have `*`, `?` and `[0-9]` in its last parts. A path after `binlog:///` is absolute.",
+			set: func(s *settings, _ []string, v string) {
+				_, path, _ := splitURL(v) // checked before it is set
+				s.files = []string{beside(s.config, path)}
+			},
+		},
+		{
+			name: "schema", flag: "schema", example: "shop-schema.sql",
+			doc: "A file with the tables' CREATE statements of the moment the log starts (`mysqldump --no-data`). Needed where the log has neither full row metadata nor the CREATE statements themselves, and for unique and foreign keys.",
+			set: func(s *settings, _ []string, v string) { s.schema = beside(s.config, v) },
+		},
+	}
+}
+
+func targetKeys() []*key {
+	return []*key{
+		{
+			name: "url", flag: "target", example: "sqlite:shop.db", check: checkTarget,
+			doc: "The target: `sqlite:` and a path for a SQLite file, `jsonl:` and a path for JSON lines, `jsonl:-` for JSON lines on standard output. A path after `sqlite:///` is absolute.",
+			set: func(s *settings, _ []string, v string) {
+				scheme, path, _ := splitURL(v) // checked before it is set
+				s.target = joinURL(scheme, beside(s.config, path))
+			},
+		},
+		{
+			name: "create_tables", kind: switchKey, def: "true",
+			doc: "Whether missing target tables are made. With `false`, a missing table stops the pipeline.",
+			set: func(s *settings, _ []string, v string) { s.create = v == "true" },
+		},
+		{
+			name: "triggers", flag: "triggers", values: triggerModes,
+			doc: "`fire` lets the triggers of target tables fire for replicated rows. Without the key, target tables that have triggers are refused.",
+			set: func(s *settings, _ []string, v string) { s.triggers = v },
+		},
+	}
+}
+
+func entityKeys() []*key {
+	return []*key{{
+		name: "to", required: true, example: "clients", check: checkTargetName,
+		doc: "The table's name in the target.",
+		set: func(s *settings, under []string, v string) { s.renames[under[0]] = v },
+	}}
+}

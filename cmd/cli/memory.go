@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"runtime/debug"
+
+	"github.com/rowferry/rowferry"
+)
+
+// budget says how the memory that was allowed is divided:
+//
+//	            of 256 MiB   for
+//	fixed           40 MiB   SQLite's page cache, outside the Go heap
+//	1/8 of rest     27 MiB   room for the garbage collector, whose limit is
+//	                         soft, and for what it does not see
+//	7/8 of rest    189 MiB   the Go heap with all that the runtime keeps
+//
+// What lives in the heap at a time, with its share of the whole:
+//
+//	1/16            16 MiB   transactions queued for the next batch
+//	1/32             8 MiB   the batch in hand, whose mutations share its rows
+//	3/32            24 MiB   the transaction being collected, before it spills
+//	1/64             4 MiB   the chunk being decoded
+//	fixed           16 MiB   the state's memtables and a spool
+//	fixed           12 MiB   the program
+//	                80 MiB   together; the rest is what the collector lets
+//	                         pile up between two rounds
+//
+// Beyond the whole come four times the largest row, as promised.
+type budget struct {
+	Total      int64 // what was allowed, in bytes
+	Heap       int64 // the runtime's soft limit
+	BatchBytes int
+	SpillBytes int
+	ChunkBytes int
+}
+
+// sinkMemory is what the SQLite sink says that it takes.
+const sinkMemory = 40 << 20
+
+// divide returns the budget for a total of at least leastMemory. Batches stop
+// growing with it where larger ones are no faster.
+func divide(total int64) budget {
+	const mostBatch, mostSpill, mostChunk = 32 << 20, 1 << 30, 16 << 20
+	return budget{
+		Total:      total,
+		Heap:       (total - sinkMemory) / 8 * 7,
+		BatchBytes: int(min(total/32, mostBatch)),
+		SpillBytes: int(min(total*3/32, mostSpill)),
+		ChunkBytes: int(min(total/64, mostChunk)),
+	}
+}
+
+// apply puts the soft limit in force and returns a function that lifts it,
+// and sets the engine's shares in its options.
+func (b budget) apply(o *rowferry.Options) (lift func()) {
+	o.BatchBytes, o.SpillBytes = b.BatchBytes, b.SpillBytes
+	before := debug.SetMemoryLimit(b.Heap)
+	return func() { debug.SetMemoryLimit(before) }
+}

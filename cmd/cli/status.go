@@ -1,0 +1,217 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rowferry/rowferry"
+)
+
+func statusCommand() *command {
+	return &command{
+		name:    "status",
+		summary: "show how far a pipeline is, and whether an engine runs it",
+		about:   "Reads the checkpoint in the target and the state directory, and changes neither. While an engine runs the pipeline, what only the engine can read is left out.",
+		example: "rowferry status --target sqlite:shop.db",
+		options: []*option{targetOption, stateOption, nameOption},
+		run:     status,
+	}
+}
+
+// statusResult is what status found.
+type statusResult struct {
+	Pipeline  string          `json:"pipeline"`
+	Running   bool            `json:"running"`
+	Agreement string          `json:"agreement"` // how target and state stand to each other, for people
+	Target    statusTarget    `json:"target"`
+	State     statusState     `json:"state"`
+	At        *checkpointView `json:"at"` // the checkpoint that decides
+	Resume    string          `json:"resume"`
+}
+
+type statusTarget struct {
+	URL        string          `json:"url"`
+	Keeps      bool            `json:"keeps_checkpoint"`
+	Checkpoint *checkpointView `json:"checkpoint"`
+}
+
+type statusState struct {
+	Dir        string          `json:"dir"`
+	Exists     bool            `json:"exists"`
+	ID         string          `json:"id,omitempty"`
+	Checkpoint *checkpointView `json:"checkpoint"`
+}
+
+// checkpointView is a checkpoint as it is printed.
+type checkpointView struct {
+	Pipeline  string     `json:"pipeline"`
+	Position  string     `json:"position"`
+	Log       string     `json:"log"`
+	Committed *time.Time `json:"committed"`
+	Recorded  time.Time  `json:"recorded"`
+	Start     string     `json:"start"`
+	Sequence  uint64     `json:"sequence"`
+	Fence     uint64     `json:"fence"`
+	Lineage   string     `json:"lineage"`
+	Config    string     `json:"config"`
+	StateID   string     `json:"state_id"`
+	Shapes    int        `json:"shapes"`
+	Format    int        `json:"format"`
+}
+
+func viewOf(c *rowferry.Checkpoint) *checkpointView {
+	if c == nil {
+		return nil
+	}
+	v := &checkpointView{
+		Pipeline: c.Pipeline, Position: string(c.Position), Log: c.Log, Recorded: c.Updated.UTC(), Start: string(c.Start),
+		Sequence: c.Sequence, Fence: c.Fence, Lineage: c.Lineage, Config: c.Config, StateID: c.StateID,
+		Shapes: c.Held.Shapes, Format: c.Format,
+	}
+	if !c.Commit.IsZero() {
+		at := c.Commit.UTC()
+		v.Committed = &at
+	}
+	return v
+}
+
+// survey is what can be seen of a pipeline without taking it.
+type survey struct {
+	keeps   bool // the target is one that keeps checkpoints
+	row     *rowferry.Checkpoint
+	peeked  peeked
+	decides *rowferry.Checkpoint
+}
+
+// look reads target and state as far as they can be read.
+func look(ctx context.Context, in *invocation, s *settings) (sv survey, err error) {
+	if sv.peeked, err = s.peek(ctx); err != nil {
+		return sv, err
+	}
+	scheme, _, _ := splitURL(s.target) // checked with the settings
+	sv.keeps = scheme != "jsonl"
+	keeper, err := s.openKeeper(ctx, true)
+	if err != nil {
+		return sv, err
+	}
+	if keeper != nil {
+		sv.row, err = keeper.ReadCheckpoint(ctx, s.name)
+		if err = errors.Join(err, keeper.Close()); err != nil {
+			return sv, err
+		}
+	}
+	sv.decides = sv.row
+	if sv.decides == nil {
+		sv.decides = sv.peeked.checkpoint
+	}
+	return sv, nil
+}
+
+// agreement says how target and state stand to each other.
+func (sv survey) agreement() string {
+	state := sv.peeked.checkpoint
+	switch {
+	case sv.peeked.holder != "":
+		return "the state is held by " + sv.peeked.holder
+	case sv.peeked.other != "":
+		return "the state belongs to another pipeline: " + sv.peeked.other
+	case !sv.keeps:
+		return "the state alone decides: this target keeps no checkpoint"
+	case sv.row == nil && state != nil:
+		return "the target has no checkpoint, the state remembers one"
+	case sv.row == nil:
+		return "neither has a checkpoint"
+	case !sv.peeked.exists || state == nil:
+		return "the state is missing; the target decides"
+	case state.StateID != sv.row.StateID:
+		return "the state belongs to another history; the target decides"
+	case state.Sequence == sv.row.Sequence:
+		return "target and state agree"
+	case state.Sequence < sv.row.Sequence:
+		return "the state is older than the target, which decides"
+	case state.Sequence == sv.row.Sequence+1:
+		return "the state is one batch ahead that never committed; the target decides"
+	default:
+		return fmt.Sprintf("the state is %d batches ahead: the target went back", state.Sequence-sv.row.Sequence)
+	}
+}
+
+func status(ctx context.Context, in *invocation) error {
+	s, err := in.settings()
+	if err == nil {
+		err = s.need("target")
+	}
+	if err != nil {
+		return err
+	}
+	sv, err := look(ctx, in, s)
+	if err != nil {
+		return err
+	}
+	r := &statusResult{
+		Pipeline: s.name, Running: sv.peeked.holder != "", Agreement: sv.agreement(), At: viewOf(sv.decides),
+		Target: statusTarget{s.target, sv.keeps, viewOf(sv.row)},
+		State:  statusState{s.state, sv.peeked.exists, sv.peeked.id, viewOf(sv.peeked.checkpoint)},
+		Resume: s.again("replay"),
+	}
+	in.result = r
+	if sv.decides == nil && sv.peeked.holder == "" {
+		return noCheckpoint(s)
+	}
+	if in.json {
+		return nil
+	}
+	return writeAll(in.stdout, r.text(in.clock.Now()))
+}
+
+func noCheckpoint(s *settings) error {
+	return rowferry.Errorf(rowferry.CodeNoCheckpoint, "there is no checkpoint of pipeline %q", s.name).
+		Fact("target", "%s", s.target).Fact("state", "%s", s.state).
+		Remedy("what there is", "%s", s.again("checkpoint list"))
+}
+
+func (r *statusResult) text(now time.Time) string {
+	engine := "not running"
+	if r.Running {
+		engine = "running"
+	}
+	lines := [][2]string{{"pipeline", r.Pipeline}, {"engine", engine}}
+	if r.At != nil {
+		lines = append(lines, r.At.lines(now)...)
+	}
+	lines = append(lines, [2]string{"target", r.Target.URL}, [2]string{"state", r.State.Dir}, [2]string{"", r.Agreement})
+	return pairs(lines)
+}
+
+// lines is a checkpoint for people.
+func (v *checkpointView) lines(now time.Time) [][2]string {
+	lines := [][2]string{{"position", v.Position}}
+	if v.Log != "" {
+		lines = append(lines, [2]string{"log", v.Log})
+	}
+	if v.Committed != nil {
+		lines = append(lines, [2]string{"committed", v.Committed.Format(time.RFC3339) + " at the source"})
+	}
+	recorded := fmt.Sprintf("%s (%s)", v.Recorded.Format(time.RFC3339), ago(now.Sub(v.Recorded)))
+	return append(lines, [2]string{"recorded", recorded}, [2]string{"started", v.Start},
+		[2]string{"batch", fmt.Sprintf("%d, fence %d", v.Sequence, v.Fence)})
+}
+
+func ago(d time.Duration) string {
+	if d < 0 { // clocks differ
+		return "just now"
+	}
+	return shortly(d) + " ago"
+}
+
+// pairs prints names and values in two columns.
+func pairs(lines [][2]string) string {
+	var b strings.Builder
+	for _, l := range lines {
+		fmt.Fprintf(&b, "%s\n", strings.TrimRight(fmt.Sprintf("%-10s %s", l[0], clean(l[1])), " "))
+	}
+	return b.String()
+}

@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rowferry/rowferry"
+)
+
+// summary is what a replay did, for people and for the envelope.
+type summary struct {
+	Pipeline     string         `json:"pipeline"`
+	Resume       summaryResume  `json:"resume"`
+	Tables       []summaryTable `json:"tables"`
+	Transactions uint64         `json:"transactions"`
+	Rows         uint64         `json:"rows"`
+	Batches      uint64         `json:"batches"`
+	Fallbacks    uint64         `json:"fallbacks"`
+	Spilled      uint64         `json:"spilled"`
+	Seconds      float64        `json:"seconds"`
+	Stopped      string         `json:"stopped"`
+	Position     string         `json:"position"`
+	Log          string         `json:"log"`
+	Committed    *time.Time     `json:"committed"` // at the source, of the last applied transaction
+	Notices      []string       `json:"notices"`
+	Next         []string       `json:"next"`
+
+	failed bool
+	took   time.Duration
+}
+
+type summaryResume struct {
+	Kind   string `json:"kind"`
+	Detail string `json:"detail"`
+}
+
+type summaryTable struct {
+	Table   string `json:"table"`
+	Inserts uint64 `json:"inserts"`
+	Updates uint64 `json:"updates"`
+	Deletes uint64 `json:"deletes"`
+	Cleared uint64 `json:"cleared"`
+}
+
+// summarise collects what an engine did after Run returned err.
+func summarise(w *wiring, e *rowferry.Engine, took time.Duration, err error) *summary {
+	s := w.settings
+	p, cp, r := e.Progress(), e.Checkpoint(), e.Resume()
+	sum := &summary{
+		Pipeline: s.name, Resume: summaryResume{string(r.Kind), r.Detail}, Tables: []summaryTable{},
+		Transactions: p.Transactions, Rows: p.Rows, Batches: p.Batches, Fallbacks: p.Fallbacks, Spilled: p.Spilled,
+		Seconds: took.Seconds(), Position: string(cp.Position), Log: cp.Log,
+		Notices: append(append([]string{}, e.Notices()...), w.notices...), Next: next(s, err), failed: err != nil, took: took,
+	}
+	if !cp.Commit.IsZero() {
+		at := cp.Commit.UTC()
+		sum.Committed = &at
+	}
+	for _, t := range p.Tables {
+		sum.Tables = append(sum.Tables, summaryTable{t.Table.String(), t.Inserts, t.Updates, t.Deletes, t.Cleared})
+	}
+	sum.Stopped = whyStopped(s, err)
+	return sum
+}
+
+func whyStopped(s *settings, err error) string {
+	switch {
+	case rowferry.CodeOf(err) == rowferry.CodeInterrupted:
+		return "interrupted"
+	case rowferry.CodeOf(err) != "":
+		return "by " + string(rowferry.CodeOf(err)) + " below"
+	case err != nil:
+		return "by the error below"
+	case s.until != "":
+		return "at --until " + s.until
+	default:
+		return "at the end of the log"
+	}
+}
+
+// next lists what an operator would do now.
+func next(s *settings, err error) []string {
+	var list []string
+	if err != nil {
+		return append(list, s.again("status"))
+	}
+	scheme, path, _ := splitURL(s.target) // parsed before the target was opened
+	if scheme == "sqlite" {
+		list = append(list, "sqlite3 "+quote(path)+" .tables")
+	}
+	return append(list, s.again("status"))
+}
+
+// text is the summary for people, within 80 columns but for long names,
+// positions and commands.
+func (s *summary) text(ink ink) string {
+	var b strings.Builder
+	if s.Transactions == 0 && !s.failed {
+		fmt.Fprintf(&b, "%s nothing to do: everything in these files was already applied\n", ink.good("✓"))
+	} else {
+		b.WriteString(s.table() + "\n")
+		fmt.Fprintf(&b, "%s in %s, %s", plural(s.Rows, "row", "rows"), plural(s.Transactions, "transaction", "transactions"), shortly(s.took))
+		if s.took > 0 {
+			fmt.Fprintf(&b, " (%s rows/s)", rate(s.Rows, s.took))
+		}
+		b.WriteString("\n")
+	}
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%-10s %s\n", name, clean(value))
+		}
+	}
+	line("stopped", s.where())
+	line("position", s.Position)
+	if s.Committed != nil {
+		line("committed", s.Committed.Format(time.RFC3339)+" at the source")
+	}
+	if s.Fallbacks > 0 {
+		line("fallbacks", plural(s.Fallbacks, "batch was", "batches were")+" refused as a whole and applied one transaction at a time")
+	}
+	if s.Spilled > 0 {
+		line("spilled", plural(s.Spilled, "transaction was", "transactions were")+" larger than memory")
+	}
+	for _, n := range s.Notices {
+		text := wrap(clean(n), width, strings.Repeat(" ", 11))
+		fmt.Fprintf(&b, "%s     %s\n", ink.warn("notice"), strings.TrimLeft(text, " "))
+	}
+	for i, n := range s.Next {
+		name := "next"
+		if i > 0 {
+			name = ""
+		}
+		fmt.Fprintf(&b, "%-10s %s\n", name, n)
+	}
+	return b.String()
+}
+
+func (s *summary) where() string {
+	if s.Log == "" {
+		return s.Stopped
+	}
+	if s.failed {
+		return s.Stopped + ", after " + s.Log
+	}
+	return s.Stopped + ", " + s.Log
+}
+
+func (s *summary) table() string {
+	total := summaryTable{Table: "total"}
+	rows := [][]string{{"table", "inserts", "updates", "deletes"}}
+	for _, t := range s.Tables {
+		total.Inserts += t.Inserts
+		total.Updates += t.Updates
+		total.Deletes += t.Deletes
+		total.Cleared += t.Cleared
+	}
+	if total.Cleared > 0 {
+		rows[0] = append(rows[0], "cleared")
+	}
+	for _, t := range append(s.Tables, total) {
+		row := []string{clean(t.Table), count(t.Inserts), count(t.Updates), count(t.Deletes)}
+		if total.Cleared > 0 {
+			row = append(row, count(t.Cleared))
+		}
+		rows = append(rows, row)
+	}
+	return grid(rows, 1, 2, 3, 4)
+}
+
+// count prints a number with its thousands apart.
+func count(n uint64) string {
+	digits := strconv.FormatUint(n, 10)
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}
+
+func plural(n uint64, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return count(n) + " " + many
+}
+
+// brief prints a number in at most four characters and a unit: 182k, 27.1M.
+func brief(n float64) string {
+	for _, u := range []struct {
+		from   float64
+		suffix string
+	}{{1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
+		if n < u.from*0.9995 {
+			continue
+		}
+		if n < 99.95*u.from {
+			return strconv.FormatFloat(n/u.from, 'f', 1, 64) + u.suffix
+		}
+		return strconv.FormatFloat(n/u.from, 'f', 0, 64) + u.suffix
+	}
+	return strconv.FormatFloat(n, 'f', 0, 64)
+}
+
+func rate(n uint64, d time.Duration) string {
+	if d <= 0 {
+		return "0"
+	}
+	return brief(float64(n) / d.Seconds())
+}
+
+// shortly prints a duration for people: 0.4s, 12s, 1m34s, 2h05m.
+func shortly(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + "s"
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	default:
+		return fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24)
+	}
+}

@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/checkpoint"
+	"github.com/rowferry/rowferry/mapping"
+	"github.com/rowferry/rowferry/schema"
+	"github.com/rowferry/rowferry/sink/jsonl"
+	"github.com/rowferry/rowferry/sink/sqlite"
+	"github.com/rowferry/rowferry/source/mysql"
+)
+
+// wiring is one pipeline's parts, opened and ready for an engine.
+type wiring struct {
+	settings *settings
+	parts    rowferry.Parts
+	options  rowferry.Options
+	budget   budget
+	notices  []string       // of the target, about tables as they are made
+	closers  []func() error // in the order of opening
+}
+
+// openWiring opens everything a pipeline needs: the state first, so that a
+// second engine stops before it touches the target.
+func openWiring(ctx context.Context, in *invocation, s *settings) (*wiring, error) {
+	w := &wiring{settings: s, budget: divide(s.memory)}
+	if err := w.open(ctx, in); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	return w, nil
+}
+
+func (w *wiring) open(ctx context.Context, in *invocation) error {
+	s := w.settings
+	rules, err := s.rules()
+	if err != nil {
+		return err
+	}
+	if w.parts.Source, err = s.source(rules, w.budget, in); err != nil {
+		return err
+	}
+	state, err := s.openState(ctx)
+	if err != nil {
+		return err
+	}
+	w.parts.State = state
+	w.closers = append(w.closers, state.Close)
+	handler := newScopeHandler(rules)
+	w.parts.Handler = handler
+	if w.parts.Sink, err = s.openSink(ctx, in, handler.inScope, w.notice); err != nil {
+		return err
+	}
+	w.closers = append(w.closers, w.parts.Sink.Close)
+	w.options = rowferry.Options{
+		Pipeline: s.name, Config: rules.Hash(), Rules: rules.Canonical(), FromGiven: s.from != "", Log: in.log,
+	}
+	return nil
+}
+
+func (w *wiring) notice(text string) { w.notices = append(w.notices, text) }
+
+// close closes the parts, the last opened first.
+func (w *wiring) close() error {
+	var errs []error
+	for i := len(w.closers) - 1; i >= 0; i-- {
+		errs = append(errs, w.closers[i]())
+	}
+	w.closers = nil
+	return errors.Join(errs...)
+}
+
+// rules are the mapping rules that the settings mean.
+func (s *settings) rules() (*mapping.Rules, error) {
+	return mapping.New(mapping.Options{Tables: s.tables, Renames: s.renames, Namespaces: s.namespaces()})
+}
+
+// namespaces reports whether the target keeps the source's databases apart.
+func (s *settings) namespaces() bool {
+	scheme, _, err := splitURL(s.target)
+	return err == nil && scheme == "jsonl"
+}
+
+func checkPattern(text string) error {
+	_, err := mapping.New(mapping.Options{Tables: []string{text}})
+	return err
+}
+
+func checkEntity(text string) error {
+	_, err := mapping.New(mapping.Options{Renames: map[string]string{text: "t"}})
+	return err
+}
+
+func checkTargetName(text string) error {
+	_, err := mapping.New(mapping.Options{Renames: map[string]string{"db.t": text}})
+	return err
+}
+
+// source is the log that the settings name. What can be told to be wrong is
+// told here, before anything is made.
+func (s *settings) source(rules *mapping.Rules, b budget, in *invocation) (rowferry.Source, error) {
+	if err := checkFiles(s.files); err != nil {
+		return nil, err
+	}
+	for _, p := range []string{s.from, s.until} {
+		if p == "" {
+			continue
+		}
+		if _, err := mysql.ParsePosition(p); err != nil {
+			return nil, err
+		}
+	}
+	return mysql.Files(mysql.Options{
+		Paths: s.files, From: s.from, Until: s.until, Scope: rules.InScope, Dump: s.schema,
+		ChunkBytes: b.ChunkBytes, Log: in.log,
+	}), nil
+}
+
+// openState opens the state directory for one engine or command alone.
+func (s *settings) openState(ctx context.Context) (*checkpoint.Store, error) {
+	return checkpoint.Open(ctx, checkpoint.Options{Dir: s.state, Pipeline: s.name})
+}
+
+// openSink opens the target for writing. inScope reports whether the pipeline
+// makes a table of the target; notice is told about tables as they are made.
+func (s *settings) openSink(ctx context.Context, in *invocation, inScope func(schema.Name) bool, notice func(string)) (rowferry.Sink, error) {
+	scheme, path, err := splitURL(s.target)
+	if err != nil {
+		return nil, err
+	}
+	switch scheme {
+	case "sqlite":
+		return sqlite.Open(ctx, path, sqlite.Options{CreateTables: s.create, Triggers: s.triggers, InScope: inScope, Notice: notice})
+	case "jsonl":
+		return jsonl.Open(path, in.stdout)
+	default:
+		return nil, checkTarget(s.target)
+	}
+}
+
+// openKeeper opens the target for its checkpoints, to read them or to write
+// them too. It returns nil where the target keeps none or, to read, does not
+// exist: looking makes nothing.
+func (s *settings) openKeeper(ctx context.Context, readOnly bool) (rowferry.CheckpointKeeper, error) {
+	scheme, path, err := splitURL(s.target)
+	if err != nil {
+		return nil, err
+	}
+	switch scheme {
+	case "sqlite":
+		if _, err := os.Stat(path); readOnly && errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		sink, err := sqlite.Open(ctx, path, sqlite.Options{ReadOnly: readOnly})
+		if err != nil {
+			return nil, err // and not a nil *Sink in an interface
+		}
+		return sink, nil
+	case "jsonl":
+		return nil, nil
+	default:
+		return nil, checkTarget(s.target)
+	}
+}
+
+// peeked is what can be seen of a state directory from outside.
+type peeked struct {
+	exists     bool
+	holder     string // who has it open; "" when nobody does
+	id         string
+	other      string               // the pipeline it belongs to, where that is another
+	checkpoint *rowferry.Checkpoint // nil where there is none, or somebody has it open
+}
+
+// peek looks at the state directory and leaves it as it is.
+func (s *settings) peek(ctx context.Context) (peeked, error) {
+	g, err := checkpoint.Peek(s.state)
+	if err != nil || g == nil {
+		return peeked{}, err
+	}
+	p := peeked{exists: true, id: g.ID}
+	switch {
+	case g.Holder != nil && g.Holder.PID == 0:
+		p.holder = "another process"
+	case g.Holder != nil:
+		p.holder = fmt.Sprintf("process %d since %s", g.Holder.PID, g.Holder.Since.UTC().Format(time.RFC3339))
+	}
+	if g.Pipeline != s.name {
+		p.other = g.Pipeline
+	}
+	if p.holder != "" || p.other != "" {
+		return p, nil
+	}
+	store, err := checkpoint.Open(ctx, checkpoint.Options{Dir: s.state, Pipeline: s.name, ReadOnly: true, LockWait: -1})
+	if rowferry.CodeOf(err) == rowferry.CodeStateLocked {
+		p.holder = "another process" // it came between
+		return p, nil
+	}
+	if err != nil {
+		return p, err
+	}
+	known, err := store.Load(rowferry.MaxSequence)
+	if known != nil {
+		p.checkpoint = &known.Checkpoint
+	}
+	return p, errors.Join(err, store.Close())
+}
+
+// parsePosition reads a place in a log that can stand in a checkpoint.
+func parsePosition(text string) (rowferry.Position, mysql.PositionKind, error) {
+	p, err := mysql.ParsePosition(text)
+	if err != nil {
+		return "", 0, err
+	}
+	if !p.Concrete() {
+		return "", 0, rowferry.Errorf(rowferry.CodeBadPosition, "%s is not a place in a log by itself", text).
+			Remedy("write", "mysql-bin.000042:1337, or a GTID set")
+	}
+	return rowferry.Position(p.String()), p.Kind, nil
+}
