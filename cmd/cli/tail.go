@@ -49,9 +49,7 @@ func tail(ctx context.Context, in *invocation) error {
 	}
 	var sink rowferry.Sink = newDiffSink(in.stdout, in.outInk())
 	if lines {
-		if sink, err = jsonl.Open("-", in.stdout); err != nil {
-			return err
-		}
+		sink = jsonl.Stream(in.stdout, "standard output", jsonl.Options{})
 	}
 	state := &forgetful{ctx: ctx}
 	err = tailWith(ctx, in, rowferry.Parts{Source: source, Handler: mapping.NewHandler(rules), Sink: sink, State: state}, divide(s.memory))

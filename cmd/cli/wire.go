@@ -138,7 +138,10 @@ func (s *settings) openSink(ctx context.Context, in *invocation, inScope func(sc
 	case "sqlite":
 		return sqlite.Open(ctx, path, sqlite.Options{CreateTables: s.create, Triggers: s.triggers, InScope: inScope, Notice: notice})
 	case "jsonl":
-		return jsonl.Open(path, in.stdout)
+		if path == "-" {
+			return jsonl.Stream(in.stdout, "standard output", jsonl.Options{}), nil
+		}
+		return jsonl.Open(path, jsonl.Options{})
 	default:
 		return nil, checkTarget(s.target)
 	}

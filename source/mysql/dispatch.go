@@ -121,8 +121,8 @@ func (r *reader) rows(ctx context.Context, e *event, kind byte, compressed bool)
 	}
 	rows := h.rows
 	if compressed {
-		if rows, err = inflate(rows, r.src.maxEvent); err != nil {
-			return e.corrupt("its rows cannot be decompressed: %v", err)
+		if rows, err = inflateRows(rows, int(r.src.maxEvent)); err != nil {
+			return err
 		}
 	}
 	r.tx.digest.rows(kind, m.name.Schema, m.name.Table, h.fixed, rows)

@@ -1,8 +1,6 @@
 package mysql
 
 import (
-	"bytes"
-	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -226,39 +224,4 @@ func (p *payload) broken(f *framer, err error) error {
 		return f.readError(err)
 	}
 	return corruptAt(p.start, "a compressed transaction cannot be decompressed: %v", err)
-}
-
-// inflate decompresses what MariaDB compresses within an event: a byte whose
-// low three bits say how long the length is, the inflated length with its
-// highest byte first, and a zlib stream; see my_compress_log in MariaDB's
-// sql/log_event.cc. More than limit bytes are refused.
-func inflate(b []byte, limit uint64) ([]byte, error) {
-	in := &input{b: b}
-	first := in.uint(1)
-	var size uint64
-	for _, x := range in.bytes(first & 7) {
-		size = size<<8 | uint64(x)
-	}
-	if in.err != nil {
-		return nil, in.err
-	}
-	if algorithm := first >> 4 & 7; algorithm != 0 {
-		return nil, fmt.Errorf("compression algorithm %d is not known", algorithm)
-	}
-	if size > limit {
-		return nil, fmt.Errorf("it claims to inflate to %d bytes", size)
-	}
-	z, err := zlib.NewReader(bytes.NewReader(in.b))
-	if err != nil {
-		return nil, err
-	}
-	out, err := readSteps(z, nil, size)
-	if err != nil {
-		return nil, fmt.Errorf("it inflates to %d bytes and says %d: %w", len(out), size, err)
-	}
-	var one [1]byte
-	if n, err := io.ReadFull(z, one[:]); n > 0 || err != io.EOF {
-		return nil, fmt.Errorf("it inflates to more than the %d bytes it says", size)
-	}
-	return out, nil
 }

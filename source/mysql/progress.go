@@ -60,7 +60,7 @@ func (p *progress) head(at place, h *head) error {
 	}
 	if h.gtids != nil {
 		if lost := h.gtids.minus(&p.logged); !lost.empty() {
-			return missing(at, lost.String())
+			return absent(at, lost.String())
 		}
 		if extra := p.logged.minus(h.gtids); !extra.empty() {
 			return unrelated(at, extra.String())
@@ -71,7 +71,7 @@ func (p *progress) head(at place, h *head) error {
 	}
 	for k, seq := range h.states.servers {
 		if have, ok := p.states.servers[k]; !ok || have != seq {
-			return missing(at, domainGTID{k[0], k[1], seq}.String())
+			return absent(at, domainGTID{k[0], k[1], seq}.String())
 		}
 	}
 	for k, seq := range p.states.servers {
@@ -92,7 +92,7 @@ func (p *progress) firstHead(at place, h *head) error {
 		if !p.set {
 			p.applied = h.gtids.clone()
 		} else if lost := p.logged.minus(&p.applied); !lost.empty() {
-			return missing(at, lost.String())
+			return absent(at, lost.String())
 		}
 	}
 	if h.states != nil {
@@ -100,7 +100,7 @@ func (p *progress) firstHead(at place, h *head) error {
 		if !p.set {
 			maps.Copy(p.domains, h.states.last)
 		} else if lost := p.domains.lost(h.states); lost != "" {
-			return missing(at, lost)
+			return absent(at, lost)
 		}
 		for k, g := range h.states.last {
 			if p.pending[k] == g {
@@ -127,7 +127,7 @@ func (d domains) lost(s *logState) string {
 	return ""
 }
 
-func missing(at place, names string) error {
+func absent(at place, names string) error {
 	return rowferry.Errorf(rowferry.CodeLogMissing, "transactions before %s are not in the given files", at.name).
 		Fact("missing", "%s", shorten(names)).
 		Remedy("add the missing files", "give every file from the last applied transaction on")

@@ -72,11 +72,10 @@ func parseQuery(e *event, compressed bool) (*query, error) {
 	}
 	q.status(status)
 	if compressed {
-		text, err := inflate(q.text, maxEvent)
-		if err != nil {
+		var err error
+		if q.text, err = inflateRows(q.text, maxEvent); err != nil {
 			return nil, e.corrupt("its statement cannot be decompressed: %v", err)
 		}
-		q.text = text
 	}
 	return q, nil
 }

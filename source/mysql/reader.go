@@ -293,4 +293,3 @@ func (r *reader) cutOff(s *fileStream) {
 func xaRefused(at place, id, why string) error {
 	return rowferry.Errorf(rowferry.CodeXA, "XA transaction %s: %s", id, why).Fact("at", "%s", at)
 }
-

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -212,24 +213,10 @@ func (t *tables) announced(db string) []schema.Name {
 			names = append(names, n)
 		}
 	}
-	slices.SortFunc(names, func(a, b schema.Name) int { return compareNames(a, b) })
+	slices.SortFunc(names, func(a, b schema.Name) int {
+		return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Table, b.Table))
+	})
 	return names
-}
-
-func compareNames(a, b schema.Name) int {
-	if a.Schema != b.Schema {
-		if a.Schema < b.Schema {
-			return -1
-		}
-		return 1
-	}
-	switch {
-	case a.Table < b.Table:
-		return -1
-	case a.Table > b.Table:
-		return 1
-	}
-	return 0
 }
 
 // checkPrepared settles an XA COMMIT of a transaction that was prepared before
