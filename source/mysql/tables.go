@@ -181,7 +181,7 @@ func (t *tables) ready(ctx context.Context, m *mapping, at place) error {
 		return err
 	}
 	shape, err := shapeFromMap(tm, known, t.head.srv)
-	if rowferry.CodeOf(err) == rowferry.CodeShapeUnknown && known == nil {
+	if rowferry.CodeOf(err) == rowferry.CodeShapeUnknown {
 		shape, err = t.elsewhere(ctx, at, m.name, tm, err)
 	}
 	if err != nil {
@@ -199,26 +199,41 @@ func (t *tables) ready(ctx context.Context, m *mapping, at place) error {
 	return nil
 }
 
-// elsewhere looks for the shape of a table that the log does not name here: in
+// relearn builds the catalog anew from all of the log before a place, once, if
+// that was not done when reading began: shapes recorded by a consumer lack what
+// it has no use for, such as the defaults of databases. It reports whether the
+// catalog is another one now.
+func (t *tables) relearn(ctx context.Context, before place) (bool, error) {
+	if t.learned {
+		return false, nil
+	}
+	t.learned = true
+	catalog, err := t.src.learn(ctx, before)
+	if err != nil {
+		return false, err
+	}
+	for _, x := range t.catalog.Tables() {
+		if catalog.Table(x.Name) == nil {
+			catalog.Put(x)
+		}
+	}
+	t.catalog = catalog
+	return true, nil
+}
+
+// elsewhere looks for the shape of a table that the log does not tell here: in
 // all of the log before the open transaction, then in the hints.
 func (t *tables) elsewhere(ctx context.Context, at place, name schema.Name, tm *replication.TableMapEvent, unknown error) (*schema.Table, error) {
-	if !t.learned {
-		t.learned = true
-		catalog, err := t.src.learn(ctx, at)
-		if err != nil {
-			return nil, err
-		}
-		for _, x := range catalog.Tables() {
-			if t.catalog.Table(x.Name) == nil {
-				t.catalog.Put(x)
-			}
-		}
-		if known := t.catalog.Table(name); known != nil {
-			return shapeFromMap(tm, known, t.head.srv)
+	if again, err := t.relearn(ctx, at); err != nil {
+		return nil, err
+	} else if again {
+		shape, err := shapeFromMap(tm, t.catalog.Table(name), t.head.srv)
+		if rowferry.CodeOf(err) != rowferry.CodeShapeUnknown {
+			return shape, err
 		}
 	}
 	hint := t.hints[name]
-	if hint == nil || len(tm.ColumnType) != len(hint.Columns) {
+	if hint == nil || len(tm.ColumnType) != len(hint.Columns) || t.catalog.Table(name) != nil {
 		return nil, unknown
 	}
 	named := *tm
