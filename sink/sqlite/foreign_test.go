@@ -49,7 +49,7 @@ func TestActingParentThatNeverCame(t *testing.T) {
 	}
 	err := apply(sink, 2, inserted(child, i(1), null))
 	wants(t, err, rowferry.CodeCascades, "child")
-	if !rowferry.IsRefusal(err) {
+	if !isRefusal(err) {
 		t.Errorf("%v names no mutation", err)
 	}
 	parent := keyed("parent", col("id", integer, false))
@@ -129,7 +129,7 @@ func TestOrphansAreNamed(t *testing.T) {
 	del := rowferry.Mutation{Op: rowferry.Delete, Table: parent, Before: rowferry.Row{i(1)}, Origin: origin}
 	err := apply(sink, 2, del)
 	wants(t, err, rowferry.CodeRowRefused, "child id=10 p=1 has no parent in parent", "0-1-77")
-	if !rowferry.IsRefusal(err) {
+	if !isRefusal(err) {
 		t.Errorf("%v names no mutation", err)
 	}
 	if got := one(t, sink, "SELECT count(*) FROM parent"); got != "1" {

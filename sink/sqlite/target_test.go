@@ -140,7 +140,7 @@ func TestExistingTables(t *testing.T) {
 			err := apply(sink, 1, shaped(want), inserted(want, row...))
 			if c.code != "" {
 				wants(t, err, c.code, c.facts...)
-				if !rowferry.IsRefusal(err) {
+				if !isRefusal(err) {
 					t.Errorf("%v names no mutation", err)
 				}
 				return
@@ -194,7 +194,7 @@ func TestTriggerThatRefuses(t *testing.T) {
 	want := keyed("t", col("id", integer, false))
 	err := apply(sink, 1, inserted(want, i(1)), inserted(want, i(6)))
 	wants(t, err, rowferry.CodeRowRefused, "too many", "id=6")
-	if !rowferry.IsRefusal(err) {
+	if !isRefusal(err) {
 		t.Errorf("%v names no mutation", err)
 	}
 }
@@ -273,7 +273,7 @@ func TestFull(t *testing.T) {
 	big := rowferry.BytesValue(strings.Repeat("x", 1<<20))
 	err := apply(sink, 2, inserted(want, i(1), null), inserted(want, i(2), big))
 	wants(t, err, rowferry.CodeTargetFull)
-	if rowferry.IsRefusal(err) {
+	if isRefusal(err) {
 		t.Error("a full disk is not about a row")
 	}
 	sql(t, sink, "PRAGMA max_page_count = 100000")
