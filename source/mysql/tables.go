@@ -180,16 +180,16 @@ func (t *tables) ready(ctx context.Context, m *mapping, at place) error {
 	if err != nil {
 		return err
 	}
+	if known == nil && isSequence(tm, t.head.srv) {
+		return rowferry.Errorf(rowferry.CodeTypeRefused, "%s is a sequence, which is not carried", m.name).
+			Remedy("leave it out", "exclude %s in 'tables'", m.name)
+	}
 	shape, err := shapeFromMap(tm, known, t.head.srv)
 	if rowferry.CodeOf(err) == rowferry.CodeShapeUnknown {
 		shape, err = t.elsewhere(ctx, at, m.name, tm, err)
 	}
 	if err != nil {
 		return err
-	}
-	if isSequence(shape) {
-		return rowferry.Errorf(rowferry.CodeTypeRefused, "%s is a sequence, which is not carried", m.name).
-			Remedy("leave it out", "exclude %s in 'tables'", m.name)
 	}
 	if m.decoder, err = newRowDecoder(tm, shape, t.head.srv); err != nil {
 		return err
@@ -278,12 +278,6 @@ func sameShape(a, b *schema.Table) bool {
 	x, err1 := json.Marshal(a)
 	y, err2 := json.Marshal(b)
 	return err1 == nil && err2 == nil && bytes.Equal(x, y)
-}
-
-// isSequence recognises MariaDB's sequences, which are logged as inserts of
-// their one row, by their columns.
-func isSequence(x *schema.Table) bool {
-	return len(x.Columns) == 8 && x.Columns[0].Name == "next_not_cached_value" && x.Columns[7].Name == "cycle_count"
 }
 
 // announce tells the consumer a table's shape unless it has it.
