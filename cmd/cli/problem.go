@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -69,9 +70,14 @@ func writeProblem(w io.Writer, err error, ink ink) {
 // facts are the error's own and, where its sentence does not say it already,
 // its cause.
 func facts(e *rowferry.Error) []rowferry.Fact {
-	list := e.Facts
+	var list []rowferry.Fact
+	for _, f := range e.Facts { // sink and engine may both know a fact
+		if !slices.Contains(list, f) {
+			list = append(list, f)
+		}
+	}
 	if e.Err != nil && !strings.Contains(e.What, e.Err.Error()) {
-		list = append(list[:len(list):len(list)], rowferry.Fact{Name: "cause", Value: e.Err.Error()})
+		list = append(list, rowferry.Fact{Name: "cause", Value: e.Err.Error()})
 	}
 	return list
 }
@@ -94,8 +100,8 @@ func alignFacts(list []rowferry.Fact) []string {
 	return lines
 }
 
-// unharmed returns the sentence that says what the error did not harm: its
-// own, or the one in its code's explanation.
+// unharmed returns what the error did not harm: its own sentence, or those in
+// its code's explanation.
 func unharmed(e *rowferry.Error) string {
 	if e.Unharmed != "" {
 		return e.Unharmed
@@ -104,18 +110,23 @@ func unharmed(e *rowferry.Error) string {
 	if !ok {
 		return ""
 	}
+	var found []string
 	for _, sentence := range strings.SplitAfter(info.Explain, ". ") {
 		sentence = strings.TrimSpace(sentence)
-		for _, start := range []string{"Nothing", "Every", "The batch was", "This engine's batch", "The target is untouched", "It was not overwritten"} {
-			if strings.HasPrefix(sentence, start) {
-				return sentence
-			}
+		if slices.ContainsFunc(unharmedStarts, func(start string) bool { return strings.HasPrefix(sentence, start) }) {
+			found = append(found, sentence)
 		}
 	}
-	if info.Class == rowferry.ClassUsage {
+	if found == nil && info.Class == rowferry.ClassUsage {
 		return "Nothing was changed."
 	}
-	return ""
+	return strings.Join(found, " ")
+}
+
+// unharmedStarts begin the sentences of the catalogue that say what was not
+// harmed.
+var unharmedStarts = []string{
+	"Nothing ", "Every ", "Everything ", "The batch was ", "This engine's batch ", "The target is untouched", "It was not overwritten",
 }
 
 // clean makes foreign text safe to print: row values and file names must not
