@@ -70,16 +70,19 @@ const (
 	CodeCheckpointNew   Code = "RF-4011"
 	CodeStateFull       Code = "RF-4012"
 	CodeBadImport       Code = "RF-4013"
+	CodeStateForeign    Code = "RF-4014"
 	CodeInterrupted     Code = "RF-9001"
 	CodeInternal        Code = "RF-9002"
 )
 
 // CodeInfo explains a code.
 type CodeInfo struct {
-	Code    Code
-	Class   Class
-	Title   string
-	Explain string // what it means, what was not harmed, what to do
+	Code     Code
+	Class    Class
+	Title    string
+	Meaning  string
+	Unharmed string   // what the error did not harm
+	Remedies []Remedy // what to do where the error itself names nothing better
 }
 
 // Explain returns what is known of a code.

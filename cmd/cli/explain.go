@@ -20,10 +20,12 @@ func explainCommand() *command {
 }
 
 type explained struct {
-	Code    string `json:"code"`
-	Class   int    `json:"class"`
-	Title   string `json:"title"`
-	Explain string `json:"explain"`
+	Code     string           `json:"code"`
+	Class    int              `json:"class"`
+	Title    string           `json:"title"`
+	Meaning  string           `json:"meaning"`
+	Unharmed string           `json:"unharmed"`
+	Remedies []envelopeRemedy `json:"remedies"`
 }
 
 func explain(_ context.Context, in *invocation) error {
@@ -37,13 +39,15 @@ func explain(_ context.Context, in *invocation) error {
 		return unknownCode(in.args[0], "RF-"+number)
 	}
 	if in.json {
-		in.result = explained{string(info.Code), int(info.Class), info.Title, info.Explain}
+		in.result = explained{string(info.Code), int(info.Class), info.Title, info.Meaning, info.Unharmed, envelopeRemedies(info.Remedies)}
 		return nil
 	}
 	ink := in.outInk()
-	_, err := fmt.Fprintf(in.stdout, "%s  %s\n\n%s\n\nThe program exits with %d: %s.\n",
-		ink.bold(string(info.Code)), info.Title, wrap(info.Explain, width, ""), info.Class, className(info.Class))
-	return err
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  %s\n\n%s\n\n", ink.bold(string(info.Code)), info.Title, wrap(info.Meaning+" "+info.Unharmed, width, ""))
+	writeRemedies(&b, info.Remedies, "", ink)
+	fmt.Fprintf(&b, "\nThe program exits with %d: %s.\n", info.Class, className(info.Class))
+	return writeAll(in.stdout, b.String())
 }
 
 func unknownCode(asked, code string) error {

@@ -71,10 +71,16 @@ func describe(list []error) *envelopeError {
 	for _, f := range facts(e) {
 		d.Facts = append(d.Facts, envelopePair(f))
 	}
-	for _, r := range e.Remedies {
-		d.Remedies = append(d.Remedies, envelopeRemedy(r))
-	}
+	d.Remedies = envelopeRemedies(remediesOf(e))
 	return d
+}
+
+func envelopeRemedies(list []rowferry.Remedy) []envelopeRemedy {
+	var all []envelopeRemedy
+	for _, r := range list {
+		all = append(all, envelopeRemedy(r))
+	}
+	return all
 }
 
 // grid prints rows as columns; those marked in right are set to the right.

@@ -58,12 +58,25 @@ func writeProblem(w io.Writer, err error, ink ink) {
 	if u := unharmed(e); u != "" {
 		fmt.Fprintf(&b, "%s\n", wrap(clean(u), width, "    "))
 	}
+	writeRemedies(&b, remediesOf(e), "    ", ink)
+}
+
+// remediesOf are the error's own ways out, or those of its code.
+func remediesOf(e *rowferry.Error) []rowferry.Remedy {
+	if len(e.Remedies) > 0 {
+		return e.Remedies
+	}
+	info, _ := rowferry.Explain(e.Code) // a code without an entry has no remedies
+	return info.Remedies
+}
+
+func writeRemedies(b *strings.Builder, list []rowferry.Remedy, indent string, ink ink) {
 	longest := 0
-	for _, r := range e.Remedies {
+	for _, r := range list {
 		longest = max(longest, runes(r.Label))
 	}
-	for _, r := range e.Remedies {
-		fmt.Fprintf(&b, "    %s %s%s   %s\n", ink.good("→"), clean(r.Label), strings.Repeat(" ", longest-runes(r.Label)), clean(r.Do))
+	for _, r := range list {
+		fmt.Fprintf(b, "%s%s %s%s   %s\n", indent, ink.good("→"), clean(r.Label), strings.Repeat(" ", longest-runes(r.Label)), clean(r.Do))
 	}
 }
 
@@ -100,33 +113,14 @@ func alignFacts(list []rowferry.Fact) []string {
 	return lines
 }
 
-// unharmed returns what the error did not harm: its own sentence, or those in
-// its code's explanation.
+// unharmed returns what the error did not harm: its own sentence, or its
+// code's.
 func unharmed(e *rowferry.Error) string {
 	if e.Unharmed != "" {
 		return e.Unharmed
 	}
-	info, ok := rowferry.Explain(e.Code)
-	if !ok {
-		return ""
-	}
-	var found []string
-	for _, sentence := range strings.SplitAfter(info.Explain, ". ") {
-		sentence = strings.TrimSpace(sentence)
-		if slices.ContainsFunc(unharmedStarts, func(start string) bool { return strings.HasPrefix(sentence, start) }) {
-			found = append(found, sentence)
-		}
-	}
-	if found == nil && info.Class == rowferry.ClassUsage {
-		return "Nothing was changed."
-	}
-	return strings.Join(found, " ")
-}
-
-// unharmedStarts begin the sentences of the catalogue that say what was not
-// harmed.
-var unharmedStarts = []string{
-	"Nothing ", "Every ", "Everything ", "The batch was ", "This engine's batch ", "The target is untouched", "It was not overwritten",
+	info, _ := rowferry.Explain(e.Code) // a code without an entry says nothing
+	return info.Unharmed
 }
 
 // clean makes foreign text safe to print: row values and file names must not

@@ -111,7 +111,10 @@ func errorsPage() string {
 	b.WriteString(generated + "# Errors\n\n")
 	b.WriteString("Every error has a stable code, which is never used for anything else. `rowferry explain CODE` prints the same text. 1xxx are about usage and configuration, 2xxx about sources, 3xxx about targets, 4xxx about state and checkpoints, 9xxx about the program itself. The number in brackets is the exit code.\n")
 	for _, c := range rowferry.Codes() {
-		fmt.Fprintf(&b, "\n## %s: %s\n\n(%d) %s\n", c.Code, c.Title, c.Class, c.Explain)
+		fmt.Fprintf(&b, "\n## %s: %s\n\n(%d) %s %s\n\n", c.Code, c.Title, c.Class, c.Meaning, c.Unharmed)
+		for _, r := range c.Remedies {
+			fmt.Fprintf(&b, "- %s: %s\n", r.Label, r.Do)
+		}
 	}
 	return b.String()
 }

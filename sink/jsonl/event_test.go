@@ -106,7 +106,7 @@ func TestBrokenMutationsAreRefused(t *testing.T) {
 	} {
 		dst := []byte("kept")
 		got, err := jsonl.NewEncoder("mysql", clock).AppendEvent(dst, &m)
-		if rowferry.CodeOf(err) != rowferry.CodeInternal || !rowferry.IsRefusal(err) {
+		if rowferry.CodeOf(err) != rowferry.CodeInternal || !isRefusal(err) {
 			t.Errorf("%s: got %v", name, err)
 		}
 		if string(got) != "kept" {

@@ -281,9 +281,6 @@ func (b *batch) refuseCommit(err error) error {
 	last := b.last.last
 	e.Mutation = &last
 	e.Fact("last change", "%s of %s", last.Op, last.Table.Name)
-	if last.Origin != nil {
-		e.Fact("transaction", "%s", last.Origin.Tx)
-	}
 	return e
 }
 

@@ -102,9 +102,6 @@ func about(e *rowferry.Error, t *target, m *rowferry.Mutation) *rowferry.Error {
 	if key := keyText(t, m); key != "" {
 		e.Fact("key", "%s", key)
 	}
-	if m.Origin != nil {
-		e.Fact("transaction", "%s", m.Origin.Tx)
-	}
 	return e
 }
 

@@ -213,6 +213,9 @@ func (s *Sink) Begin(ctx context.Context) (rowferry.SinkTx, error) {
 
 // start begins an immediate transaction.
 func (s *Sink) start(ctx context.Context) error {
+	if s.options.ReadOnly {
+		return rowferry.Errorf(rowferry.CodeInternal, "the SQLite target was opened for reading only").Fact("file", "%s", s.path)
+	}
 	return s.patiently(ctx, func() error { return dialect.Exec(s.conn, "BEGIN IMMEDIATE") })
 }
 

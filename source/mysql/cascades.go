@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"context"
 	"slices"
 
 	"github.com/rowferry/rowferry"
@@ -47,9 +48,13 @@ func (t *tables) withoutCascades(shape *schema.Table) *schema.Table {
 
 // unlogged refuses a change of a parent whose cascades should be in the log and
 // are not: the children's shapes were announced without their actions.
-func (t *tables) unlogged(parent *schema.Table, flags uint16, changes []rowferry.Change) error {
-	if !t.head.srv.cascadesLogged() || flags&flagSQLForeignKeys != 0 {
+func (t *tables) unlogged(ctx context.Context, at place, parent *schema.Table, flags uint16, changes []rowferry.Change) error {
+	if !t.head.srv.cascadesLogged() || flags&flagSQLForeignKeys != 0 || len(changes) == 0 || changes[0].Op == rowferry.Insert {
 		return nil
+	}
+	// Shapes as the consumer recorded them have no actions.
+	if _, err := t.relearn(ctx, at); err != nil {
+		return err
 	}
 	for _, child := range t.catalog.Tables() {
 		if !t.src.opt.Scope(child.Name) {

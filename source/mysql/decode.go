@@ -33,7 +33,7 @@ func (r *reader) decode(ctx context.Context, m *mapping, typ replication.EventTy
 	if !m.shape.ConstraintsKnown {
 		t.unsure[m.name] = true
 	}
-	return t.unlogged(m.shape, h.flags, changes[had:])
+	return t.unlogged(ctx, r.group.start, m.shape, h.flags, changes[had:])
 }
 
 // header returns the library's form of a rows event's header, of which only

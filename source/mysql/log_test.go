@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -145,3 +146,30 @@ func columnNames(x *schema.Table) []string {
 	}
 	return names
 }
+
+type logKind struct {
+	kind   testdb.Kind
+	script string
+	opts   []testdb.Option
+}
+
+// logKinds are the ways in which a server may write the log of everyKind.
+func logKinds() map[string]logKind {
+	// Without GTIDs only transactions without XA.
+	plain := regexp.MustCompile(`(?m)^\?MSET gtid_next.*\n|^(\?.)?XA .*\n`)
+	return map[string]logKind{
+		"mysql":              {testdb.MySQL97, everyKind, nil},
+		"mysql compressed":   {testdb.MySQL97, everyKind, []testdb.Option{testdb.Compressed()}},
+		"mysql full":         {testdb.MySQL97, everyKind, []testdb.Option{testdb.RowMetadata("FULL"), testdb.Arg("binlog_checksum=NONE")}},
+		"mysql anonymous":    {testdb.MySQL97, plain.ReplaceAllString(everyKind, ""), []testdb.Option{testdb.Arg("gtid_mode=OFF"), testdb.Arg("enforce_gtid_consistency=OFF")}},
+		"mariadb":            {testdb.MariaDB1011, everyKind, nil},
+		"mariadb compressed": {testdb.MariaDB1011, everyKind, []testdb.Option{testdb.Compressed(), testdb.RowMetadata("FULL")}},
+		"mariadb unsummed":   {testdb.MariaDB1011, everyKind, []testdb.Option{testdb.Arg("binlog_checksum=NONE"), testdb.Arg("binlog_alter_two_phase=ON")}},
+	}
+}
+
+func notOther(n schema.Name) bool { return n.Schema != "other" }
+
+func lines(s string) func(yield func(string) bool) { return strings.SplitSeq(s, "\n") }
+
+func cutPrefix(s, prefix string) (string, bool) { return strings.CutPrefix(s, prefix) }

@@ -40,7 +40,7 @@ func (r *reader) statement(ctx context.Context, e *event, q *query, v verb, rest
 	if err != nil {
 		return err
 	}
-	effects, err := r.tables.catalog.Apply(st)
+	effects, err := r.tables.apply(ctx, st, r.group.start)
 	if err != nil {
 		return r.unread(err)
 	}
@@ -50,6 +50,32 @@ func (r *reader) statement(ctx context.Context, e *event, q *query, v verb, rest
 		}
 	}
 	return nil
+}
+
+// apply brings the catalog past a statement. If it turns out to know too little
+// for it, it is built anew from the log first.
+func (t *tables) apply(ctx context.Context, st mysql.Statement, at place) ([]mysql.Effect, error) {
+	effects, err := t.catalog.Apply(st)
+	if err == nil && !slices.ContainsFunc(effects, incomplete) {
+		return effects, nil
+	}
+	if again, err := t.relearn(ctx, at); err != nil {
+		return nil, err
+	} else if again {
+		return t.catalog.Apply(st)
+	}
+	return effects, err
+}
+
+// incomplete reports whether a statement left a shape in doubt that what came
+// before may settle.
+func incomplete(f mysql.Effect) bool {
+	if f.Kind != mysql.Created && f.Kind != mysql.Altered {
+		return false
+	}
+	return f.After == nil || slices.ContainsFunc(f.After.Columns, func(c schema.Column) bool {
+		return c.Type.Kind.Textual() && c.Type.Charset == ""
+	})
 }
 
 // about adds the statement to an error about it.

@@ -180,16 +180,16 @@ func (t *tables) ready(ctx context.Context, m *mapping, at place) error {
 	if err != nil {
 		return err
 	}
+	if known == nil && isSequence(tm, t.head.srv) {
+		return rowferry.Errorf(rowferry.CodeTypeRefused, "%s is a sequence, which is not carried", m.name).
+			Remedy("leave it out", "exclude %s in 'tables'", m.name)
+	}
 	shape, err := shapeFromMap(tm, known, t.head.srv)
-	if rowferry.CodeOf(err) == rowferry.CodeShapeUnknown && known == nil {
+	if rowferry.CodeOf(err) == rowferry.CodeShapeUnknown {
 		shape, err = t.elsewhere(ctx, at, m.name, tm, err)
 	}
 	if err != nil {
 		return err
-	}
-	if isSequence(shape) {
-		return rowferry.Errorf(rowferry.CodeTypeRefused, "%s is a sequence, which is not carried", m.name).
-			Remedy("leave it out", "exclude %s in 'tables'", m.name)
 	}
 	if m.decoder, err = newRowDecoder(tm, shape, t.head.srv); err != nil {
 		return err
@@ -199,26 +199,41 @@ func (t *tables) ready(ctx context.Context, m *mapping, at place) error {
 	return nil
 }
 
-// elsewhere looks for the shape of a table that the log does not name here: in
+// relearn builds the catalog anew from all of the log before a place, once, if
+// that was not done when reading began: shapes recorded by a consumer lack what
+// it has no use for, such as the defaults of databases. It reports whether the
+// catalog is another one now.
+func (t *tables) relearn(ctx context.Context, before place) (bool, error) {
+	if t.learned {
+		return false, nil
+	}
+	t.learned = true
+	catalog, err := t.src.learn(ctx, before)
+	if err != nil {
+		return false, err
+	}
+	for _, x := range t.catalog.Tables() {
+		if catalog.Table(x.Name) == nil {
+			catalog.Put(x)
+		}
+	}
+	t.catalog = catalog
+	return true, nil
+}
+
+// elsewhere looks for the shape of a table that the log does not tell here: in
 // all of the log before the open transaction, then in the hints.
 func (t *tables) elsewhere(ctx context.Context, at place, name schema.Name, tm *replication.TableMapEvent, unknown error) (*schema.Table, error) {
-	if !t.learned {
-		t.learned = true
-		catalog, err := t.src.learn(ctx, at)
-		if err != nil {
-			return nil, err
-		}
-		for _, x := range catalog.Tables() {
-			if t.catalog.Table(x.Name) == nil {
-				t.catalog.Put(x)
-			}
-		}
-		if known := t.catalog.Table(name); known != nil {
-			return shapeFromMap(tm, known, t.head.srv)
+	if again, err := t.relearn(ctx, at); err != nil {
+		return nil, err
+	} else if again {
+		shape, err := shapeFromMap(tm, t.catalog.Table(name), t.head.srv)
+		if rowferry.CodeOf(err) != rowferry.CodeShapeUnknown {
+			return shape, err
 		}
 	}
 	hint := t.hints[name]
-	if hint == nil || len(tm.ColumnType) != len(hint.Columns) {
+	if hint == nil || len(tm.ColumnType) != len(hint.Columns) || t.catalog.Table(name) != nil {
 		return nil, unknown
 	}
 	named := *tm
@@ -263,12 +278,6 @@ func sameShape(a, b *schema.Table) bool {
 	x, err1 := json.Marshal(a)
 	y, err2 := json.Marshal(b)
 	return err1 == nil && err2 == nil && bytes.Equal(x, y)
-}
-
-// isSequence recognises MariaDB's sequences, which are logged as inserts of
-// their one row, by their columns.
-func isSequence(x *schema.Table) bool {
-	return len(x.Columns) == 8 && x.Columns[0].Name == "next_not_cached_value" && x.Columns[7].Name == "cycle_count"
 }
 
 // announce tells the consumer a table's shape unless it has it.

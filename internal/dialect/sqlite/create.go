@@ -60,6 +60,7 @@ func CreateTable(t *schema.Table, parents Parents) (statements, notices []string
 	statements = append(statements, create)
 	statements = append(statements, uniqueIndexes(t)...)
 	statements = append(statements, childIndexes(t, carried)...)
+	statements = append(statements, rowIndex(t)...)
 	for _, u := range t.Unsupported {
 		notices = append(notices, fmt.Sprintf("table %s is made without %s", t.Name, u))
 	}
@@ -97,14 +98,16 @@ func RowidAlias(t *schema.Table) int {
 // so up to which a WITHOUT ROWID table is the better one
 // (https://www.sqlite.org/withoutrowid.html, section 4).
 func largeRows(t *schema.Table) bool {
-	return slices.ContainsFunc(t.Columns, func(c schema.Column) bool {
-		switch c.Type.Kind {
-		case schema.Text, schema.Blob, schema.JSON:
-			return true
-		default:
-			return c.Type.Length > 255
-		}
-	})
+	return slices.ContainsFunc(t.Columns, func(c schema.Column) bool { return large(c.Type) })
+}
+
+func large(t schema.Type) bool {
+	switch t.Kind {
+	case schema.Text, schema.Blob, schema.JSON:
+		return true
+	default:
+		return t.Length > 255
+	}
 }
 
 func foreignKeyClause(t *schema.Table, f schema.ForeignKey) string {
@@ -128,8 +131,11 @@ func uniqueIndexes(t *schema.Table) []string {
 			terms[i] = indexTerm(t.Columns[o], u, i)
 		}
 		what := strings.Join(terms, ", ")
-		out = append(out, "CREATE UNIQUE INDEX "+Quote(IndexName(t.Name.Table, "uq", u.Name+"\x00"+what))+
-			" ON "+Quote(t.Name.Table)+" ("+what+")")
+		sql := "CREATE UNIQUE INDEX " + Quote(IndexName(t.Name.Table, "uq", u.Name+"\x00"+what)) +
+			" ON " + Quote(t.Name.Table) + " (" + what + ")"
+		if !slices.Contains(out, sql) {
+			out = append(out, sql)
+		}
 	}
 	return out
 }
@@ -170,6 +176,24 @@ func childIndexes(t *schema.Table, carried []schema.ForeignKey) []string {
 		out = append(out, "CREATE INDEX "+Quote(IndexName(t.Name.Table, "fk", what))+" ON "+Quote(t.Name.Table)+" ("+what+")")
 	}
 	return out
+}
+
+// rowIndex returns the statement for an index that helps to find a row of a
+// table without a key: over its first few columns of small values. Without it
+// every change would read the whole table.
+func rowIndex(t *schema.Table) []string {
+	const most = 4
+	var columns []int
+	for i, c := range t.Columns {
+		if len(columns) < most && c.Generated == schema.NotGenerated && !c.Type.Kind.Approximate() && !large(c.Type) {
+			columns = append(columns, i)
+		}
+	}
+	if t.Identity() != nil || len(columns) == 0 {
+		return nil
+	}
+	what := quoteAll(t.ColumnNames(columns))
+	return []string{"CREATE INDEX " + Quote(IndexName(t.Name.Table, "row", what)) + " ON " + Quote(t.Name.Table) + " (" + what + ")"}
 }
 
 func beginsWith(key, columns []int) bool {

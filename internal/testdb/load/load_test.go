@@ -57,6 +57,9 @@ func TestRun(t *testing.T) {
 func TestRunUntilDone(t *testing.T) {
 	s := testdb.Start(t, testdb.MariaDB1011)
 	_, db := testdb.NewDatabase(t, s)
+	if _, err := load.Run(t.Context(), db, load.Options{Transactions: 200, Flavor: testdb.MariaDB}); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	stats, err := load.Run(ctx, db, load.Options{Writers: 2, Flavor: testdb.MariaDB})

@@ -56,7 +56,7 @@ func TestChecksSeeChanges(t *testing.T) {
 	}{
 		{"DELETE FROM item WHERE rowid = (SELECT MAX(rowid) FROM item)", true},
 		{"UPDATE customer SET ver = ver + 1 WHERE id = (SELECT MIN(id) FROM customer)", true},
-		{"UPDATE session SET id = zeroblob(16) WHERE rowid = (SELECT MAX(rowid) FROM session)", true},
+		{"UPDATE session SET token = zeroblob(65) WHERE rowid = (SELECT MAX(rowid) FROM session)", true},
 		{"UPDATE seat SET holder = CASE id WHEN 1 THEN (SELECT holder FROM seat WHERE id = 2) ELSE holder END", true},
 		{"INSERT INTO journal SELECT * FROM journal LIMIT 1", true},
 		{"UPDATE product SET price = price || '0'", true},

@@ -1,0 +1,142 @@
+package checkpoint
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/rowferry/rowferry"
+)
+
+// TestMain turns the binary into another process when a test runs it again:
+// ROWFERRY_TEST_ROLE says what it does, with ROWFERRY_TEST_DIR.
+func TestMain(m *testing.M) {
+	role, ok := roles[os.Getenv("ROWFERRY_TEST_ROLE")]
+	if !ok {
+		os.Exit(m.Run())
+	}
+	if err := role(os.Getenv("ROWFERRY_TEST_DIR")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(3)
+	}
+	os.Exit(0)
+}
+
+var roles = map[string]func(dir string) error{
+	"hold":    holdRole,
+	"record":  recordRole,
+	"full":    fullRole,
+	"limited": limitedRole,
+}
+
+// holdRole holds the directory until its stdin ends.
+func holdRole(dir string) error {
+	s, err := Open(context.Background(), Options{Dir: dir, Pipeline: pipeline})
+	if err != nil {
+		return err
+	}
+	fmt.Println("open")
+	_, _ = bufio.NewReader(os.Stdin).ReadByte()
+	return s.Close()
+}
+
+// recordRole records until it is killed or a record fails, and says which
+// sequence it has. Every third record is large.
+func recordRole(dir string) error {
+	s, err := Open(context.Background(), Options{Dir: dir, Pipeline: pipeline, retain: 20, split: os.Getenv("ROWFERRY_TEST_SPLIT") != ""})
+	if err != nil {
+		return err
+	}
+	r, err := s.Load(rowferry.MaxSequence)
+	if err != nil {
+		return err
+	}
+	var seq uint64
+	if r != nil {
+		seq = r.Checkpoint.Sequence
+	}
+	last, _ := strconv.ParseUint(os.Getenv("ROWFERRY_TEST_UNTIL"), 10, 64)
+	for seq++; last == 0 || seq <= last; seq++ {
+		if err := s.Record(crashRecord(seq)); err != nil {
+			return errors.Join(err, s.Close())
+		}
+		fmt.Println(seq)
+	}
+	return s.Close()
+}
+
+// crashRecord is a record whose tables tell its sequence: "a" has as many
+// columns, and from every third on "w" is new as well.
+func crashRecord(seq uint64) rowferry.Record {
+	r := recordOf(seq, tableOf("a", int(seq)))
+	if seq%3 == 0 {
+		w := wide("w")
+		w.Columns = w.Columns[:1000+seq]
+		r.Shapes = append(r.Shapes, w)
+	}
+	return r
+}
+
+// wantCrashState opens the directory and checks that it holds exactly what
+// crashRecord wrote up to its newest sequence, which it returns.
+func wantCrashState(t *testing.T, dir string) uint64 {
+	t.Helper()
+	s := open(t, dir, func(o *Options) { o.retain = 20 })
+	defer mustClose(t, s)
+	r := mustLoad(t, s, rowferry.MaxSequence)
+	if r == nil {
+		if n := countKeys(t, s); n > 1 { // a rules text may be there
+			t.Fatalf("nothing is remembered, but there are %d keys", n)
+		}
+		return 0
+	}
+	seq := r.Checkpoint.Sequence
+	want := fmt.Sprintf("a/%d", seq)
+	if seq >= 3 {
+		want += fmt.Sprintf(" w/%d", 1000+seq-seq%3)
+	}
+	wantState(t, r, seq, want)
+	if seq > 1 {
+		prev := mustLoad(t, s, seq-1)
+		if prev.Checkpoint.Sequence != seq-1 || len(prev.Shapes[0].Columns) != int(seq-1) {
+			t.Fatalf("before %d is %d with %d columns", seq, prev.Checkpoint.Sequence, len(prev.Shapes[0].Columns))
+		}
+	}
+	if s.history.shapes != seq+seq/3 {
+		t.Fatalf("there are %d shapes up to sequence %d", s.history.shapes, seq)
+	}
+	return seq
+}
+
+func victim(role, dir string, env ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "ROWFERRY_TEST_ROLE="+role, "ROWFERRY_TEST_DIR="+dir)
+	cmd.Env = append(cmd.Env, env...)
+	return cmd
+}
+
+func signalled(s *os.ProcessState, sig syscall.Signal) bool {
+	ws, ok := s.Sys().(syscall.WaitStatus)
+	return ok && ws.Signaled() && ws.Signal() == sig
+}
+
+// snapshot copies a state directory as a power cut right now would leave it,
+// had everything written reached the disk.
+func snapshot(t testing.TB, dir string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "state")
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
