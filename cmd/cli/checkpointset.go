@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/rowferry/rowferry"
@@ -88,7 +89,7 @@ func (in *invocation) moved(s *settings, from rowferry.Position, now rowferry.Ch
 		return nil
 	}
 	return writeAll(in.stdout, fmt.Sprintf("%s pipeline %s is at %s\n%s", in.outInk().good("✓"), s.name, clean(string(now.Position)),
-		pairs([][2]string{{"was", orNone(from)}, {"next", s.again("replay")}})))
+		pairs([][2]string{{"was", orNone(from)}, {"next", s.replayAgain()}})))
 }
 
 // held is a pipeline that was taken for a change of its checkpoint.
@@ -283,10 +284,10 @@ func (in *invocation) readLine(ctx context.Context) (string, error) {
 	}()
 	select {
 	case a := <-c:
-		if a.line != "" {
-			return a.line, nil
+		if errors.Is(a.err, io.EOF) { // what came before it is the answer
+			a.err = nil
 		}
-		return "", a.err
+		return a.line, a.err
 	case <-ctx.Done():
 		return "", rowferry.Errorf(rowferry.CodeInterrupted, "interrupted; nothing was changed")
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/schema"
 )
 
 // diffSink prints mutations for people: what was, and what is. It implements
@@ -60,7 +61,7 @@ func (t *diffTx) Rollback() error {
 	return nil
 }
 
-const nameColumn = 16 // where values begin, but for long names
+const longestName = 24 // of the column names that values are set right of
 
 func (d *diffSink) print(w io.Writer, m *rowferry.Mutation) {
 	if m.Origin != nil && (d.tx == nil || *d.tx != *m.Origin) {
@@ -102,22 +103,33 @@ func identity(m *rowferry.Mutation, row rowferry.Row) string {
 	return strings.Join(parts, " ")
 }
 
+// nameWidth is how far right the values of a table are set.
+func nameWidth(t *schema.Table) int {
+	n := 0
+	for _, c := range t.Columns {
+		n = max(n, min(runes(clean(c.Name)), longestName))
+	}
+	return n
+}
+
 func (d *diffSink) side(w io.Writer, m *rowferry.Mutation, row rowferry.Row, sign string, paint func(string) string) {
+	n := nameWidth(m.Table)
 	for i, v := range row {
 		if i < len(m.Table.Columns) && !v.IsAbsent() {
-			fmt.Fprintf(w, "      %-*s %s\n", nameColumn, clean(m.Table.Columns[i].Name), paint(sign+" "+shown(v)))
+			fmt.Fprintf(w, "      %-*s  %s\n", n, clean(m.Table.Columns[i].Name), paint(sign+" "+shown(v)))
 		}
 	}
 }
 
 // changed prints the columns that differ, before above after.
 func (d *diffSink) changed(w io.Writer, m *rowferry.Mutation) {
+	n := nameWidth(m.Table)
 	for i := range m.After {
 		if i >= len(m.Table.Columns) || i >= len(m.Before) || m.After[i].IsAbsent() || m.After[i] == m.Before[i] {
 			continue
 		}
-		fmt.Fprintf(w, "      %-*s %s\n", nameColumn, clean(m.Table.Columns[i].Name), d.ink.bad("- "+shown(m.Before[i])))
-		fmt.Fprintf(w, "      %-*s %s\n", nameColumn, "", d.ink.good("+ "+shown(m.After[i])))
+		fmt.Fprintf(w, "      %-*s  %s\n", n, clean(m.Table.Columns[i].Name), d.ink.bad("- "+shown(m.Before[i])))
+		fmt.Fprintf(w, "      %-*s  %s\n", n, "", d.ink.good("+ "+shown(m.After[i])))
 	}
 }
 

@@ -44,11 +44,10 @@ func explain(_ context.Context, in *invocation) error {
 	}
 	ink := in.outInk()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s\n\n%s\n%s\n\n", ink.bold(string(info.Code)), info.Title, wrap(info.Meaning, width, ""), wrap(info.Unharmed, width, ""))
+	fmt.Fprintf(&b, "%s  %s\n\n%s\n\n", ink.bold(string(info.Code)), info.Title, wrap(info.Meaning+" "+info.Unharmed, width, ""))
 	writeRemedies(&b, info.Remedies, "", ink)
 	fmt.Fprintf(&b, "\nThe program exits with %d: %s.\n", info.Class, className(info.Class))
-	_, err := io.WriteString(in.stdout, b.String())
-	return err
+	return writeAll(in.stdout, b.String())
 }
 
 func unknownCode(asked, code string) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -82,9 +83,14 @@ func writeRemedies(b *strings.Builder, list []rowferry.Remedy, indent string, in
 // facts are the error's own and, where its sentence does not say it already,
 // its cause.
 func facts(e *rowferry.Error) []rowferry.Fact {
-	list := e.Facts
+	var list []rowferry.Fact
+	for _, f := range e.Facts { // sink and engine may both know a fact
+		if !slices.Contains(list, f) {
+			list = append(list, f)
+		}
+	}
 	if e.Err != nil && !strings.Contains(e.What, e.Err.Error()) {
-		list = append(list[:len(list):len(list)], rowferry.Fact{Name: "cause", Value: e.Err.Error()})
+		list = append(list, rowferry.Fact{Name: "cause", Value: e.Err.Error()})
 	}
 	return list
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/mattn/go-isatty"
@@ -69,12 +70,28 @@ func isTerminal(stream any) bool {
 
 func (p *program) run(ctx context.Context, args []string) int {
 	p.color = p.wantsColor()
-	err := p.app().RunContext(ctx, append([]string{"rowferry"}, args...))
+	err := p.dispatch(ctx, args)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil && rowferry.CodeOf(err) == "" {
+		err = rowferry.Errorf(rowferry.CodeInterrupted, "interrupted before anything was done")
+	}
 	var help helpRequested
 	if errors.As(err, &help) {
 		_, err = io.WriteString(p.stdout, help.text)
 	}
 	return p.finish(err)
+}
+
+// dispatch finds and runs the command. A panic is a fault of ours and told as
+// one; the stack goes to the log, at level debug.
+func (p *program) dispatch(ctx context.Context, args []string) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			p.log.Debug("panic", "value", r, "stack", string(debug.Stack()))
+			err = rowferry.Errorf(rowferry.CodeInternal, "a fault in the program: %v", r).
+				Remedy("report it", "with what --verbose prints")
+		}
+	}()
+	return p.app().RunContext(ctx, append([]string{"rowferry"}, args...))
 }
 
 // configure applies the options that all commands share.

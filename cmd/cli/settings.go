@@ -180,6 +180,22 @@ func (s *settings) again(command string) string {
 	return strings.Join(words, " ")
 }
 
+// replayAgain is the command line that goes on with the pipeline, as far as it
+// is known: a command that only looks has no files.
+func (s *settings) replayAgain() string {
+	line := s.again("replay")
+	switch {
+	case s.config != "":
+		return line
+	case len(s.files) == 0:
+		return line + " --files …"
+	}
+	for _, f := range s.files {
+		line += " --files " + quote(f)
+	}
+	return line
+}
+
 // quote quotes a word for a shell where it must be.
 func quote(word string) string {
 	plain := func(r rune) rune {

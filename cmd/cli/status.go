@@ -155,7 +155,7 @@ func status(ctx context.Context, in *invocation) error {
 		Pipeline: s.name, Running: sv.peeked.holder != "", Agreement: sv.agreement(), At: viewOf(sv.decides),
 		Target: statusTarget{s.target, sv.keeps, viewOf(sv.row)},
 		State:  statusState{s.state, sv.peeked.exists, sv.peeked.id, viewOf(sv.peeked.checkpoint)},
-		Resume: s.again("replay"),
+		Resume: s.replayAgain(),
 	}
 	in.result = r
 	if sv.decides == nil && sv.peeked.holder == "" {
@@ -201,7 +201,7 @@ func (v *checkpointView) lines(now time.Time) [][2]string {
 }
 
 func ago(d time.Duration) string {
-	if d < 0 { // clocks differ
+	if d < 10*time.Second { // or less than nothing, where clocks differ
 		return "just now"
 	}
 	return shortly(d) + " ago"
