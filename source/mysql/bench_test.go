@@ -52,7 +52,7 @@ func TestAllocations(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if n > 120 { // 100 of them for text that is converted
+	if n > 10 {
 		t.Errorf("%v allocations for 100 rows", n)
 	}
 }
