@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-mysql-org/go-mysql/replication"
 
@@ -45,6 +46,7 @@ func readLog(t *testing.T, s *testdb.Server, database string, visit func(loggedE
 		p := replication.NewBinlogParser()
 		p.SetFlavor(string(s.Kind.Flavor()))
 		p.SetVerifyChecksum(true)
+		p.SetTimestampStringLocation(time.UTC)
 		var ev loggedEvent
 		p.SetRowsEventDecodeFunc(func(e *replication.RowsEvent, data []byte) error {
 			n, err := e.DecodeHeader(data)
