@@ -45,7 +45,7 @@ func newAlteration(n schema.Name) *alteration {
 // changeIndex reads CREATE INDEX and DROP INDEX from after those words, as the
 // clauses of ALTER TABLE that they are. Without a unique key in it, the
 // statement has no effect.
-func (p *parser) changeIndex(verb string, unique bool) ([]Effect, error) {
+func (p *parser) changeIndex(verb string, replace, unique bool) ([]Effect, error) {
 	ifThem := p.accept("IF", "NOT", "EXISTS") || p.accept("IF", "EXISTS")
 	name, err := p.ident()
 	if err != nil {
@@ -76,12 +76,14 @@ func (p *parser) changeIndex(verb string, unique bool) ([]Effect, error) {
 		if unique {
 			def.key.kind = uniqueKey
 		}
-		c := rest[0]
-		if err := p.defineParts(c, def); err != nil {
+		if err := p.defineParts(rest[0], def); err != nil {
 			return nil, err
 		}
 		def.name = name
 		a.adds = []*addition{{def: def}}
+		if replace {
+			a.drops = []drop{{what: "KEY", name: name, ifExists: true}}
+		}
 	}
 	effects, err := p.alter(a)
 	if err != nil {
@@ -109,10 +111,15 @@ func (p *parser) alter(a *alteration) ([]Effect, error) {
 			effects = append(effects, Effect{Kind: Unsupported, Table: n, Detail: a.rows})
 		}
 	}
+	more, err := p.convertPartition(a)
+	if err != nil {
+		return nil, err
+	}
+	effects = append(effects, more...)
 	if e := p.alterShape(a); e.Before == nil || e.After != e.Before || a.to.Table == "" && a.rows == "" {
 		effects = append(effects, e)
 	}
-	more, err := p.cat.children(a.table, a.table, func(f *foreign) bool { return renameAll(f.referenced, a.renames) })
+	more, err = p.cat.children(a.table, a.table, func(f *foreign) bool { return renameAll(f.referenced, a.renames) })
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +131,28 @@ func (p *parser) alter(a *alteration) ([]Effect, error) {
 		effects = append(effects, more...)
 	}
 	return effects, nil
+}
+
+// convertPartition makes a table out of a partition, or the other way around.
+func (p *parser) convertPartition(a *alteration) ([]Effect, error) {
+	e := Effect{Kind: Created, Table: a.with, Before: p.cat.Table(a.with), Detail: a.rows}
+	switch from := p.cat.tables[a.table]; {
+	case a.takes:
+		p.cat.forget(a.with)
+		e.Kind = Dropped
+	case !a.makes:
+		return nil, nil
+	case from == nil:
+		p.cat.forget(a.with)
+	default:
+		d := from.draft.clone()
+		d.rename(a.with)
+		var err error
+		if e.After, err = p.cat.put(d); err != nil {
+			return nil, err
+		}
+	}
+	return []Effect{e}, nil
 }
 
 // alterShape applies an alteration to the shape of its table.

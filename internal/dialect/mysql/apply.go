@@ -221,7 +221,7 @@ func (p *parser) change(verb, object string, replace, unique bool) ([]Effect, er
 	case object == "SEQUENCE":
 		return p.sequence(verb)
 	case object == "INDEX" && verb != "ALTER":
-		return p.changeIndex(verb, unique)
+		return p.changeIndex(verb, replace, unique)
 	case verb == "CREATE":
 		return p.createTable(replace)
 	case verb == "ALTER":

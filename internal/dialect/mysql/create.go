@@ -212,6 +212,9 @@ func (d *draft) insert(col schema.Column, at *position) error {
 		return fmt.Errorf("table %s has a column %s already", d.name, col.Name)
 	}
 	i := len(d.columns)
+	if d.implicit {
+		i -= 2 // the hidden columns of system versioning stay last
+	}
 	if at != nil && at.first {
 		i = 0
 	} else if at != nil && at.after != "" {
@@ -264,6 +267,9 @@ func (p *parser) addKey(d *draft, def *definition) error {
 		}
 		f := reference(def.cons.Refer, nil)
 		f.name = def.key.constraint
+		if f.name == "" && p.cat.flavor == MariaDB { // there the key's name is the constraint's too
+			f.name = def.name
+		}
 		for _, q := range k.parts {
 			f.columns = append(f.columns, q.column)
 		}

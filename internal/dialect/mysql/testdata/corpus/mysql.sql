@@ -1,16 +1,18 @@
 -- Statements of MySQL 9.7.
 CREATE TABLE m_inline (a INT PRIMARY KEY, b INT REFERENCES m_inline (a), c INT REFERENCES m_inline, d INT REFERENCES m_inline (a) ON DELETE SET NULL);
-CREATE TABLE m_inline2 (a INT PRIMARY KEY, b INT NOT NULL UNIQUE REFERENCES m_inline (a) ON UPDATE CASCADE DEFAULT 5 COMMENT 'x');
+CREATE TABLE m_inline2 (a INT PRIMARY KEY, b INT NOT NULL UNIQUE DEFAULT 5 COMMENT 'x' REFERENCES m_inline (a) ON UPDATE CASCADE);
 CREATE TABLE m_functional (a INT, b VARCHAR(10), UNIQUE ((a + 1)), UNIQUE fx ((LOWER(b)), a), KEY ((a * 2) DESC), UNIQUE (a DESC));
 ALTER TABLE m_functional ADD UNIQUE ((a + 2)), ADD UNIQUE INDEX ((CAST(b AS UNSIGNED)));
 CREATE TABLE m_multivalued (id INT PRIMARY KEY, j JSON, KEY zips ((CAST(j->'$.zip' AS UNSIGNED ARRAY))));
 CREATE TABLE m_invisible (a INT, b INT INVISIBLE, c INT /*!80023 INVISIBLE */, d INT VISIBLE, KEY (a) INVISIBLE, UNIQUE (b) VISIBLE);
 ALTER TABLE m_invisible ALTER COLUMN d SET INVISIBLE, ALTER b SET VISIBLE, ALTER INDEX a VISIBLE;
+CREATE TABLE m_check2 (c VARCHAR(9) CHECK (c IN ('a', 'b)', "c")) NOT NULL, CONSTRAINT CHECK (c <> 'x'));
+ALTER TABLE uniq1 DROP COLUMN a;
 CREATE TABLE m_vector (a VECTOR, b VECTOR(3) NOT NULL);
 CREATE TABLE m_srid (id INT PRIMARY KEY, p POINT NOT NULL SRID 4326, g GEOMCOLLECTION, SPATIAL KEY (p));
 CREATE TABLE m_check (a INT CHECK (a > 0) NOT ENFORCED, b INT CONSTRAINT m_cb CHECK (b > 0) ENFORCED NOT NULL, CONSTRAINT m_ca CHECK (a < b) NOT ENFORCED);
 ALTER TABLE m_check ALTER CHECK m_ca ENFORCED, DROP CHECK m_cb;
-CREATE TABLE m_storage (a INT COLUMN_FORMAT FIXED STORAGE DISK, b INT COLUMN_FORMAT DEFAULT ENGINE_ATTRIBUTE '{"x":1}', c INT ENGINE_ATTRIBUTE = '{}') COMPRESSION='zlib' ENCRYPTION='N' TABLESPACE=innodb_file_per_table AUTOEXTEND_SIZE=4M;
+CREATE TABLE m_storage (a INT COLUMN_FORMAT FIXED STORAGE DISK, b INT COLUMN_FORMAT DEFAULT) COMPRESSION='zlib' ENCRYPTION='N' TABLESPACE=innodb_file_per_table AUTOEXTEND_SIZE=4M;
 CREATE TABLE m_0900 (a VARCHAR(10) COLLATE utf8mb4_0900_ai_ci, b VARCHAR(10) CHARACTER SET gb18030, c VARCHAR(10) COLLATE utf8mb4_ja_0900_as_cs_ks) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_bin;
 CREATE TABLE m_default (a VARCHAR(10) CHARACTER SET utf8mb4, b VARCHAR(5)) CHARACTER SET utf8mb4;
 -- set: default_collation_for_utf8mb4=utf8mb4_general_ci
@@ -33,10 +35,10 @@ CREATE TABLE m_ex1 (id INT PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 2;
 CREATE TABLE m_ex2 (id INT PRIMARY KEY);
 ALTER TABLE m_ex1 EXCHANGE PARTITION p0 WITH TABLE m_ex2 WITHOUT VALIDATION;
 ALTER TABLE m_ex2 DISCARD TABLESPACE;
-CREATE TABLE m_words (account INT, admin INT, buckets INT, active INT, attribute INT, array INT, component INT, description INT, enforced INT, history INT, inactive INT, json_value INT, locked INT, member INT, nested INT, network_namespace INT, nowait INT, `of` INT, optional INT, ordinality INT, organization INT, others INT, path INT, random INT, reference INT, resource INT, respect INT, retain INT, role INT, secondary INT, skip INT, srid INT, stream INT, thread_priority INT, ties INT, url INT, vcpu INT, visible INT, zone INT, until INT, ilike INT, statistics INT, tidb INT, fetch INT, intersect1 INT, offset INT, placement INT, policy INT, reset INT, clustered INT, autorandom INT, stats_extended INT);
+CREATE TABLE m_words (account INT, admin INT, buckets INT, active INT, attribute INT, array INT, component INT, description INT, enforced INT, history INT, inactive INT, json_value INT, locked INT, member INT, nested INT, network_namespace INT, nowait INT, `of` INT, optional INT, ordinality INT, organization INT, others INT, path INT, random INT, reference INT, resource INT, respect INT, retain INT, role INT, secondary INT, skip INT, srid INT, stream INT, thread_priority INT, ties INT, url INT, vcpu INT, visible INT, zone INT, until INT, ilike INT, statistics INT, tidb INT, offset INT, placement INT, policy INT, reset INT, clustered INT, autorandom INT, stats_extended INT);
 CREATE TABLE m_version8 (a INT /*!50100 NOT NULL */, b INT /*!80000 UNIQUE */ /*!99999 NOT NULL */) /*!50100 ROW_FORMAT=COMPRESSED */;
 CREATE DATABASE IF NOT EXISTS m_other CHARACTER SET latin1;
-CREATE TABLE m_other.t (a VARCHAR(5), b INT REFERENCES parent (id));
+CREATE TABLE m_other.t (a VARCHAR(5), b INT REFERENCES corpus.parent (id));
 ALTER TABLE m_other.t RENAME TO m_moved;
 RENAME TABLE m_moved TO m_other.back;
 ALTER DATABASE m_other COLLATE utf8mb4_bin;
