@@ -7,6 +7,7 @@ import (
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/sqlite"
+	"github.com/rowferry/rowferry/internal/failpoint"
 )
 
 // largeValue is the size beyond which a bound value is let go after its
@@ -260,6 +261,9 @@ func (b *batch) Commit(_ context.Context, cp rowferry.Checkpoint) error {
 	}
 	// After it the batch is durable.
 	s.open = nil
+	if err := failpoint.Hit("commit.sent"); err != nil {
+		return err
+	}
 	if b.changedSchema {
 		s.version = s.schemaVersion()
 	}

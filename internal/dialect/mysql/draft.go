@@ -238,7 +238,7 @@ func covers(k, g key) bool {
 
 // table returns the shape of the draft, validated.
 func (d *draft) table() (*schema.Table, error) {
-	t := &schema.Table{Name: d.name, Columns: d.columns, ConstraintsKnown: d.known, Unsupported: d.unsupported()}
+	t := &schema.Table{Name: d.name, Columns: d.columns, ConstraintsKnown: d.known, Versioned: d.rowEnd != "", Unsupported: d.unsupported()}
 	for _, k := range d.keys {
 		if k.kind != primaryKey && k.kind != uniqueKey {
 			continue
@@ -313,9 +313,6 @@ func (d *draft) unsupported() []string {
 	list := slices.Clone(d.notes)
 	if d.sequence {
 		list = append(list, DetailSequence)
-	}
-	if d.rowEnd != "" {
-		list = append(list, "system versioning: former rows are rows of their own, with "+d.rowEnd+" in every key")
 	}
 	for _, p := range d.periods {
 		list = append(list, fmt.Sprintf("period %s (%s, %s)", p.name, p.start, p.end))
