@@ -256,6 +256,10 @@ func (d *draft) table() (*schema.Table, error) {
 		}
 	}
 	for _, f := range d.foreign {
+		if len(f.referenced) == 0 {
+			t.Unsupported = append(t.Unsupported, "foreign key to "+f.parent.String()+", whose primary key is not known")
+			continue
+		}
 		cols, err := d.ordinals(f.columns)
 		if err != nil {
 			return nil, err

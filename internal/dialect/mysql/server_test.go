@@ -107,6 +107,7 @@ func (l *logged) follow() (statements []string, touched map[string]bool) {
 		if m := usePrefix.FindStringSubmatch(info); m != nil {
 			st.Database, st.SQL = m[1], m[2]
 		}
+		st.DDLXID = strings.Contains(info, "/* xid=")
 		statements = append(statements, st.SQL)
 		effects, err := l.cat.Apply(st)
 		if err != nil {
@@ -201,11 +202,38 @@ func followServer(t *testing.T, kind testdb.Kind, files []string) {
 		l.compare(f, 0, nil)
 	}
 	t.Logf("%s: %d statements, %d tables at the end", s.Version, n, len(l.cat.Tables()))
+	l.compareDump()
 	l.exec("DROP DATABASE corpus")
 	l.follow()
 	if left := l.cat.Tables(); len(left) > 0 {
 		t.Errorf("tables after DROP DATABASE: %v", left)
 	}
+}
+
+// compareDump loads what SHOW CREATE TABLE prints of every table, as a dump has
+// it, into a catalog of its own and compares that with the server.
+func (l *logged) compareDump() {
+	l.t.Helper()
+	dump := "/*!40101 SET NAMES utf8mb4 */;\n"
+	for _, t := range l.cat.Tables() {
+		show := "SHOW CREATE TABLE"
+		if slices.Contains(t.Unsupported, DetailSequence) {
+			show = "SHOW CREATE SEQUENCE"
+		}
+		name := fmt.Sprintf("`%s`.`%s`", t.Name.Schema, strings.ReplaceAll(t.Name.Table, "`", "``"))
+		var table, create string
+		if err := l.conn.QueryRowContext(context.Background(), show+" "+name).Scan(&table, &create); err != nil {
+			l.t.Fatalf("%s %s: %v", show, name, err)
+		}
+		dump += fmt.Sprintf("USE `%s`;\n%s;\nINSERT INTO %s VALUES ('it''s; not -- one', 5);\n", t.Name.Schema, create, name)
+	}
+	live := l.cat
+	l.cat = NewCatalog(live.flavor)
+	if err := l.cat.LoadDump(strings.NewReader(dump), ""); err != nil {
+		l.t.Fatal(err)
+	}
+	l.compare("dump", 0, nil)
+	l.cat = live
 }
 
 // compare compares the shapes of the tables of given names, or all, as text. A

@@ -87,3 +87,8 @@ ALTER TABLE a_vers_alter ADD COLUMN rs TIMESTAMP(6) GENERATED ALWAYS AS ROW STAR
 CREATE TABLE a_refsys (id INT PRIMARY KEY, p POINT REF_SYSTEM_ID=101 NOT NULL, SPATIAL KEY (p));
 CREATE TABLE a_schema (a mariadb_schema.date, b INT);
 SET STATEMENT max_statement_time=100 FOR CREATE TABLE a_setst (a INT);
+CREATE DATABASE z_other CHARACTER SET latin1;
+CREATE TABLE z_other.parent (id INT PRIMARY KEY, b VARCHAR(3));
+CREATE TABLE z_other.child (a INT, FOREIGN KEY (a) REFERENCES parent (id));
+ALTER TABLE z_other.child ADD b INT, ADD CONSTRAINT zb FOREIGN KEY (b) REFERENCES parent (id), ADD FOREIGN KEY (b) REFERENCES corpus.parent (id);
+DROP DATABASE z_other;

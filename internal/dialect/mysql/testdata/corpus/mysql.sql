@@ -57,3 +57,8 @@ CREATE TABLE m_table TABLE m_source;
 CREATE TABLE m_values AS VALUES ROW(1,'a'), ROW(2,'b');
 CREATE TABLE m_cte WITH x AS (SELECT 1 AS a) SELECT * FROM x;
 CREATE TABLE m_paren (SELECT 1 AS a);
+CREATE DATABASE z_other CHARACTER SET latin1;
+CREATE TABLE z_other.parent (id INT PRIMARY KEY, b VARCHAR(3));
+CREATE TABLE z_other.child (a INT, FOREIGN KEY (a) REFERENCES parent (id));
+ALTER TABLE z_other.child ADD b INT, ADD CONSTRAINT zb FOREIGN KEY (b) REFERENCES parent (id), ADD FOREIGN KEY (b) REFERENCES corpus.parent (id);
+DROP DATABASE z_other;
