@@ -98,21 +98,19 @@ func TestCutAnywhere(t *testing.T) {
 			all := log.read(Options{Scope: notOther})
 			must(t, all.err)
 			want := text(all.txs)
-			for i, f := range log {
-				events := eventsOf(t, f.data)
-				for size := max(events[0].end, len(f.data)-4096); size <= len(f.data); size++ {
-					cut := log[:i+1].with(i, f.data[:size])
-					got := cut.read(Options{Scope: notOther, ChunkBytes: 300})
-					at := slices.IndexFunc(events, func(e rawEvent) bool { return e.end == size })
-					clean := at >= 0 && !events[at].inside
-					noticed := len(got.notices) == 1 && strings.Contains(got.notices[0], f.name)
-					if got.err != nil || !strings.HasPrefix(want, text(got.txs)) || clean && len(got.notices) > 0 || !clean && !noticed {
-						t.Fatalf("%s cut at %d (clean: %v): %v, notices %q", f.name, size, clean, got.err, got.notices)
-					}
-					// Every transaction that ends before the cut is there.
-					if n := wholeBefore(all.txs, f.name, size); len(done(got.txs)) != n {
-						t.Fatalf("%s cut at %d: %d transactions, want %d", f.name, size, len(done(got.txs)), n)
-					}
+			f := log[1] // as the last
+			events := eventsOf(t, f.data)
+			for size := max(events[0].end, len(f.data)-4096); size <= len(f.data); size++ {
+				got := log[:2].with(1, f.data[:size]).read(Options{Scope: notOther, ChunkBytes: 300})
+				at := slices.IndexFunc(events, func(e rawEvent) bool { return e.end == size })
+				clean := at >= 0 && !events[at].inside
+				noticed := len(got.notices) == 1 && strings.Contains(got.notices[0], f.name)
+				if got.err != nil || !strings.HasPrefix(want, text(got.txs)) || clean && len(got.notices) > 0 || !clean && !noticed {
+					t.Fatalf("%s cut at %d (clean: %v): %v, notices %q", f.name, size, clean, got.err, got.notices)
+				}
+				// Every transaction that ends before the cut is there.
+				if n := wholeBefore(all.txs, f.name, size); len(done(got.txs)) != n {
+					t.Fatalf("%s cut at %d: %d transactions, want %d", f.name, size, len(done(got.txs)), n)
 				}
 			}
 			sizes := []int{len(log[1].data) - 60, len(log[1].data) - 1, 3, 0}
@@ -165,7 +163,7 @@ func TestZeroTail(t *testing.T) {
 	}
 }
 
-// A byte that is flipped anywhere in a log with checksums is found, or what
+// A bit that is flipped anywhere in a log with checksums is found, or what
 // follows it counts as cut off: no transaction is ever another.
 func TestFlipAnywhere(t *testing.T) {
 	for _, name := range []string{"mysql", "mysql compressed", "mariadb", "mariadb compressed"} {
@@ -178,15 +176,13 @@ func TestFlipAnywhere(t *testing.T) {
 			for i, f := range log {
 				events := eventsOf(t, f.data)
 				for off := range f.data {
-					for _, bit := range []byte{0x01, 0x80, 0xff} {
-						data := bytes.Clone(f.data)
-						data[off] ^= bit
-						got := log.with(i, data).read(Options{Scope: notOther, ChunkBytes: 300})
-						inUse := off == events[0].start+17 && bit == 0x01
-						found := got.err != nil || len(got.notices) > 0
-						if !strings.HasPrefix(want, text(got.txs)) || !found != inUse {
-							t.Fatalf("byte %d of %s flipped by %02x: %v, notices %q", off, f.name, bit, got.err, got.notices)
-						}
+					data, bit := bytes.Clone(f.data), byte(1)<<(off%8)
+					data[off] ^= bit
+					got := log.with(i, data).read(Options{Scope: notOther, ChunkBytes: 300})
+					inUse := off == events[0].start+17 && bit == 0x01
+					found := got.err != nil || len(got.notices) > 0
+					if !strings.HasPrefix(want, text(got.txs)) || !found != inUse {
+						t.Fatalf("byte %d of %s flipped by %02x: %v, notices %q", off, f.name, bit, got.err, got.notices)
 					}
 				}
 			}
