@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -43,10 +44,17 @@ func ofLibrary(v any) string {
 }
 
 // compareWithLibrary compares an event's changes with what the library's own
-// decoder makes of it, where both carry a value in the same way. It returns how
-// many values it has seen.
-func compareWithLibrary(t *testing.T, ev loggedEvent, shape *schema.Table, changes []rowferry.Change) int {
+// decoder makes of it, where both carry a value in the same way. Without full
+// metadata the library knows no signs, and of MariaDB's older and compressed
+// formats it knows nothing.
+func compareWithLibrary(t *testing.T, ev loggedEvent, shape *schema.Table, changes []rowferry.Change) {
 	t.Helper()
+	unknown := func(code byte) bool {
+		return slices.Contains([]byte{wireTime, wireDateTime, wireTimestamp, wireBlobZ, wireVarCharZ}, code)
+	}
+	if len(ev.theirs.ColumnName) == 0 || slices.ContainsFunc(ev.theirs.ColumnType, unknown) {
+		return
+	}
 	if err := ev.hdr.DecodeData(ev.head, ev.data); err != nil {
 		t.Fatal(err)
 	}
@@ -70,5 +78,4 @@ func compareWithLibrary(t *testing.T, ev loggedEvent, shape *schema.Table, chang
 			}
 		}
 	}
-	return len(ours) * len(shape.Columns)
 }
