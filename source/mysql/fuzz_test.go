@@ -91,21 +91,28 @@ func FuzzRowImage(f *testing.F) {
 			}
 			return
 		}
-		size := 0
-		for i := range changes {
-			for _, r := range []rowferry.Row{changes[i].Before, changes[i].After} {
-				for _, v := range r {
-					size += v.Size()
-					if v.Kind() == rowferry.Text && !utf8.ValidString(v.Str()) {
-						t.Errorf("text that is not UTF-8: %q", v.Str())
-					}
+		requireBounded(t, changes, rows)
+	})
+}
+
+// requireBounded fails if an event's values are more than its budget allows, or
+// text is not UTF-8.
+func requireBounded(t *testing.T, changes []rowferry.Change, rows []byte) {
+	t.Helper()
+	size := 0
+	for i := range changes {
+		for _, r := range []rowferry.Row{changes[i].Before, changes[i].After} {
+			for _, v := range r {
+				size += v.Size()
+				if v.Kind() == rowferry.Text && !utf8.ValidString(v.Str()) {
+					t.Errorf("text that is not UTF-8: %q", v.Str())
 				}
 			}
 		}
-		if most := budgetBase + (budgetPerByte+1)*len(rows); size > most {
-			t.Errorf("%d bytes became %d", len(rows), size)
-		}
-	})
+	}
+	if most := budgetBase + (budgetPerByte+1)*len(rows); size > most {
+		t.Errorf("%d bytes became %d", len(rows), size)
+	}
 }
 
 // requireRefusal fails unless the error is one that tells people something.
