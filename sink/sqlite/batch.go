@@ -127,7 +127,7 @@ func (b *batch) change(t *target, m *rowferry.Mutation) error {
 		return err
 	}
 	if n != 1 && m.Op != rowferry.Insert {
-		return about(rowferry.Errorf(rowferry.CodeRowMissing, "an %s must find exactly one row in the target", m.Op), t, m).
+		return about(rowferry.Errorf(rowferry.CodeRowMissing, "the row to %s was not found exactly once in the target", m.Op), t, m).
 			Fact("found", "%d", n)
 	}
 	if large(st.set, m.After) || large(st.match, m.Before) {
