@@ -115,6 +115,16 @@ func wantCrashState(t *testing.T, dir string) uint64 {
 	return seq
 }
 
+// scaled returns how often to do what a long run does n times. SCALE, between
+// 0 and 1, is the share; a tenth when it is not set.
+func scaled(n int) int {
+	share, err := strconv.ParseFloat(os.Getenv("SCALE"), 64)
+	if err != nil {
+		share = 0.1
+	}
+	return max(1, int(float64(n)*share))
+}
+
 func victim(role, dir string, env ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "ROWFERRY_TEST_ROLE="+role, "ROWFERRY_TEST_DIR="+dir)
