@@ -82,9 +82,11 @@ func (p *program) libraryCommand(c *command, parent string) *ucli.Command {
 	l := &ucli.Command{
 		Name: c.name, HideHelp: true,
 		OnUsageError: func(_ *ucli.Context, err error, _ bool) error {
+			p.command = full
 			return usageError(err, full, c.allOptions(), help)
 		},
 		Action: func(u *ucli.Context) error {
+			p.command = full
 			if c.run == nil {
 				if u.Args().Present() {
 					return unknownCommand(full, u.Args().First(), c.sub)

@@ -98,7 +98,7 @@ func TestUsage(t *testing.T) {
     Nothing was started.
     → see   rowferry replay --help
 `},
-		{"flag after an argument", []string{"explain", "RF-2004", "-o", "json"}, 2, `✗ RF-1006  "-o" comes after an argument, where flags are not read
+		{"flag after an argument", []string{"explain", "RF-2004", "-q"}, 2, `✗ RF-1006  "-q" comes after an argument, where flags are not read
     Nothing was started.
     → flags first   rowferry explain [flags] CODE
 `},
@@ -260,6 +260,13 @@ func TestEnvelope(t *testing.T) {
 	golden(t, "testdata/envelope.golden", got.out)
 	if got.code != 2 || got.err != "" {
 		t.Errorf("code %d, stderr %q", got.code, got.err)
+	}
+	for _, args := range [][]string{
+		{"replay", "--taget", "x", "-o", "json"}, {"replay", "-o=json", "--taget"}, {"explain", "x", "--output", "json"}, {"-o", "json", "relpay"},
+	} {
+		if e := envelopeOf(t, run(t, args), false); e == nil || e.Code != "RF-1006" {
+			t.Errorf("%v: %+v", args, e)
+		}
 	}
 }
 

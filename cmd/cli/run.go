@@ -70,13 +70,15 @@ func isTerminal(stream any) bool {
 
 func (p *program) run(ctx context.Context, args []string) int {
 	p.color = p.wantsColor()
+	p.json = p.wantsJSON(args)
 	err := p.dispatch(ctx, args)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil && rowferry.CodeOf(err) == "" {
 		err = rowferry.Errorf(rowferry.CodeInterrupted, "interrupted before anything was done")
 	}
 	var help helpRequested
 	if errors.As(err, &help) {
-		_, err = io.WriteString(p.stdout, help.text)
+		p.json = false
+		err = writeAll(p.stdout, help.text)
 	}
 	return p.finish(err)
 }
@@ -106,6 +108,23 @@ func (p *program) configure(command string, v values) {
 
 func (p *program) wantsColor() bool {
 	return p.env["NO_COLOR"] == "" && p.env["TERM"] != "dumb"
+}
+
+// wantsJSON guesses whether the arguments ask for JSON, for errors that come
+// before they are understood.
+func (p *program) wantsJSON(args []string) bool {
+	format := p.env["ROWFERRY_OUTPUT"]
+	for i, a := range args {
+		name, value, with := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		if !strings.HasPrefix(a, "-") || name != "o" && name != "output" {
+			continue
+		}
+		if !with && i+1 < len(args) {
+			value = args[i+1]
+		}
+		format = value
+	}
+	return format == "json"
 }
 
 // outInk and errInk colour what goes to a terminal.

@@ -31,7 +31,6 @@ func tail(ctx context.Context, in *invocation) error {
 	if in.asked {
 		lines = in.json
 	}
-	in.json = false // rows are the result; there is no envelope
 	s, err := in.settings()
 	if err == nil {
 		err = s.need("files")
@@ -56,6 +55,14 @@ func tail(ctx context.Context, in *invocation) error {
 	return errors.Join(err, sink.Close(), state.Close())
 }
 
+// tailResult is what the envelope says of a tail.
+type tailResult struct {
+	Transactions uint64   `json:"transactions"`
+	Rows         uint64   `json:"rows"`
+	Position     string   `json:"position"`
+	Notices      []string `json:"notices"`
+}
+
 func tailWith(ctx context.Context, in *invocation, parts rowferry.Parts, b budget) error {
 	o := rowferry.Options{Pipeline: "tail", Log: in.log}
 	lift := b.apply(&o)
@@ -65,8 +72,12 @@ func tailWith(ctx context.Context, in *invocation, parts rowferry.Parts, b budge
 		return err
 	}
 	err = engine.Run(ctx)
-	for _, n := range engine.Notices() {
-		in.log.Warn(n)
+	p := engine.Progress()
+	in.result = tailResult{p.Transactions, p.Rows, string(p.Position), append([]string{}, engine.Notices()...)}
+	if !in.json {
+		for _, n := range engine.Notices() {
+			in.log.Warn(n)
+		}
 	}
 	return errors.Join(err, engine.Close())
 }
