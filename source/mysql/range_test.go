@@ -188,7 +188,7 @@ func TestFilesMissing(t *testing.T) {
 	}
 }
 
-func TestSequence(t *testing.T) {
+func TestSequenceRefused(t *testing.T) {
 	log := recorded(t, "mysql")
 	paths := log.write(t)
 	want := log.read(Options{Scope: notOther}).txs

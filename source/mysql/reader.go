@@ -196,6 +196,9 @@ func (r *reader) open() error {
 		return err
 	}
 	r.tx.skip = r.progress.skips(&r.group.name)
+	if !r.tx.skip {
+		r.tables.tell(r.tx)
+	}
 	return nil
 }
 
