@@ -152,6 +152,7 @@ func TestCatalogFollowsServer(t *testing.T) {
 	for kind, files := range map[testdb.Kind][]string{
 		testdb.MySQL97:     {"common.sql", "mysql.sql"},
 		testdb.MariaDB1011: {"common.sql", "mariadb.sql"},
+		testdb.MariaDB11:   {"common.sql", "mariadb.sql", "mariadb11.sql"},
 	} {
 		t.Run(string(kind), func(t *testing.T) { followServer(t, kind, files) })
 	}
