@@ -36,27 +36,44 @@ func BuildEqual(t testing.TB) string {
 	return bin
 }
 
-// RequireEqual fails the test unless two databases, each a URL or a file made by
-// Dump, are Equal. Flags of the equal program may follow.
-func RequireEqual(t testing.TB, a, b string, flags ...string) {
+// CheckEqual compares two databases, each a URL or a file made by Dump. It
+// returns what the equal program says, and an error unless they are Equal. Flags
+// of the program may follow.
+func CheckEqual(t testing.TB, a, b string, flags ...string) (string, error) {
 	t.Helper()
 	args := append([]string{"compare"}, flags...)
 	out, err := exec.Command(BuildEqual(t), append(args, a, b)...).CombinedOutput()
+	return string(out), err
+}
+
+// RequireEqual fails the test unless CheckEqual succeeds.
+func RequireEqual(t testing.TB, a, b string, flags ...string) {
+	t.Helper()
+	out, err := CheckEqual(t, a, b, flags...)
 	if err != nil {
 		t.Fatalf("not equal: %v\n%s", err, out)
 	}
 	t.Logf("equal: %s", out)
 }
 
-// RequirePrefix fails the test unless the SQLite file is, in one snapshot, a
-// prefix of what the Load committed. It returns what the program says.
-func RequirePrefix(t testing.TB, path string) string {
+// CheckPrefix asks of a SQLite file whether it is, in one snapshot, a prefix of
+// what the Load committed. It returns what the equal program says, and an error
+// unless it is.
+func CheckPrefix(t testing.TB, path string) (string, error) {
 	t.Helper()
 	out, err := exec.Command(BuildEqual(t), "prefix", "sqlite://"+path).CombinedOutput()
+	return string(out), err
+}
+
+// RequirePrefix fails the test unless CheckPrefix succeeds, and returns what it
+// says.
+func RequirePrefix(t testing.TB, path string) string {
+	t.Helper()
+	out, err := CheckPrefix(t, path)
 	if err != nil {
 		t.Fatalf("not a prefix: %v\n%s", err, out)
 	}
-	return string(out)
+	return out
 }
 
 // Dump writes the canonical text of the database at url to a file.

@@ -2,6 +2,7 @@ package testdb
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,6 +14,7 @@ type config struct {
 	flavor  Flavor
 	private bool
 	args    []string
+	env     []string
 }
 
 func newConfig(k Kind, opts []Option) *config {
@@ -24,7 +26,7 @@ func newConfig(k Kind, opts []Option) *config {
 }
 
 // key tells servers apart that may not be shared.
-func (c *config) key() string { return strings.Join(c.args, "\x00") }
+func (c *config) key() string { return strings.Join(slices.Concat(c.env, c.args), "\x00") }
 
 func (c *config) arg(format string, a ...any) {
 	c.args = append(c.args, "--"+fmt.Sprintf(format, a...))
@@ -60,4 +62,15 @@ func Compressed() Option {
 // at least); a transaction is never split.
 func MaxBinlogSize(bytes int) Option {
 	return func(c *config) { c.arg("max_binlog_size=%d", bytes) }
+}
+
+// Zone makes the server's own time zone, SYSTEM, the default of its sessions and
+// sets it by a rule as POSIX writes it, since a root directory may hold no table
+// of zones: Zone("CET-1CEST,M3.5.0,M10.5.0/3") is Central Europe. Sessions
+// testdb opens speak UTC all the same.
+func Zone(rule string) Option {
+	return func(c *config) {
+		c.env = append(c.env, "TZ="+rule)
+		c.arg("default_time_zone=SYSTEM")
+	}
 }

@@ -1,0 +1,26 @@
+// Package load puts a heavy, seeded load on a MySQL or MariaDB server: several
+// writers at full speed over fifteen tables, with all that makes replication
+// hard. Run creates what it needs.
+//
+// Three tables are the load's own books, replicated like any other:
+//
+//	ledger(writer, n)                    every committed transaction of a writer
+//	                                     inserts the next n: 1, 2, 3, … with no hole
+//	digests(writer, tbl, cnt, digest)    kept by triggers: the rows of a table as
+//	                                     changed by a writer: their number, and the
+//	                                     sum of their checksums
+//	digest_columns(tbl, pos, col)        which columns a checksum covers, in order
+//
+// Summed over the writers, digests tell what the rows of every table must be at
+// any committed state, so a target can be checked without the source. The books
+// themselves have no digest.
+//
+// A row's checksum is the CRC32 of one text per column: "~|" for NULL, otherwise
+// "=", the value, "|". Integers, BIT and YEAR are decimal text; text, ENUM, SET
+// are UTF-8; bytes are upper-case hexadecimal; decimals, dates and times are as
+// the server prints them in UTC. JSON, FLOAT and DOUBLE are left out, so every
+// update also raises a column ver.
+//
+// Writer 0 lays the first rows; the others are 1, 2, 3, … A seed makes each
+// writer's choices the same again; how writers interleave is up to the server.
+package load

@@ -1,0 +1,149 @@
+package load
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/rowferry/rowferry/internal/testdb"
+)
+
+// Options say how much load, by how many, of which kind.
+type Options struct {
+	Seed         uint64
+	Writers      int // 4 if zero
+	Transactions int // committed by all writers together; zero: until ctx is done
+	Flavor       testdb.Flavor
+}
+
+// Stats tell what a load did.
+type Stats struct {
+	Transactions    int64 // committed
+	Rollbacks       int64 // whole transactions taken back on purpose
+	LoggedRollbacks int64 // those, and savepoints, that a server logs with their rows (MariaDB only)
+	Savepoints      int64 // rolled back to
+	Retries         int64 // transactions run again after a deadlock or a conflict
+	Statements      int64
+	Ops             map[string]int64 // by name, those that were committed
+	Elapsed         time.Duration
+}
+
+func (s *Stats) add(o Stats) {
+	s.Transactions += o.Transactions
+	s.Rollbacks += o.Rollbacks
+	s.LoggedRollbacks += o.LoggedRollbacks
+	s.Savepoints += o.Savepoints
+	s.Retries += o.Retries
+	s.Statements += o.Statements
+	for name, n := range o.Ops {
+		s.Ops[name] += n
+	}
+}
+
+// String sums it up in a line.
+func (s Stats) String() string {
+	return fmt.Sprintf("%d transactions, %d rolled back, %d savepoints rolled back, %d rollbacks logged, %d retries, %d statements, %v",
+		s.Transactions, s.Rollbacks, s.Savepoints, s.LoggedRollbacks, s.Retries, s.Statements, s.Elapsed.Round(time.Millisecond))
+}
+
+// Run creates the tables unless they are there and puts load on them. A load
+// that is continued counts on where its ledger ends. When ctx is done it stops
+// and returns what it did; that is no error. The last COMMIT of a writer may then
+// have happened without being counted.
+func Run(ctx context.Context, db *sql.DB, o Options) (Stats, error) {
+	if o.Writers == 0 {
+		o.Writers = 4
+	}
+	begun := time.Now()
+	if err := prepare(ctx, db, o); err != nil {
+		return Stats{}, err
+	}
+	total := Stats{Ops: map[string]int64{}}
+	type result struct {
+		stats Stats
+		err   error
+	}
+	results := make(chan result)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for i := 1; i <= o.Writers; i++ {
+		share := o.Transactions / o.Writers
+		if i <= o.Transactions%o.Writers {
+			share++
+		}
+		go func() {
+			stats, err := runWriter(ctx, db, i, o, share)
+			results <- result{stats, err}
+		}()
+	}
+	var errs []error
+	for range o.Writers {
+		r := <-results
+		total.add(r.stats)
+		if r.err != nil {
+			errs = append(errs, r.err)
+			cancel()
+		}
+	}
+	total.Elapsed = time.Since(begun)
+	return total, errors.Join(errs...)
+}
+
+// prepare makes the tables and lays the first rows if they are missing, and the
+// digest rows of all writers.
+func prepare(ctx context.Context, db *sql.DB, o Options) error {
+	var there int
+	err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM information_schema.TABLES
+		WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'ledger'`).Scan(&there)
+	if err != nil {
+		return fmt.Errorf("load: %w", err)
+	}
+	if there == 0 {
+		if err := Create(ctx, db); err != nil {
+			return err
+		}
+	}
+	for i := 0; i <= o.Writers; i++ {
+		_, err := db.ExecContext(ctx, `INSERT INTO digests (writer, tbl, cnt, digest)
+			SELECT DISTINCT ?, tbl, 0, 0 FROM digest_columns
+			WHERE NOT EXISTS (SELECT 1 FROM digests WHERE writer = ?)`, i, i)
+		if err != nil {
+			return fmt.Errorf("load: digests of writer %d: %w", i, err)
+		}
+	}
+	if there > 0 {
+		return nil
+	}
+	w, err := newWriter(ctx, db, 0, o)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	return w.transaction(ctx, w.firstRows)
+}
+
+// runWriter commits a share of transactions; zero of zero: until ctx is done.
+func runWriter(ctx context.Context, db *sql.DB, id int, o Options, share int) (Stats, error) {
+	w, err := newWriter(ctx, db, id, o)
+	if err != nil {
+		if ctx.Err() != nil {
+			return Stats{}, nil
+		}
+		return Stats{}, err
+	}
+	defer w.close()
+	for done := 0; (o.Transactions == 0 || done < share) && ctx.Err() == nil; done++ {
+		if err := w.transaction(ctx, w.randomOps); err != nil {
+			if ctx.Err() != nil {
+				break
+			}
+			return w.stats, err
+		}
+	}
+	stats := w.stats
+	stats.Ops = maps.Clone(stats.Ops)
+	return stats, nil
+}
