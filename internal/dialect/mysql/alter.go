@@ -42,59 +42,6 @@ func newAlteration(n schema.Name) *alteration {
 	return &alteration{table: n, renames: map[string]string{}, hidden: map[string]bool{}}
 }
 
-// changeIndex reads CREATE INDEX and DROP INDEX from after those words, as the
-// clauses of ALTER TABLE that they are. Without a unique key in it, the
-// statement has no effect.
-func (p *parser) changeIndex(verb string, replace, unique bool) ([]Effect, error) {
-	ifThem := p.accept("IF", "NOT", "EXISTS") || p.accept("IF", "EXISTS")
-	name, err := p.ident()
-	if err != nil {
-		return nil, err
-	}
-	if p.isUsing() {
-		p.skip(2)
-	}
-	if !p.accept("ON") {
-		return nil, syntaxError(p.cursor, "ON")
-	}
-	n, err := p.named()
-	if err != nil {
-		return nil, err
-	}
-	a := newAlteration(n)
-	if verb == "DROP" {
-		a.drops = []drop{{what: "KEY", name: name, ifExists: ifThem}}
-	} else {
-		if p.acceptAny("WAIT", "NOWAIT") == "WAIT" {
-			p.skip(1)
-		}
-		rest, err := p.split(true)
-		if err != nil {
-			return nil, err
-		}
-		def := &definition{what: defKey, name: name, key: keyNote{kind: plainKey, ifNotExists: ifThem}}
-		if unique {
-			def.key.kind = uniqueKey
-		}
-		if err := p.defineParts(rest[0], def); err != nil {
-			return nil, err
-		}
-		def.name = name
-		a.adds = []*addition{{def: def}}
-		if replace {
-			a.drops = []drop{{what: "KEY", name: name, ifExists: true}}
-		}
-	}
-	effects, err := p.alter(a)
-	if err != nil {
-		return nil, err
-	}
-	if e := effects[0]; len(effects) == 1 && (e.After != nil && e.After == e.Before || verb == "CREATE" && !unique && e.Before == nil) {
-		return one(Nothing), nil
-	}
-	return effects, nil
-}
-
 // alter applies an alteration to the catalog. Where the known shape and the
 // statement contradict each other, the shape is not known any more.
 func (p *parser) alter(a *alteration) ([]Effect, error) {
@@ -131,28 +78,6 @@ func (p *parser) alter(a *alteration) ([]Effect, error) {
 		effects = append(effects, more...)
 	}
 	return effects, nil
-}
-
-// convertPartition makes a table out of a partition, or the other way around.
-func (p *parser) convertPartition(a *alteration) ([]Effect, error) {
-	e := Effect{Kind: Created, Table: a.with, Before: p.cat.Table(a.with), Detail: a.rows}
-	switch from := p.cat.tables[a.table]; {
-	case a.takes:
-		p.cat.forget(a.with)
-		e.Kind = Dropped
-	case !a.makes:
-		return nil, nil
-	case from == nil:
-		p.cat.forget(a.with)
-	default:
-		d := from.draft.clone()
-		d.rename(a.with)
-		var err error
-		if e.After, err = p.cat.put(d); err != nil {
-			return nil, err
-		}
-	}
-	return []Effect{e}, nil
 }
 
 // alterShape applies an alteration to the shape of its table.

@@ -70,7 +70,7 @@ func (l *logged) jsonColumns(among string) map[string]bool {
 		return nil
 	}
 	m := map[string]bool{}
-	l.query(`SELECT constraint_schema, table_name, constraint_name, check_clause FROM information_schema.check_constraints WHERE level = 'Column' AND `+among, func(rows *sql.Rows) error {
+	l.query(`SELECT constraint_schema, table_name, constraint_name, check_clause FROM information_schema.check_constraints WHERE level = 'Column' AND constraint_schema = 'corpus' AND `+among, func(rows *sql.Rows) error {
 		var db, table, name, clause string
 		err := rows.Scan(&db, &table, &name, &clause)
 		m[db+"."+table+"."+name] = clause == "json_valid(`"+name+"`)"

@@ -149,10 +149,14 @@ func (l *logged) session() Statement {
 // information_schema: after every statement those it says it changed, at the end
 // all.
 func TestCatalogFollowsServer(t *testing.T) {
-	for kind, files := range map[testdb.Kind][]string{
+	kinds := map[testdb.Kind][]string{
 		testdb.MySQL97:     {"common.sql", "mysql.sql"},
 		testdb.MariaDB1011: {"common.sql", "mariadb.sql"},
-	} {
+	}
+	if testdb.Soak() {
+		kinds[testdb.MariaDB11] = []string{"common.sql", "mariadb.sql", "mariadb11.sql"}
+	}
+	for kind, files := range kinds {
 		t.Run(string(kind), func(t *testing.T) { followServer(t, kind, files) })
 	}
 }

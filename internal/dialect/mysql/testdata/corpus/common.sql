@@ -25,7 +25,7 @@ CREATE TABLE uniq2 (a INT, b INT, KEY (a), UNIQUE (a), UNIQUE (a, b), INDEX b (b
 CREATE TABLE uniq3 (a VARCHAR(100), b TEXT, c VARBINARY(50), d BLOB, UNIQUE (a(10)), UNIQUE (b(20), a), UNIQUE (c(50)), UNIQUE (d(7)), KEY (b(3)));
 CREATE TABLE uniq4 (`primary` INT UNIQUE, `key` INT, `Order` INT, UNIQUE (`key` ASC, `order` DESC));
 CREATE TABLE `odd ``names` (`a b` INT, `c``d` INT, `select` INT, `é` INT, 1a INT, `;` INT, PRIMARY KEY (`a b`), UNIQUE `u ``k` (`c``d`));
-CREATE TABLE nonreserved (comment INT, status INT, date DATE, text TEXT, year YEAR, type INT, action INT, bit BIT, enum ENUM('a'), time TIME, timestamp TIMESTAMP NULL, first INT, after INT, value INT, user INT, begin INT, end INT, period INT, names INT, password INT, data INT, level INT, section INT, no INT, vector INT, json INT, uuid INT, point INT, geometry INT, signed INT, unknown INT, serial INT, `rank` INT, account INT, engine INT, hash INT);
+CREATE TABLE nonreserved (comment INT, status INT, date DATE, text TEXT, year YEAR, type INT, action INT, bit BIT, enum ENUM('a'), time TIME, timestamp TIMESTAMP NULL, first INT, after INT, value INT, user INT, begin INT, end INT, period INT, names INT, password INT, data INT, level INT, section INT, no INT, json INT, uuid INT, point INT, geometry INT, signed INT, unknown INT, serial INT, `rank` INT, account INT, engine INT, hash INT);
 CREATE TABLE comments (a INT /* a comment, with (parens */, -- another, 'quote
  b INT # and one more `tick`
  , c INT COMMENT 'it''s, a (comment) \' -- x', /*!40101 d INT */ /*!40101 , */ e INT /*!99999 , f INT */) /*!40100 DEFAULT CHARSET=latin1 */ COMMENT='tab''le CHARSET=utf8mb4';
