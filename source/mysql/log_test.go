@@ -206,3 +206,5 @@ func logKinds() map[string]logKind {
 }
 
 func notOther(n schema.Name) bool { return n.Schema != "other" }
+
+func memoryContent(b []byte) logBytes { return memoryFile{bytes.NewReader(b)} }

@@ -256,3 +256,41 @@ func TestLargeFile(t *testing.T) {
 		t.Errorf("the transaction ends at %s (%s), want %s (%s)", got.txs[0].Log, got.txs[0].Position, end, want.txs[0].Position)
 	}
 }
+
+// An XA transaction that was prepared before reading begins: its rows would be
+// lost if it was in scope.
+func TestPreparedBefore(t *testing.T) {
+	const sql = `
+CREATE DATABASE r;
+CREATE DATABASE other;
+CREATE TABLE r.t (id INT PRIMARY KEY);
+CREATE TABLE other.x (id INT PRIMARY KEY);
+XA START 'a';
+INSERT INTO r.t VALUES (1);
+XA END 'a';
+XA PREPARE 'a';
+FLUSH BINARY LOGS;
+XA COMMIT 'a';
+INSERT INTO other.x VALUES (1)`
+	t.Parallel()
+	log := record(t, testdb.MySQL97, sql)
+	after := log[1].name + ":4"
+	for _, c := range []struct {
+		log   logFiles
+		scope string
+		from  string
+		code  rowferry.Code
+	}{
+		{log, "r", "", rowferry.CodeXA},
+		{log, "r", after, rowferry.CodeXA},
+		{log[1:], "r", "", rowferry.CodeXA},
+		{log[1:], "other", "", rowferry.CodeXA},
+		{log, "other", "", ""},
+		{log, "other", after, ""},
+	} {
+		got := c.log.read(Options{From: c.from, Scope: func(n schema.Name) bool { return n.Schema == c.scope }})
+		if rowferry.CodeOf(got.err) != c.code || c.code == "" && got.err != nil {
+			t.Errorf("%d files from %q with %s in scope: %v, want %q", len(c.log), c.from, c.scope, got.err, c.code)
+		}
+	}
+}
