@@ -182,6 +182,7 @@ func TestBadValues(t *testing.T) {
 		{"ascii", wireVarChar, 10, schema.Type{Kind: schema.VarChar, Length: 10, Charset: "ascii"}, "0180", rowferry.CodeBadText},
 		{"gbk without a second byte", wireVarChar, 20, schema.Type{Kind: schema.VarChar, Length: 10, Charset: "gbk"}, "0181", rowferry.CodeBadText},
 		{"lone surrogate", wireVarChar, 40, schema.Type{Kind: schema.VarChar, Length: 10, Charset: "utf16"}, "02d83d", rowferry.CodeBadText},
+		{"pair in ucs2", wireVarChar, 40, schema.Type{Kind: schema.VarChar, Length: 20, Charset: "ucs2"}, "04d83dde00", rowferry.CodeBadText},
 		{"enum", wireString, 0xf701, schema.Type{Kind: schema.Enum, Labels: []string{"a"}}, "02", rowferry.CodeShapeMismatch},
 		{"set", wireString, 0xf801, schema.Type{Kind: schema.Set, Labels: []string{"a"}}, "02", rowferry.CodeShapeMismatch},
 		{"NaN", wireDouble, 8, schema.Type{Kind: schema.Float64}, "000000000000f87f", rowferry.CodeCorruptLog},
