@@ -225,10 +225,36 @@ func TestLostVersionIsNoticed(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustClose(t, s)
+		if err := removeClosed(dir); err != nil { // it would tell the same
+			t.Fatal(err)
+		}
 		_, err := Open(context.Background(), Options{Dir: dir, Pipeline: pipeline})
 		wantCode(t, err, rowferry.CodeStateCorrupt)
 		if !strings.Contains(err.Error(), "damaged") {
 			t.Errorf("%c: %v", kind, err)
 		}
+	}
+}
+
+// TestOlderDatabaseIsNoticed: a database put back from a copy is whole, and
+// yet not what was there when the directory was closed.
+func TestOlderDatabaseIsNoticed(t *testing.T) {
+	dir := stateDir(t)
+	s := open(t, dir)
+	mustRecord(t, s, recordOf(1))
+	mustClose(t, s)
+	older := snapshot(t, dir)
+	s = open(t, dir)
+	mustRecord(t, s, recordOf(2))
+	mustClose(t, s)
+	if err := os.RemoveAll(filepath.Join(dir, badgerName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(older, badgerName), filepath.Join(dir, badgerName)); err != nil {
+		t.Fatal(err)
+	}
+	for _, readOnly := range []bool{true, false} {
+		_, err := Open(context.Background(), Options{Dir: dir, Pipeline: pipeline, ReadOnly: readOnly})
+		wantCode(t, err, rowferry.CodeStateCorrupt)
 	}
 }
