@@ -8,33 +8,59 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/schema"
 )
 
-// crashed returns a directory as a crash leaves it, with tables, memtable logs
-// that hold something, and the newest sequence in it.
+func init() { roles["crash"] = crashRole }
+
+// crashNewest is the last sequence that crashRole records.
+const crashNewest = 40
+
+// crashRole makes a directory with tables, and then a log that holds
+// something, and dies.
+func crashRole(dir string) error {
+	var seq uint64
+	for range 3 { // each Close makes a table
+		s, err := Open(context.Background(), Options{Dir: dir, Pipeline: pipeline, unsynced: true, retain: 20})
+		if err != nil {
+			return err
+		}
+		for range 10 {
+			seq++
+			if err := s.Record(crashRecord(seq)); err != nil {
+				return err
+			}
+		}
+		if err := s.Close(); err != nil {
+			return err
+		}
+	}
+	s, err := Open(context.Background(), Options{Dir: dir, Pipeline: pipeline, unsynced: true, retain: 20})
+	if err != nil {
+		return err
+	}
+	for seq < crashNewest {
+		seq++
+		if err := s.Record(recordOf(seq, tableOf("a", int(seq)))); err != nil {
+			return err
+		}
+	}
+	return syscall.Kill(os.Getpid(), syscall.SIGKILL)
+}
+
+// crashed returns a directory as a crash leaves it, and its newest sequence.
 func crashed(t testing.TB) (string, uint64) {
 	t.Helper()
 	dir := stateDir(t)
-	fast := func(o *Options) { o.unsynced, o.retain = true, 20 }
-	var seq uint64
-	for range 3 { // each Close makes a table
-		s := open(t, dir, fast)
-		for range 10 {
-			seq++
-			mustRecord(t, s, crashRecord(seq))
-		}
-		mustClose(t, s)
+	cmd := victim("crash", dir)
+	if out, _ := cmd.CombinedOutput(); !signalled(cmd.ProcessState, syscall.SIGKILL) {
+		t.Fatalf("%v: %s", cmd.ProcessState, out)
 	}
-	s := open(t, dir, fast)
-	for range 10 {
-		seq++
-		mustRecord(t, s, recordOf(seq, tableOf("a", int(seq))))
-	}
-	return snapshot(t, dir), seq
+	return dir, crashNewest
 }
 
 // databaseFiles returns the files of the database and how much of each is in
@@ -142,45 +168,7 @@ func damageAll(t *testing.T, sound string, newest uint64) {
 			tables++
 		}
 		t.Run(name, func(t *testing.T) {
-			r := rand.New(rand.NewPCG(5, uint64(size)))
-			whole, err := os.ReadFile(filepath.Join(sound, badgerName, name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			opened := 0
-			damage := func(what string, content []byte) {
-				dir := snapshot(t, sound)
-				if err := os.WriteFile(filepath.Join(dir, badgerName, name), content, 0o600); err != nil {
-					t.Fatal(err)
-				}
-				if tryDamaged(t, name+" "+what, dir, newest) {
-					opened++
-				}
-				os.RemoveAll(dir)
-			}
-			offsets, overwrites := []int{0, size / 2}, 1
-			if name == table || name == "MANIFEST" || strings.HasSuffix(name, ".mem") || scaled(10) == 10 {
-				offsets, overwrites = []int{0, 8, 19, 20, size - 1, size, len(whole)}, scaled(100)
-				for range scaled(60) {
-					offsets = append(offsets, r.IntN(size+1))
-				}
-			}
-			for _, at := range offsets {
-				if at >= 0 && at <= len(whole) {
-					damage(fmt.Sprintf("cut at %d", at), whole[:at])
-				}
-			}
-			for range overwrites {
-				at, b := r.IntN(max(size, 1)), append([]byte(nil), whole...)
-				if len(b) == 0 {
-					break
-				}
-				for i := at; i < min(at+1+r.IntN(64), len(b)); i++ {
-					b[i] = byte(r.Uint32())
-				}
-				damage(fmt.Sprintf("overwritten at %d", at), b)
-			}
-			t.Logf("%d bytes of %d used, opened %d times", size, len(whole), opened)
+			damageFile(t, sound, name, size, newest, name == table || name == "MANIFEST" || strings.HasSuffix(name, ".mem") || scaled(10) == 10)
 		})
 	}
 	if tables == 0 {
@@ -196,6 +184,49 @@ func damageAll(t *testing.T, sound string, newest uint64) {
 	if !tryDamaged(t, "nothing", sound, newest) {
 		t.Fatal("the sound directory does not open")
 	}
+}
+
+// damageFile damages one file, of which size bytes are in use.
+func damageFile(t *testing.T, sound, name string, size int, newest uint64, thorough bool) {
+	r := rand.New(rand.NewPCG(5, uint64(size)))
+	whole, err := os.ReadFile(filepath.Join(sound, badgerName, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := 0
+	damage := func(what string, content []byte) {
+		dir := snapshot(t, sound)
+		if err := os.WriteFile(filepath.Join(dir, badgerName, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if tryDamaged(t, name+" "+what, dir, newest) {
+			opened++
+		}
+		os.RemoveAll(dir)
+	}
+	offsets, overwrites := []int{0, size / 2}, 1
+	if thorough {
+		offsets, overwrites = []int{0, 8, 19, 20, size - 1, size, len(whole)}, scaled(100)
+		for range scaled(60) {
+			offsets = append(offsets, r.IntN(size+1))
+		}
+	}
+	for _, at := range offsets {
+		if at >= 0 && at <= len(whole) {
+			damage(fmt.Sprintf("cut at %d", at), whole[:at])
+		}
+	}
+	for range overwrites {
+		at, b := r.IntN(max(size, 1)), append([]byte(nil), whole...)
+		if len(b) == 0 {
+			break
+		}
+		for i := at; i < min(at+1+r.IntN(64), len(b)); i++ {
+			b[i] = byte(r.Uint32())
+		}
+		damage(fmt.Sprintf("overwritten at %d", at), b)
+	}
+	t.Logf("%d bytes of %d used, opened %d times", size, len(whole), opened)
 }
 
 // TestReadersChangeNothing: reading what a crash left neither repairs nor
@@ -225,10 +256,36 @@ func TestLostVersionIsNoticed(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustClose(t, s)
+		if err := removeClosed(dir); err != nil { // it would tell the same
+			t.Fatal(err)
+		}
 		_, err := Open(context.Background(), Options{Dir: dir, Pipeline: pipeline})
 		wantCode(t, err, rowferry.CodeStateCorrupt)
 		if !strings.Contains(err.Error(), "damaged") {
 			t.Errorf("%c: %v", kind, err)
 		}
+	}
+}
+
+// TestOlderDatabaseIsNoticed: a database put back from a copy is whole, and
+// yet not what was there when the directory was closed.
+func TestOlderDatabaseIsNoticed(t *testing.T) {
+	dir := stateDir(t)
+	s := open(t, dir)
+	mustRecord(t, s, recordOf(1))
+	mustClose(t, s)
+	older := snapshot(t, dir)
+	s = open(t, dir)
+	mustRecord(t, s, recordOf(2))
+	mustClose(t, s)
+	if err := os.RemoveAll(filepath.Join(dir, badgerName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(older, badgerName), filepath.Join(dir, badgerName)); err != nil {
+		t.Fatal(err)
+	}
+	for _, readOnly := range []bool{true, false} {
+		_, err := Open(context.Background(), Options{Dir: dir, Pipeline: pipeline, ReadOnly: readOnly})
+		wantCode(t, err, rowferry.CodeStateCorrupt)
 	}
 }

@@ -140,8 +140,7 @@ func signalled(s *os.ProcessState, sig syscall.Signal) bool {
 	return ok && ws.Signaled() && ws.Signal() == sig
 }
 
-// snapshot copies a state directory as a power cut right now would leave it,
-// had everything written reached the disk.
+// snapshot copies a state directory that no process has open.
 func snapshot(t testing.TB, dir string) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "state")
