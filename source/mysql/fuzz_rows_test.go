@@ -1,164 +1,153 @@
 package mysql
 
 import (
-	"encoding/binary"
-	"os"
-	"path/filepath"
-	"runtime"
-	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/go-mysql-org/go-mysql/replication"
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/schema"
 )
 
-// seeds are small logs of real servers without checksums, so that a change of
-// one byte gets past the frame.
-func seeds(f *testing.F) map[string][]byte {
-	f.Helper()
-	paths, err := filepath.Glob("testdata/seeds/*")
-	must(f, err)
-	if len(paths) == 0 {
-		f.Fatal("no seeds")
+// fuzzShape makes a shape that fits a table map, whatever the map leaves open.
+func fuzzShape(cols []wireColumn, name schema.Name, srv server) *schema.Table {
+	t := &schema.Table{Name: name}
+	for i := range cols {
+		w := &cols[i]
+		guesses := []*schema.Type{
+			nil,
+			{Kind: schema.Int, Bits: 8}, {Kind: schema.Int, Bits: 16}, {Kind: schema.Int, Bits: 24}, {Kind: schema.Int, Bits: 32}, {Kind: schema.Int, Bits: 64},
+			{Kind: schema.Float32}, {Kind: schema.Float64}, {Kind: schema.Decimal, Precision: w.precision, Scale: w.scale},
+			{Kind: schema.Time, Fsp: 5}, {Kind: schema.DateTime, Fsp: 6}, {Kind: schema.Timestamp, Fsp: 1},
+			{Kind: schema.Inet4}, {Kind: schema.UUID}, {Kind: schema.Binary, Length: w.length},
+			{Kind: schema.Text, Charset: "gb18030"}, {Kind: schema.VarChar, Length: w.length, Charset: "latin1"}, {Kind: schema.Char, Length: w.length, Charset: "tis620"},
+			{Kind: schema.VarChar, Length: w.length / 3, Charset: "eucjpms"}, {Kind: schema.Char, Length: w.length / 4, Charset: "utf16"},
+		}
+		for _, kind := range []schema.Kind{schema.Enum, schema.Set} {
+			for _, n := range []int{3, 9, 17, 30, 64, 300} {
+				guesses = append(guesses, &schema.Type{Kind: kind, Labels: make([]string, n)})
+			}
+		}
+		for _, g := range guesses {
+			ty, p := columnType(w, g, srv)
+			if p.kind == fits {
+				t.Columns = append(t.Columns, schema.Column{Name: string(rune('a'+i%26)) + string(rune('0'+i/26)), Type: ty})
+				break
+			}
+		}
+		if len(t.Columns) != i+1 {
+			return nil
+		}
 	}
-	all := map[string][]byte{}
-	for _, p := range paths {
-		b, err := os.ReadFile(p)
-		must(f, err)
-		all[filepath.Base(p)] = b
-	}
-	return all
+	return t
 }
 
-// bounded runs fn and fails if it allocated far more than size calls for.
-func bounded(t *testing.T, size int, fn func()) {
-	t.Helper()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	fn()
-	runtime.ReadMemStats(&after)
-	if took := after.TotalAlloc - before.TotalAlloc; took > 256<<20+uint64(size)*2000 {
-		t.Errorf("%d bytes took %d MiB", size, took>>20)
+// FuzzRowImage: no bytes make the decoder panic, or hold more than its budget.
+func FuzzRowImage(f *testing.F) {
+	for _, s := range fuzzSeeds {
+		f.Add(s.mariadb, s.op, unhex(f, s.first), unhex(f, s.second), unhex(f, s.tableMap), unhex(f, s.rows))
 	}
-}
-
-// FuzzReader reads any bytes as a log file: nothing panics, memory is bounded,
-// an error has a code, and reading in chunks gives the same.
-func FuzzReader(f *testing.F) {
-	for _, b := range seeds(f) {
-		f.Add(b)
+	events := [3]replication.RowsEvent{
+		*emptyRowsEvent(f, replication.WRITE_ROWS_EVENTv2), *emptyRowsEvent(f, replication.UPDATE_ROWS_EVENTv2), *emptyRowsEvent(f, replication.DELETE_ROWS_EVENTv2),
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		read := func(opt Options) result {
-			opt.Scope = notOther
-			src := logFiles{{"mysql-bin.000001", data}}.source(opt)
-			src.maxEvent = 1 << 20
-			return readFrom(src, rowferry.Start{})
+	f.Fuzz(func(t *testing.T, mariadb bool, op byte, first, second, tableMap, rows []byte) {
+		srv := mysql97
+		if mariadb {
+			srv = maria1011
 		}
-		var whole result
-		bounded(t, len(data), func() { whole = read(Options{}) })
-		if whole.err != nil && rowferry.CodeOf(whole.err) == "" {
-			t.Errorf("an error without a code: %v", whole.err)
-		}
-		chunks := read(Options{ChunkBytes: 1})
-		if text(chunks.txs) != text(whole.txs) {
-			t.Error("in chunks there are other transactions")
-		}
-	})
-}
-
-// FuzzPayload reads any bytes as what a compressed transaction has compressed.
-func FuzzPayload(f *testing.F) {
-	z, err := zstd.NewWriter(nil)
-	must(f, err)
-	for name, b := range seeds(f) {
-		if strings.HasPrefix(name, "mysql") {
-			f.Add(z.EncodeAll(b[magicSize:], nil), uint64(len(b)-magicSize), true)
-			f.Add(b[magicSize:], uint64(len(b)-magicSize), false)
-		}
-	}
-	f.Fuzz(func(t *testing.T, data []byte, size uint64, compressed bool) {
-		body := []byte{payloadCompression, 1, payloadZstd}
-		if !compressed {
-			body = []byte{payloadCompression, 2, 0xfc, payloadNone, 0}
-			body[1] = 3
-		}
-		lenenc := func(kind byte, v uint64) {
-			body = append(body, kind, 9, 0xfe)
-			body = binary.LittleEndian.AppendUint64(body, v)
-		}
-		lenenc(payloadSize, uint64(len(data)))
-		lenenc(payloadUncompressedSize, size)
-		body = append(append(body, payloadEnd), data...)
-		raw := append(make([]byte, headerSize), body...)
-		raw[4] = byte(replication.TRANSACTION_PAYLOAD_EVENT)
-		e := unframed(parseHeader(raw), raw, place{}, place{})
-		bounded(t, len(data), func() {
-			fr := newFramer(memoryContent(e.raw), place{}, 1<<20)
-			h, err := fr.peek()
-			if err != nil {
-				t.Fatal(err)
-			}
-			var inflater *zstd.Decoder
-			p, err := fr.openPayload(h, &inflater)
-			for err == nil && !p.done() {
-				_, err = p.next(fr)
-			}
-			if inflater != nil {
-				inflater.Close()
-			}
-			if err != nil && rowferry.CodeOf(err) == "" {
-				t.Errorf("an error without a code: %v", err)
-			}
-			if err == nil && p.read != size {
-				t.Errorf("%d bytes of %d came out", p.read, size)
-			}
-		})
-	})
-}
-
-// FuzzPosition reads any text as a position: what is printed is read back as
-// the same.
-func FuzzPosition(f *testing.F) {
-	for _, s := range []string{"mysql-bin.000042:1337", uuidA + ":1-5:8:tag:1-3," + uuidB + ":7", "0-1-100,1-2-7", "2026-11-18T13:04:00+01:00", "earliest", "2026-11-18"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		p, err := ParsePosition(s)
+		tm, err := parseTableMap(tableMap, 6)
 		if err != nil {
-			if rowferry.CodeOf(err) == "" {
-				t.Errorf("an error without a code: %v", err)
+			requireRefusal(t, err)
+			return
+		}
+		shape, err := shapeFromMap(tm, nil, srv)
+		if err != nil {
+			requireRefusal(t, err)
+			cols, err := wireColumns(tm, srv)
+			if err != nil {
+				return
+			}
+			if shape = fuzzShape(cols, schema.Name{Schema: "s", Table: "t"}, srv); shape == nil {
+				return
+			}
+			if shape, err = shapeFromMap(tm, shape, srv); err != nil {
+				requireRefusal(t, err)
+				return
+			}
+		}
+		d, err := newRowDecoder(tm, shape, srv)
+		if err != nil {
+			requireRefusal(t, err)
+			return
+		}
+		hdr := events[op%3]
+		hdr.ColumnCount, hdr.ColumnBitmap1, hdr.ColumnBitmap2 = tm.ColumnCount, first, second
+		changes, err := d.decode(nil, &hdr, rows)
+		if err != nil {
+			requireRefusal(t, err)
+			if len(changes) > 0 {
+				t.Errorf("%d changes of a refused event", len(changes))
 			}
 			return
 		}
-		again, err := ParsePosition(p.String())
-		if err != nil || again.Kind != p.Kind || again.String() != p.String() {
-			t.Errorf("%q is %q, which is read as %q, %v", s, p, again, err)
+		requireBounded(t, changes, rows)
+	})
+}
+
+// requireBounded fails if an event's values are more than its budget allows, or
+// text is not UTF-8.
+func requireBounded(t *testing.T, changes []rowferry.Change, rows []byte) {
+	t.Helper()
+	size := 0
+	for i := range changes {
+		for _, r := range []rowferry.Row{changes[i].Before, changes[i].After} {
+			for _, v := range r {
+				size += v.Size()
+				if v.Kind() == rowferry.Text && !utf8.ValidString(v.Str()) {
+					t.Errorf("text that is not UTF-8: %q", v.Str())
+				}
+			}
+		}
+	}
+	if most := budgetBase + (budgetPerByte+1)*len(rows); size > most {
+		t.Errorf("%d bytes became %d", len(rows), size)
+	}
+}
+
+// requireRefusal fails unless the error is one that tells people something.
+func requireRefusal(t *testing.T, err error) {
+	t.Helper()
+	if code := rowferry.CodeOf(err); code == "" || code == rowferry.CodeInternal {
+		t.Errorf("not a refusal by name: %v", err)
+	}
+}
+
+// FuzzJSON: no bytes make the writer panic, or write without end.
+func FuzzJSON(f *testing.F) {
+	for _, s := range []string{
+		"00 0100 0c00 0b00 0100 0501 00 61", "02 0200 0a00 04 0000 0b 0a00", "0c 03616263", "0f f6 0402010bcd", "0f 0a 08 00000000005e b519", "0f fc 02 ffff", "04 01", "0b 9a9999999999b93f",
+	} {
+		f.Add(unhex(f, s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		text, ok := appendJSON(nil, b)
+		if ok && (len(text) > 64+8*len(b)+64+6*len(b) || !utf8.Valid(text)) {
+			t.Errorf("%d bytes became %d, valid %v", len(b), len(text), utf8.Valid(text))
 		}
 	})
 }
 
-// FuzzGTIDSet adds and takes away: a set less another has nothing of it, and
-// with it everything.
-func FuzzGTIDSet(f *testing.F) {
-	f.Add(uuidA+":1-5:8:tag:1-3", uuidA+":2:tag:2-9")
-	f.Fuzz(func(t *testing.T, x, y string) {
-		a, err1 := parseGTIDSet(x)
-		b, err2 := parseGTIDSet(y)
-		if err1 != nil || err2 != nil {
-			return
+// FuzzInflateRows: no bytes make it panic, or return more than the limit.
+func FuzzInflateRows(f *testing.F) {
+	f.Add(unhex(f, "8103789c4b4c4a0600024d0127"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		rows, err := inflateRows(b, 1<<20)
+		if err != nil {
+			requireRefusal(t, err)
 		}
-		d := a.minus(&b)
-		sum := b.clone()
-		for _, s := range d.streams {
-			for _, v := range s.ivs {
-				sum.addInterval(s.sid, v)
-			}
-		}
-		if both := d.minus(&b); both.String() != d.String() || !a.subsetOf(&sum) || !d.subsetOf(&a) || !b.subsetOf(&sum) {
-			t.Errorf("%s less %s is %s", &a, &b, &d)
+		if len(rows) > 1<<20 {
+			t.Errorf("%d bytes", len(rows))
 		}
 	})
 }
