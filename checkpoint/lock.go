@@ -47,7 +47,7 @@ func acquire(ctx context.Context, dir string, shared bool, wait time.Duration) (
 		return nil, unwritable(dir, err)
 	}
 	if err := waitLock(ctx, f, how, wait); err != nil {
-		f.Close()
+		_ = f.Close() // only a lock that was not had
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, lockedError(dir)
 		}
@@ -111,7 +111,7 @@ func (l *lock) sign() error {
 	return err
 }
 
-func (l *lock) release() { l.file.Close() }
+func (l *lock) release() { _ = l.file.Close() } // the lock goes with the descriptor whatever Close says
 
 func lockedError(dir string) *rowferry.Error {
 	e := rowferry.Errorf(rowferry.CodeStateLocked, "another engine uses the state directory").Fact("directory", "%s", dir)
@@ -142,7 +142,7 @@ func readSmall(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read from
 	const most = 64 << 10
 	b, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err != nil {

@@ -44,7 +44,7 @@ func findHolder(dir string) (*Holder, error) {
 	if err != nil {
 		return nil, unwritable(dir, err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // only read from
 	err = flock(file, syscall.LOCK_SH|syscall.LOCK_NB)
 	if err == nil {
 		return nil, nil

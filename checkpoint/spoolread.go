@@ -65,7 +65,7 @@ func (r *replay) segment(path string, size int64) error {
 	if err != nil {
 		return spoolError(r.spool.dir, "read", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read from
 	in := io.LimitReader(f, size)
 	r.have = r.buf[:0]
 	left := size // not yet consumed, in have or in the file

@@ -38,7 +38,7 @@ func verifyFiles(dir string, opt badger.Options, clean bool) (err error) {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read from
 	m, end, err := badger.ReplayManifestFile(f, opt.ExternalMagicVersion, opt)
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", errDamaged, badger.ManifestFilename, err)

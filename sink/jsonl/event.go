@@ -61,7 +61,7 @@ func NewEncoder(connector string, now func() time.Time) *Encoder {
 // mutation: an operation that is no event, or an image or text that breaks
 // its own promise; dst is then returned as it was.
 func (e *Encoder) AppendEvent(dst []byte, m *rowferry.Mutation) ([]byte, error) {
-	op := ""
+	var op string
 	switch m.Op {
 	case rowferry.Insert:
 		op = "c"

@@ -50,9 +50,11 @@ var constraintClauses = []clause{
 	{"an orphan is refused", func(e *env) {
 		parent, child := family(schema.NoAction, schema.NoAction)
 		e.apply(shape(parent), shape(child), insert(parent, 1, nil), insert(child, 1, 1), insert(child, 2, nil))
-		e.refused(rowferry.CodeRowRefused, insert(child, 3, 99))
-		e.refused(rowferry.CodeRowRefused, remove(parent, 1, nil))
-		e.refused(rowferry.CodeRowRefused, update(child, vals(2, nil), vals(2, 7)), insert(parent, 8, nil))
+		for _, ms := range [][]rowferry.Mutation{
+			{insert(child, 3, 99)}, {remove(parent, 1, nil)}, {update(child, vals(2, nil), vals(2, 7)), insert(parent, 8, nil)},
+		} {
+			_ = e.refused(rowferry.CodeRowRefused, ms...) // it fails the test itself
+		}
 		e.rows(parent, row(vals(1, nil)))
 		e.rows(child, row(vals(1, 1)), row(vals(2, nil)))
 	}},
@@ -71,11 +73,11 @@ var constraintClauses = []clause{
 		e.apply(shape(parent), shape(child), insert(parent, 1, nil), insert(parent, 2, nil), insert(child, 10, 1))
 		gone := remove(parent, 1, nil)
 		gone.ChecksOff = true
-		e.refused(rowferry.CodeCascades, gone)
+		_ = e.refused(rowferry.CodeCascades, gone)
 		renamed := update(parent, vals(1, nil), vals(9, nil))
 		renamed.ChecksOff = true
-		e.refused(rowferry.CodeCascades, renamed)
-		e.refused(rowferry.CodeCascades, truncate(parent))
+		_ = e.refused(rowferry.CodeCascades, renamed)
+		_ = e.refused(rowferry.CodeCascades, truncate(parent))
 		childless := remove(parent, 2, nil)
 		childless.ChecksOff = true
 		e.apply(childless)

@@ -161,10 +161,9 @@ func changesAny(t *target, m *rowferry.Mutation, names []string) bool {
 
 // cascadeHits reports whether the reference's child has rows that point to
 // the row, or with a truncate to any row, that m removes or renames.
-func (b *batch) cascadeHits(t *target, m *rowferry.Mutation, r *reference) (bool, error) {
+func (b *batch) cascadeHits(t *target, m *rowferry.Mutation, r *reference) (hit bool, err error) {
 	s := b.sink
 	child := dialect.Quote(r.child)
-	hit := false
 	found := func(row) error { hit = true; return nil }
 	if m.Op == rowferry.Truncate {
 		if dialect.Fold(r.child) == dialect.Fold(r.parent) {
@@ -191,7 +190,11 @@ func (b *batch) cascadeHits(t *target, m *rowferry.Mutation, r *reference) (bool
 	if err != nil {
 		return false, s.translate(err)
 	}
-	defer stmt.Finalize()
+	defer func() {
+		if ferr := stmt.Finalize(); err == nil {
+			err = s.translate(ferr)
+		}
+	}()
 	if err := t.bind(stmt, 1, match, m.Before, m); err != nil {
 		return false, err
 	}

@@ -16,6 +16,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -203,8 +204,7 @@ func (s *Sink) Begin(ctx context.Context) (rowferry.SinkTx, error) {
 	}
 	b := &batch{sink: s}
 	if err := b.prepare(); err != nil {
-		s.abandon()
-		return nil, err
+		return nil, errors.Join(err, s.abandon())
 	}
 	s.open = b
 	return b, nil

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"github.com/rowferry/rowferry"
 	"strings"
 	"testing"
 
@@ -59,7 +60,8 @@ func TestAllocations(t *testing.T) {
 
 func BenchmarkDecode(b *testing.B) {
 	d, hdr, rows := benchTable(b)
-	changes, err := d.decode(nil, hdr, rows)
+	var changes []rowferry.Change
+	var err error
 	b.SetBytes(int64(len(rows)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -36,11 +36,6 @@ type head struct {
 	states *logState
 }
 
-// empty reports that the file says that no named transaction precedes it.
-func (h *head) empty() bool {
-	return (h.gtids == nil || h.gtids.empty()) && (h.states == nil || len(h.states.last) == 0)
-}
-
 // fixedLength returns the length of the fixed part of an event type, and
 // whether the server that wrote the file knew the type.
 func (h *head) fixedLength(t replication.EventType) (byte, bool) {
@@ -105,7 +100,7 @@ func (f *framer) describe(file logFile) (*head, error) {
 	at := f.at
 	hd, err := f.peek()
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return nil, &cut{at, 0}
 	case err != nil:
 		return nil, err
@@ -125,12 +120,11 @@ func (f *framer) describe(file logFile) (*head, error) {
 	}
 	version, _, _ := bytes.Cut(b[2:52], []byte{0})
 	h := &head{srv: parseServer(string(version)), events: f.at.off, format: bytes.Clone(e.raw)}
-	h.lengths = bytes.Clone(b[fixed:])
 	if !h.srv.checksums() {
-		return h, nil
+		return nil, corruptAt(at, "it was written by %q, which is not a version of a server this program knows (MySQL from 5.6.1, MariaDB from 5.3)", version)
 	}
 	n := len(b) - checksumSize
-	h.lengths = h.lengths[:n-1-fixed]
+	h.lengths = bytes.Clone(b[fixed : n-1])
 	switch alg := b[n-1]; alg {
 	case checksumOff, checksumCRC32:
 		h.checksum = alg == checksumCRC32
@@ -146,7 +140,8 @@ func (f *framer) describe(file logFile) (*head, error) {
 }
 
 // checksums reports whether the server's format descriptions name a checksum
-// algorithm: MySQL from 5.6.1 and MariaDB from 5.3 on.
+// algorithm: MySQL from 5.6.1 and MariaDB from 5.3 on. Older logs are not read:
+// a damaged version would pass for one, and with it everything unchecked.
 func (s server) checksums() bool {
 	if s.mariadb {
 		return s.atLeast(5, 3, 0)
@@ -170,7 +165,7 @@ func (s server) atLeast(major, minor, patch int) bool {
 func (f *framer) history(h *head) error {
 	for {
 		hd, err := f.peek()
-		if _, short := err.(*cut); short || err == io.EOF {
+		if _, short := err.(*cut); short || errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

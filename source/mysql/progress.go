@@ -47,6 +47,7 @@ func (p *progress) from(at Parsed) {
 		p.set, p.naming = true, byDomain
 		maps.Copy(p.domains, at.domains)
 		maps.Copy(p.pending, at.domains)
+	case Earliest, Latest, AtTime, AtFile: // stand for no named transaction
 	}
 }
 
@@ -197,6 +198,7 @@ func (p *progress) pass(name *txName) {
 		p.logged.add(name.gtid)
 	case byDomain:
 		p.states.add(name.domain)
+	case unnamed, byFile: // the place in the file says it
 	}
 }
 
@@ -220,6 +222,7 @@ func (p *progress) apply(name *txName) {
 		p.applied.add(name.gtid)
 	case byDomain:
 		p.domains[name.domain.domain] = name.domain
+	case unnamed, byFile: // the place in the file says it
 	}
 }
 

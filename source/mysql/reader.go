@@ -133,7 +133,7 @@ func (r *reader) Next(ctx context.Context) (*rowferry.Tx, error) {
 // completes one.
 func (r *reader) step(ctx context.Context) (*rowferry.Tx, error) {
 	e, err := r.events.next(ctx)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil, r.end()
 	}
 	if err != nil {
@@ -150,6 +150,7 @@ func (r *reader) step(ctx context.Context) (*rowferry.Tx, error) {
 			return nil, err
 		}
 		v, rest = parseVerb(q.text)
+	default: // handle knows them all
 	}
 	how, err := r.group.step(e, v)
 	if err != nil {
@@ -283,7 +284,7 @@ func (r *reader) end() error {
 }
 
 func (r *reader) cutOff(s *fileStream) {
-	last := r.group.last
+	var last place
 	name := s.files[len(s.files)-1].name
 	size := uint64(r.src.sizes[len(s.files)-1])
 	switch {

@@ -72,6 +72,7 @@ func (x *seen) step() (err error) {
 		}
 		x.how = x.group.end(x.event, commits)
 		return nil
+	default: // group knows them all
 	}
 	x.how, err = x.group.step(x.event, x.verb)
 	return err

@@ -70,6 +70,7 @@ func (u *untilPoint) pass(name *txName) {
 		if u.domains.has(name.domain) {
 			delete(u.domains, name.domain.domain)
 		}
+	case Earliest, Latest, AtTime, AtFile: // no named transaction is waited for
 	}
 }
 
@@ -90,6 +91,7 @@ func (u *untilPoint) missed(last place) error {
 		left = u.gtids.String()
 	case AtDomains:
 		left = u.domains.String()
+	case Earliest, Latest, AtTime: // reached wherever the log ends
 	}
 	if left == "" {
 		return io.EOF

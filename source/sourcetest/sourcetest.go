@@ -83,7 +83,7 @@ func read(t testing.TB, open Open, start rowferry.Start) whole {
 	was := int64(0)
 	for {
 		tx, err := r.Next(t.Context())
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -96,7 +96,7 @@ func read(t testing.TB, open Open, start rowferry.Start) whole {
 		}
 		was = done
 	}
-	if tx, err := r.Next(t.Context()); tx != nil || err != io.EOF {
+	if tx, err := r.Next(t.Context()); tx != nil || !errors.Is(err, io.EOF) {
 		t.Errorf("after io.EOF, Next returned %v, %v", tx, err)
 	}
 	w.txs = Join(w.chunks, start.Tables)
@@ -131,6 +131,7 @@ func Join(chunks []*rowferry.Tx, tables []*schema.Table) []Transaction {
 				shapes[ch.Table.Name] = ch.Table
 			case rowferry.Drop:
 				delete(shapes, ch.Table.Name)
+			default: // rows change no shape
 			}
 		}
 		for _, s := range shapes {
@@ -287,7 +288,7 @@ func firstError(t testing.TB, open Open, start rowferry.Start) error {
 			t.Errorf("close: %v", err)
 		}
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err
@@ -298,7 +299,11 @@ func cancel(t *testing.T, open Open, w whole) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	defer func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	if tx, err := r.Next(ctx); tx != nil || !errors.Is(err, context.Canceled) {
@@ -324,7 +329,7 @@ func closing(t *testing.T, open Open) {
 		if err := r.Close(); err != nil {
 			t.Errorf("close after %d reads: %v", reads, err)
 		}
-		if tx, err := r.Next(t.Context()); tx != nil || err == nil || err == io.EOF {
+		if tx, err := r.Next(t.Context()); tx != nil || err == nil || errors.Is(err, io.EOF) {
 			t.Errorf("Next after Close: %v, %v", tx, err)
 		}
 	}

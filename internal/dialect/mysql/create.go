@@ -243,6 +243,7 @@ func (p *parser) addColumnKeys(d *draft, def *definition) error {
 				d.keys = append(d.keys, key{kind: plainKey, parts: parts, generated: true})
 				d.addForeign(d.reference(o.Refer, []string{def.name}))
 			}
+		default: // makes no key
 		}
 	}
 	return nil
@@ -283,6 +284,7 @@ func (p *parser) addKey(d *draft, def *definition) error {
 		}
 	case primaryKey:
 		k.name = "PRIMARY"
+	case plainKey, uniqueKey, otherKey: // as they stand
 	}
 	if def.key.ifNotExists && !k.generated && k.name != "" && d.key(k.name) >= 0 {
 		return nil

@@ -32,6 +32,7 @@ func (p *parser) columnOf(def *definition, defaults collation) (schema.Column, e
 			col.Nullable = true
 		case ast.ColumnOptionAutoIncrement:
 			col.AutoIncrement, col.Nullable = true, false
+		default: // says nothing of NULL
 		}
 	}
 	if note.rowStart || note.rowEnd {

@@ -42,10 +42,6 @@ type UniqueIndex struct {
 	Primary    bool
 }
 
-// plain reports whether the index makes its columns' values unique in every
-// row, so that it can be the target of a foreign key.
-func (u UniqueIndex) plain() bool { return !u.Partial && !u.Expression }
-
 // TableNames returns the tables of the main database, in order of name,
 // without SQLite's own, views, and virtual tables with their shadows.
 func TableNames(conn *sqlite.Conn) ([]string, error) {

@@ -103,7 +103,7 @@ func TestIndexNamesDiffer(t *testing.T) {
 		}
 		seen[n] = true
 	}
-	if dialect.IndexName("a", "uq", "b") != dialect.IndexName("a", "uq", "b") {
-		t.Error("not deterministic")
+	if first, again := dialect.IndexName("a", "uq", "b"), dialect.IndexName("a", "uq", "b"); first != again {
+		t.Errorf("not deterministic: %q, %q", first, again)
 	}
 }

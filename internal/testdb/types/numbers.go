@@ -77,18 +77,18 @@ func decimals() []string {
 		"0, 0, -0, 0, 0", "1.5, 100000000000000000000, 1000000000, 0.1, 1000000000.1", repeated("NULL", 5))
 	// Every number of digits before and after the point, since they are stored in
 	// groups of nine.
-	var defs, max, min, one []string
+	var defs, most, least, one []string
 	for before := 0; before <= 10; before++ {
 		for after := 0; after <= 10; after++ {
 			if before+after > 0 {
 				defs = append(defs, fmt.Sprintf("d%d_%d DECIMAL(%d,%d)", before, after, before+after, after))
 				v := strings.Repeat("9", before) + "." + strings.Repeat("9", after)
-				max, min = append(max, strings.TrimSuffix(v, ".")), append(min, "-"+strings.TrimSuffix(v, "."))
+				most, least = append(most, strings.TrimSuffix(v, ".")), append(least, "-"+strings.TrimSuffix(v, "."))
 				one = append(one, map[bool]string{true: "1", false: "0." + strings.Repeat("0", max0(after-1)) + "1"}[before > 0])
 			}
 		}
 	}
-	s.table("decimal_digits", strings.Join(defs, ", "), strings.Join(max, ", "), strings.Join(min, ", "), strings.Join(one, ", "), repeated("0", len(defs)), repeated("NULL", len(defs)))
+	s.table("decimal_digits", strings.Join(defs, ", "), strings.Join(most, ", "), strings.Join(least, ", "), strings.Join(one, ", "), repeated("0", len(defs)), repeated("NULL", len(defs)))
 	s.keyed("decimal_pk", "DECIMAL(40,20)", "-12345678901234567890.00000000000000000001", "0", "0.1", "0.10000000000000000001", "12345678901234567890")
 	return s
 }
