@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/checkpoint"
 )
@@ -115,12 +118,62 @@ func TestReplayByConfig(t *testing.T) {
 	if !strings.Contains(out, "shop.customers") || strings.Contains(out, "shop.orders") || !strings.Contains(out, "rowferry status -c shop.yaml") {
 		t.Error(out)
 	}
+	if n := rows(t, "shop.db", "clients"); n != "249" {
+		t.Errorf("clients has %s rows", n)
+	}
 	if out := ok(t, "status", "-c", "shop.yaml"); !strings.Contains(out, "target and state agree") || !strings.Contains(out, "own/state") {
 		t.Error(out)
 	}
 	wider := run(t, []string{"replay", "-c", "shop.yaml", "--tables", "shop.*"})
 	if wider.code != 2 || !strings.Contains(wider.err, "RF-1010") {
 		t.Errorf("a wider scope: %+v", wider)
+	}
+}
+
+// rows counts a SQLite table's rows.
+func rows(t *testing.T, db, table string) string {
+	t.Helper()
+	conn, err := sqlite.OpenConn(db, sqlite.OpenReadOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	n := ""
+	err = sqlitex.Execute(conn, "SELECT count(*) FROM "+table, &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
+		n = s.ColumnText(0)
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestScopeWithoutParents asserts that a table whose foreign keys point out of
+// scope can be replayed alone.
+func TestScopeWithoutParents(t *testing.T) {
+	files := inDir(t)
+	out := ok(t, "replay", "--files", files, "--target", "sqlite:shop.db", "--tables", "shop.order_items")
+	if n := rows(t, "shop.db", "order_items"); n != "2338" || !strings.Contains(out, "made without the foreign key (order_id)") { // 2,652 inserted, 314 deleted
+		t.Errorf("order_items has %s rows\n%s", n, out)
+	}
+}
+
+// TestFrom asserts that --from starts a pipeline, is accepted again, and is
+// refused as a way to move it.
+func TestFrom(t *testing.T) {
+	files := inDir(t)
+	args := []string{"replay", "--files", files, "--tables", "shop.categories", "--target", "jsonl:out.jsonl"}
+	ok(t, append(args, "--from", "0-1-2000")...)
+	if out := ok(t, append(args, "--from", "0-1-2000")...); !strings.Contains(out, "nothing to do") {
+		t.Error(out)
+	}
+	if got := run(t, append(args, "--from", "0-1-1999")); got.code != 2 || !strings.Contains(got.err, "RF-1009") {
+		t.Errorf("%+v", got)
 	}
 }
 
