@@ -21,7 +21,7 @@ type span struct{ from, to int }
 // add appends one chunk.
 func (t *txn) add(tx *Tx) {
 	if tx.DropFrom != nil {
-		t.undone = append(t.undone, span{*tx.DropFrom, t.count})
+		t.undo(*tx.DropFrom)
 	}
 	t.changes = append(t.changes, tx.Changes...)
 	t.count += len(tx.Changes)
@@ -33,6 +33,20 @@ func (t *txn) add(tx *Tx) {
 		end.Changes = nil
 		t.end = &end
 	}
+}
+
+// undo drops all but the first keep of the changes that count. Undone spans
+// are ordered and apart.
+func (t *txn) undo(keep int) {
+	from := keep
+	for i, s := range t.undone {
+		if from <= s.from {
+			t.undone = t.undone[:i]
+			break
+		}
+		from += s.to - s.from
+	}
+	t.undone = append(t.undone, span{from, t.count})
 }
 
 // spill moves the changes held in memory to the spool.
@@ -51,20 +65,27 @@ func (t *txn) spill(state State) error {
 	return nil
 }
 
-// each calls fn with every change that counts, in order, and its index. The
-// change is valid during the call. Shapes count even where the rows around
-// them were undone: the source tells each of them only once.
+// each calls fn with every change that counts, in order, and its index among
+// the rows and truncates that do. The change is valid during the call. The
+// index does not depend on how the transaction was cut into chunks, nor on
+// which shapes the source had to tell. Shapes count even where the rows around
+// them were undone: they are facts about the log, not changes.
 func (t *txn) each(fn func(i int, c *Change) error) error {
-	i := 0
+	at, index := 0, 0
 	part := func(changes []Change) error {
 		for k := range changes {
 			c := &changes[k]
-			if c.Op == Shape || (!t.end.Discard && !t.isUndone(i)) {
-				if err := fn(i, c); err != nil {
-					return err
-				}
+			counts := !t.end.Discard && !t.isUndone(at)
+			at++
+			if !counts && c.Op != Shape {
+				continue
 			}
-			i++
+			if err := fn(index, c); err != nil {
+				return err
+			}
+			if c.Op != Shape {
+				index++
+			}
 		}
 		return nil
 	}

@@ -162,7 +162,7 @@ var targetCodes = []CodeInfo{
 		applied, ways("restore", "the row in the target, and "+again, "start earlier", "a new pipeline from before the row was made, or with an earlier copy")},
 	{CodeForeignRow, ClassRuntime, "an insert met a row that is already there",
 		"No batch is ever applied twice, so a row with this key was written by someone else, or the target was not empty.",
-		"It was not overwritten. "+applied, ways("move away", "the row that is in the way, and "+again, "start over", "with an empty target")},
+		"It was not overwritten. " + applied, ways("move away", "the row that is in the way, and "+again, "start over", "with an empty target")},
 	{CodeOutOfRange, ClassRuntime, "a value is outside the target's range",
 		"The target's type cannot hold this value, and Rowferry never rounds or truncates.",
 		applied, ways("leave out", "the table, in a new pipeline", "mend", "the value at the source, in a new pipeline")},

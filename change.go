@@ -53,9 +53,9 @@ type Tx struct {
 	CommitTime time.Time // when the source committed it; second resolution on MariaDB
 	Log        string    // where it ends in the log, for people and events: file:position
 	Changes    []Change
-	// DropFrom, when not nil, tells that a rollback to a savepoint undid
-	// every change of this transaction from the given index on (counted over
-	// all chunks so far), before this chunk's changes.
+	// DropFrom, when not nil, tells that a rollback to a savepoint undid,
+	// before this chunk's changes, all but the first DropFrom of those
+	// changes of earlier chunks that still counted.
 	DropFrom *int
 	Last     bool
 	Discard  bool     // with Last: the log says that the transaction was rolled back

@@ -55,7 +55,8 @@ type State interface {
 	// ID returns the identity given to the directory when it was made.
 	ID() string
 	// Load returns what was recorded up to and including the given sequence,
-	// or up to the newest where through is MaxSequence. Nil when nothing was.
+	// or up to the newest where through is MaxSequence. Nil when nothing was;
+	// CodeStateNeeded when it was, but is no longer kept.
 	Load(through uint64) (*Remembered, error)
 	// Record durably writes what one batch changes, tagged with the
 	// checkpoint's sequence: the sequence last. It is called before the

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"sync"
+
+	"github.com/rowferry/rowferry/internal/failpoint"
 )
 
 // queue hands whole transactions from "read" to "apply". It is bounded by
@@ -111,6 +113,9 @@ func collect(ctx context.Context, r Reader, state State, spillBytes int, q *queu
 		for {
 			tx, err := r.Next(ctx)
 			if err != nil {
+				return err
+			}
+			if err := failpoint.Hit("decode"); err != nil {
 				return err
 			}
 			if open == nil {

@@ -133,6 +133,26 @@ func TestCollectJoinsSpillsAndUndoes(t *testing.T) {
 	}
 }
 
+// TestUndo: each rollback to a savepoint counts the changes that are left.
+func TestUndo(t *testing.T) {
+	x := &txn{}
+	five, three, four := 5, 3, 4
+	x.add(&Tx{Changes: inserts(0, 8)})
+	x.add(&Tx{DropFrom: &five, Changes: inserts(10, 12)})  // 0 to 4, 10, 11
+	x.add(&Tx{DropFrom: &three, Changes: inserts(20, 23)}) // 0 to 2, 20 to 22
+	x.add(&Tx{DropFrom: &four, Changes: inserts(30, 31), Last: true})
+	if got := ids(t, x); !slices.Equal(got, []int64{0, 1, 2, 20, 30}) {
+		t.Fatalf("what is left: %v", got)
+	}
+	var indices []int
+	if err := x.each(func(i int, _ *Change) error { indices = append(indices, i); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(indices, []int{0, 1, 2, 3, 4}) {
+		t.Fatalf("indices: %v", indices)
+	}
+}
+
 func TestQueueBounds(t *testing.T) {
 	q := newQueue(1 << 20)
 	for i := range 10 {

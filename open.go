@@ -55,7 +55,12 @@ func (e *Engine) find(ctx context.Context) (found, error) {
 			return f, err
 		}
 	}
-	f.state, err = e.parts.State.Load(MaxSequence)
+	if f.newest, err = e.parts.State.Load(MaxSequence); err != nil || f.row == nil {
+		return f, err
+	}
+	if f.at, err = e.parts.State.Load(f.row.Sequence); CodeOf(err) == CodeStateNeeded {
+		err = nil // no longer kept: as good as missing
+	}
 	return f, err
 }
 
@@ -76,7 +81,7 @@ func (e *Engine) openOver(ctx context.Context, f found, hints []*schema.Table) e
 	if !ok {
 		return Errorf(CodeInternal, "a target without checkpoint cannot have lost it")
 	}
-	names, err := e.targetNames(f.state.Shapes)
+	names, err := e.targetNames(f.newest.Shapes)
 	if err != nil {
 		return err
 	}
@@ -87,14 +92,14 @@ func (e *Engine) openOver(ctx context.Context, f found, hints []*schema.Table) e
 	if len(occupied) > 0 {
 		return Errorf(CodeTargetOccupied, "the target has no checkpoint of pipeline %q but still holds rows it wrote", e.opts.Pipeline).
 			Fact("tables", "%v", occupied).
-			Fact("state", "applied up to %s", f.state.Checkpoint.Position).
+			Fact("state", "applied up to %s", f.newest.Checkpoint.Position).
 			Remedy("start over", "empty or drop these tables, then run the same command again").
 			Remedy("go on", "restore the table rowferry_checkpoint together with the rows")
 	}
-	if err := e.sameRules(f.state.Checkpoint, f.state.Rules); err != nil {
+	if err := e.sameRules(f.newest.Checkpoint, f.newest.Rules); err != nil {
 		return err
 	}
-	start := f.state.Checkpoint.Start
+	start := f.newest.Checkpoint.Start
 	if err := e.read(ctx, Start{Position: start, Hints: hints}); err != nil {
 		return targetLost(e.opts.Pipeline, start, err)
 	}
@@ -146,22 +151,10 @@ func (e *Engine) begin(ctx context.Context) error {
 // openResumed goes on from the target's row, or from the state where the
 // target keeps none, discarding what the state has beyond it.
 func (e *Engine) openResumed(ctx context.Context, f found, hints []*schema.Table) error {
-	known := f.state
-	if f.keeps && known.Checkpoint.Sequence != f.row.Sequence {
-		var err error
-		if known, err = e.parts.State.Load(f.row.Sequence); err != nil {
-			return err
-		}
-		if known == nil || known.Checkpoint.Sequence != f.row.Sequence {
-			return stateNeeded(f, "the target went back further than the state directory remembers", nil)
-		}
-	}
+	known := f.newest
 	at := known.Checkpoint
 	if f.keeps {
-		at = *f.row
-		if at.Position != known.Checkpoint.Position {
-			return stateNeeded(f, "target and state directory name different positions for the same batch", nil)
-		}
+		known, at = f.at, *f.row
 	}
 	if err := e.accept(ctx, at, known.Rules); err != nil {
 		return err
@@ -180,7 +173,7 @@ func (e *Engine) openResumed(ctx context.Context, f found, hints []*schema.Table
 	}
 	switch e.resume.Kind {
 	case Rewound:
-		e.resume.Detail = fmt.Sprintf("the target went back by %d batches (restored?); following it from %s", f.state.Checkpoint.Sequence-at.Sequence, at.Position)
+		e.resume.Detail = fmt.Sprintf("the target went back by %d batches (restored?); following it from %s", f.newest.Checkpoint.Sequence-at.Sequence, at.Position)
 		e.opts.Log.Warn(e.resume.Detail)
 	default:
 		e.resume.Detail = "from " + string(at.Position)
@@ -208,11 +201,9 @@ func (e *Engine) openRebuilt(ctx context.Context, f found, hints []*schema.Table
 		}
 		return err
 	}
+	// The directory stays empty, and so counts as missing, until the first
+	// batch records the shapes along with itself.
 	if err := e.parts.State.Reset(); err != nil {
-		return err
-	}
-	at.StateID = e.parts.State.ID()
-	if err := e.parts.State.Record(Record{Checkpoint: at, Rules: e.opts.Rules}); err != nil {
 		return err
 	}
 	e.resume.Detail = fmt.Sprintf("%s; rebuilt from the log, going on from %s", f.whyMissing(), at.Position)

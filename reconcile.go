@@ -23,35 +23,36 @@ type Resume struct {
 }
 
 // found is what Open saw: the target's row (nil: none, or a target that keeps
-// none), the state's newest record (nil: none) and the state's identity.
+// none), the state's newest record, its record of the very batch that the row
+// names (nil: none), and the state's identity.
 type found struct {
 	keeps   bool // the target keeps the checkpoint
 	row     *Checkpoint
-	state   *Remembered
+	newest  *Remembered
+	at      *Remembered
 	stateID string
 }
 
 // reconcile decides, from what was found alone, how to go on. It guesses
 // nothing: what it cannot tell is an error. The caller still has to verify
-// what a decision requires: that the source reaches the position, for
-// StartedOver that the target's tables are empty, for Rewound that the state
-// still has the record.
+// what a decision requires: that the source reaches the position, and for
+// StartedOver that the target's tables are empty.
 func reconcile(f found) (ResumeKind, error) {
 	switch {
-	case !f.keeps && f.state == nil:
+	case !f.keeps && f.newest == nil:
 		return Fresh, nil
 	case !f.keeps:
 		return Resumed, nil
-	case f.row == nil && f.state == nil:
+	case f.row == nil && f.newest == nil:
 		return Fresh, nil
 	case f.row == nil:
 		return StartedOver, nil
 	case f.row.Format > CheckpointFormat:
 		return "", Errorf(CodeCheckpointNew, "the checkpoint has format %d, this program knows %d", f.row.Format, CheckpointFormat)
-	case f.missing():
+	case f.whyMissing() != "":
 		return Rebuilt, nil
 	}
-	switch ahead := f.state.Checkpoint.Sequence - f.row.Sequence; ahead {
+	switch ahead := f.newest.Checkpoint.Sequence - f.row.Sequence; ahead {
 	case 0:
 		return Resumed, nil
 	case 1:
@@ -61,22 +62,22 @@ func reconcile(f found) (ResumeKind, error) {
 	}
 }
 
-// missing reports whether the state directory says nothing usable about the
-// target's row: it is empty, of another history, or older.
-func (f found) missing() bool {
-	return f.state == nil || f.stateID != f.row.StateID ||
-		f.state.Checkpoint.StateID != f.row.StateID ||
-		f.state.Checkpoint.Sequence < f.row.Sequence
-}
-
-// whyMissing says for people why the state counts as missing.
+// whyMissing says for people why the state directory counts as missing, or ""
+// where it has what belongs to the target's row. A directory that was made
+// anew counts as missing until a batch has brought it what only it holds.
 func (f found) whyMissing() string {
 	switch {
-	case f.state == nil:
+	case f.newest == nil:
 		return "the state directory is empty"
 	case f.stateID != f.row.StateID:
 		return "the state directory belongs to another history"
+	case f.newest.Checkpoint.Sequence < f.row.Sequence:
+		return fmt.Sprintf("the state directory is older (sequence %d) than the target (%d)", f.newest.Checkpoint.Sequence, f.row.Sequence)
+	case f.at == nil || f.at.Checkpoint.Sequence != f.row.Sequence:
+		return fmt.Sprintf("the state directory no longer knows the target's batch (sequence %d)", f.row.Sequence)
+	case f.at.Checkpoint.StateID != f.row.StateID || f.at.Checkpoint.Position != f.row.Position:
+		return "target and state directory disagree about the same batch"
 	default:
-		return fmt.Sprintf("the state directory is older (sequence %d) than the target (%d)", f.state.Checkpoint.Sequence, f.row.Sequence)
+		return ""
 	}
 }

@@ -11,25 +11,33 @@ func TestReconcile(t *testing.T) {
 	state := func(seq uint64, id string) *Remembered { return &Remembered{Checkpoint: *row(seq, id)} }
 	newer := row(7, "a")
 	newer.Format = CheckpointFormat + 1
+	elsewhere := state(7, "a")
+	elsewhere.Checkpoint.Position = "elsewhere"
+	seen := func(r *Checkpoint, newest, at *Remembered, id string) found {
+		return found{keeps: true, row: r, newest: newest, at: at, stateID: id}
+	}
 	cases := []struct {
 		name string
 		f    found
 		want ResumeKind
 		code Code
 	}{
-		{"nothing anywhere", found{keeps: true, stateID: "a"}, Fresh, ""},
-		{"both agree", found{keeps: true, row: row(7, "a"), state: state(7, "a"), stateID: "a"}, Resumed, ""},
-		{"state one ahead", found{keeps: true, row: row(7, "a"), state: state(8, "a"), stateID: "a"}, Undone, ""},
-		{"target went back", found{keeps: true, row: row(7, "a"), state: state(9, "a"), stateID: "a"}, Rewound, ""},
-		{"state missing", found{keeps: true, row: row(7, "a"), stateID: "b"}, Rebuilt, ""},
-		{"state empty but ours", found{keeps: true, row: row(7, "a"), stateID: "a"}, Rebuilt, ""},
-		{"state foreign", found{keeps: true, row: row(7, "a"), state: state(7, "b"), stateID: "b"}, Rebuilt, ""},
-		{"record foreign", found{keeps: true, row: row(7, "a"), state: state(7, "b"), stateID: "a"}, Rebuilt, ""},
-		{"state older", found{keeps: true, row: row(7, "a"), state: state(6, "a"), stateID: "a"}, Rebuilt, ""},
-		{"target lost", found{keeps: true, state: state(7, "a"), stateID: "a"}, StartedOver, ""},
-		{"checkpoint from the future", found{keeps: true, row: newer, state: state(7, "a"), stateID: "a"}, "", CodeCheckpointNew},
+		{"nothing anywhere", seen(nil, nil, nil, "a"), Fresh, ""},
+		{"both agree", seen(row(7, "a"), state(7, "a"), state(7, "a"), "a"), Resumed, ""},
+		{"state one ahead", seen(row(7, "a"), state(8, "a"), state(7, "a"), "a"), Undone, ""},
+		{"target went back", seen(row(7, "a"), state(9, "a"), state(7, "a"), "a"), Rewound, ""},
+		{"target went back too far", seen(row(7, "a"), state(9000, "a"), nil, "a"), Rebuilt, ""},
+		{"state missing", seen(row(7, "a"), nil, nil, "b"), Rebuilt, ""},
+		{"state empty but ours", seen(row(7, "a"), nil, nil, "a"), Rebuilt, ""},
+		{"rebuilt, then killed in its first batch", seen(row(7, "a"), state(8, "a"), nil, "a"), Rebuilt, ""},
+		{"state foreign", seen(row(7, "a"), state(7, "b"), state(7, "b"), "b"), Rebuilt, ""},
+		{"record foreign", seen(row(7, "a"), state(7, "b"), state(7, "b"), "a"), Rebuilt, ""},
+		{"record of another position", seen(row(7, "a"), elsewhere, elsewhere, "a"), Rebuilt, ""},
+		{"state older", seen(row(7, "a"), state(6, "a"), state(6, "a"), "a"), Rebuilt, ""},
+		{"target lost", seen(nil, state(7, "a"), nil, "a"), StartedOver, ""},
+		{"checkpoint from the future", seen(newer, state(7, "a"), state(7, "a"), "a"), "", CodeCheckpointNew},
 		{"no transactions, nothing", found{stateID: "a"}, Fresh, ""},
-		{"no transactions, state", found{state: state(7, "a"), stateID: "a"}, Resumed, ""},
+		{"no transactions, state", found{newest: state(7, "a"), stateID: "a"}, Resumed, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

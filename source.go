@@ -16,16 +16,16 @@ type Start struct {
 	// and stops with CodeLineageBroken if it differs. Empty: no check.
 	Lineage string
 	// Tables are the shapes in force at Position, as recorded from this
-	// source's own Shape changes. The reader tells each of them again, as a
-	// Shape, before the first change that uses it.
+	// source's own Shape changes.
 	Tables []*schema.Table
 	// Hints are shapes of existing target tables, under source names. They
 	// only fill in what the log does not say.
 	Hints []*schema.Table
 	// ShapesFrom, when not empty, asks the source to learn the shapes anew by
-	// reading the log from there to Position. The first Tx begins with a
-	// Shape for every table in scope that was learnt so.
+	// reading the log from there to Position.
 	ShapesFrom Position
+	// A reader that begins without Tables tells, at the start of its first
+	// Tx, a Shape for every table in scope that it knows already.
 }
 
 // Source reads one log.

@@ -16,13 +16,15 @@ import (
 // Badger's sizes, in bytes. Every value is at most chunkSize, so it stays in
 // the LSM tree and the value log stays empty (C4).
 const (
-	memtableSize   = 2 << 20
-	valueThreshold = 256 << 10 // at most 15% of a memtable
-	chunkSize      = 128 << 10
+	memtableSize   = 1 << 20
+	valueThreshold = 128 << 10 // at most 15% of a memtable
+	chunkSize      = 64 << 10
 )
 
-// badgerOptions bounds Badger to at most four memtables of 2.6 MiB and no
-// cache: blocks are read through the page cache, uncompressed.
+// badgerOptions bounds Badger to at most four memtables of 1.4 MiB, the buffers
+// of the tables it is writing, and no cache: blocks are read through the page
+// cache, uncompressed. A transaction holds at most 15% of a memtable and about
+// 1,600 keys; DiscardAfter needs room in one for a key per retained checkpoint.
 func badgerOptions(dir string) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithLogger(nil).
@@ -34,8 +36,8 @@ func badgerOptions(dir string) badger.Options {
 		WithNumMemtables(2).
 		WithValueThreshold(valueThreshold).
 		WithValueLogFileSize(1 << 20).
-		WithBaseTableSize(1 << 20).
-		WithBaseLevelSize(4 << 20).
+		WithBaseTableSize(512 << 10).
+		WithBaseLevelSize(2 << 20).
 		WithNumCompactors(2).
 		WithNumGoroutines(1).
 		WithCompression(options.None).
@@ -45,13 +47,14 @@ func badgerOptions(dir string) badger.Options {
 }
 
 // openBadger opens the database, after checking the files as far as Badger
-// itself would answer damage by ending the process. What it then panics with
-// is returned. A failed open may leave a few of Badger's goroutines behind.
-func openBadger(dir string, opt badger.Options) (db *badger.DB, err error) {
-	if err := tidyBadger(dir); err != nil {
+// itself would answer damage by ending the process; clean tells that a
+// shutdown was, so that a crash is no excuse. What Badger then panics with is
+// returned. A failed open may leave a few of its goroutines behind.
+func openBadger(dir string, opt badger.Options, clean bool) (db *badger.DB, err error) {
+	if err := verifyFiles(dir, opt, clean); err != nil {
 		return nil, err
 	}
-	if err := verifyFiles(dir, opt); err != nil {
+	if err := tidyBadger(dir); err != nil {
 		return nil, err
 	}
 	defer func() {

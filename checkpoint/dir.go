@@ -163,7 +163,7 @@ func foreign(dir string) (string, error) {
 	}
 	for _, e := range entries {
 		switch e.Name() {
-		case lockName, reserveName, badgerName, spoolName, formatName + ".new":
+		case lockName, reserveName, badgerName, spoolName, formatName + ".new", closedName, closedName + ".new":
 		default:
 			return e.Name(), nil
 		}

@@ -8,6 +8,7 @@
 //	DIR/        mode 0700, refused when wider
 //	  FORMAT    JSON: format version, state id, pipeline, when it was made
 //	  LOCK      flock'ed while the directory is in use; JSON: pid, since when
+//	  CLOSED    what was there at the last clean shutdown; gone while in use
 //	  reserve   4 MiB, given up when the disk is full, so that Close can finish
 //	  badger/   the versions
 //	  spool/    overflow of running transactions; emptied when opened

@@ -22,8 +22,10 @@ const maxTable = 256 << 20
 // verifyFiles checks the manifest, the tables it names and the memtable logs
 // for damage that Badger would not answer with an error: it ends the process
 // on a broken table index and on failed assertions, panics in goroutines of
-// its own, and allocates by lengths it has not checked.
-func verifyFiles(dir string, opt badger.Options) (err error) {
+// its own, and allocates by lengths it has not checked. After a clean shutdown
+// the manifest must be whole and name every table: Badger would remove those
+// that it does not.
+func verifyFiles(dir string, opt badger.Options, clean bool) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %v", errDamaged, p)
@@ -37,9 +39,14 @@ func verifyFiles(dir string, opt badger.Options) (err error) {
 		return err
 	}
 	defer f.Close()
-	m, _, err := badger.ReplayManifestFile(f, opt.ExternalMagicVersion, opt)
+	m, end, err := badger.ReplayManifestFile(f, opt.ExternalMagicVersion, opt)
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", errDamaged, badger.ManifestFilename, err)
+	}
+	if clean {
+		if err := verifyManifest(f, end, m); err != nil {
+			return err
+		}
 	}
 	for id, t := range m.Tables {
 		if int(t.Level) >= opt.MaxLevels || t.KeyID != 0 || t.Compression != opt.Compression {
@@ -51,6 +58,29 @@ func verifyFiles(dir string, opt badger.Options) (err error) {
 		}
 	}
 	return verifyLogs(dir)
+}
+
+// verifyManifest checks that the manifest ends where its last whole entry
+// does, and that no table is there which it does not name.
+func verifyManifest(f *os.File, end int64, m badger.Manifest) error {
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if fi.Size() != end {
+		return fmt.Errorf("%w: %s is cut off", errDamaged, badger.ManifestFilename)
+	}
+	paths, err := filepath.Glob(filepath.Join(filepath.Dir(f.Name()), "*.sst"))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		id, ok := table.ParseFileID(path)
+		if _, named := m.Tables[id]; !ok || !named {
+			return fmt.Errorf("%w: %s does not name %s", errDamaged, badger.ManifestFilename, filepath.Base(path))
+		}
+	}
+	return nil
 }
 
 func verifyTable(path string) error {
@@ -71,8 +101,15 @@ func verifyTable(path string) error {
 // checkTable checks a table of Badger's format: blocks, then the index, its
 // length, its checksum, and that one's length. Everything is covered by a
 // checksum: the index by the last one, each block by its own. Numbers are
-// 32 bits big endian. (Badger v4, table/builder.go.)
-func checkTable(b []byte) error {
+// 32 bits big endian. (Badger v4, table/builder.go.) An index whose checksum
+// is right and whose content is not makes the FlatBuffers reader panic, which
+// is returned as well.
+func checkTable(b []byte) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("index: %v", p)
+		}
+	}()
 	rest, sum, err := cutTail(b)
 	if err != nil {
 		return fmt.Errorf("checksum: %w", err)
@@ -83,6 +120,9 @@ func checkTable(b []byte) error {
 	}
 	if err := checkSum(index, sum); err != nil {
 		return fmt.Errorf("index: %w", err)
+	}
+	if len(index) < 8 { // the smallest FlatBuffer: a root offset and a table
+		return fmt.Errorf("index: it is empty")
 	}
 	ti := fb.GetRootAsTableIndex(index, 0)
 	if ti.OffsetsLength() == 0 {

@@ -3,12 +3,15 @@ package schema
 import (
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // Diff lists, for people, how the shape b differs from a in what a target has
 // to follow: columns, their types and nullability, and keys. It is empty when
-// rows of b can be applied where rows of a were. ENUM and SET labels do not
-// count, since values travel as labels; neither do names of keys. Constraints
+// rows of b can be applied where rows of a were and rows of a are still what
+// they were. Labels of an ENUM may be added and reordered, since values travel
+// as labels; those of a SET may be added, but keep their order, since a value
+// prints them in it. Collations and names of keys do not count. Constraints
 // count only where both sides know them.
 func Diff(a, b *Table) []string {
 	var d []string
@@ -39,14 +42,40 @@ func diffColumn(a, b Column) []string {
 	var d []string
 	at, bt := a.Type, b.Type
 	at.Labels, bt.Labels = nil, nil
-	at.Charset, bt.Charset, at.Collation, bt.Collation = "", "", "", ""
-	if !reflect.DeepEqual(at, bt) {
-		d = append(d, fmt.Sprintf("column %s changed from %s to %s", b.Name, a.Type, b.Type))
+	at.Collation, bt.Collation = "", ""
+	switch {
+	case !reflect.DeepEqual(at, bt):
+		d = append(d, fmt.Sprintf("column %s changed from %s to %s", b.Name, describe(at), describe(bt)))
+	case !keepsLabels(a.Type, b.Type):
+		d = append(d, fmt.Sprintf("column %s changed its labels from %q to %q", b.Name, a.Type.Labels, b.Type.Labels))
 	}
 	if a.Nullable != b.Nullable {
 		d = append(d, fmt.Sprintf("column %s changed its nullability", b.Name))
 	}
 	return d
+}
+
+func describe(t Type) string {
+	if t.Charset == "" {
+		return t.String()
+	}
+	return t.String() + " " + t.Charset
+}
+
+// keepsLabels reports whether every value of a is written the same in b.
+func keepsLabels(a, b Type) bool {
+	if a.Kind == Enum {
+		return !slices.ContainsFunc(a.Labels, func(l string) bool { return !slices.Contains(b.Labels, l) })
+	}
+	rest := b.Labels
+	for _, l := range a.Labels {
+		i := slices.Index(rest, l)
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+1:]
+	}
+	return true
 }
 
 func uniqueSet(t *Table) map[string]bool {

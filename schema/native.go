@@ -6,7 +6,7 @@ import "fmt"
 // table. The choices lose nothing: SQLite has no exact decimal, no temporal
 // type and no unsigned 64-bit integer, so decimals and times are text exactly
 // as the source prints them, and an unsigned value beyond 2^63-1 is refused
-// when it arrives. The error names a type that cannot be carried at all.
+// when it arrives. A REAL column stores -0.0 as 0.0, which it equals. The error names a type that cannot be carried at all.
 func SQLiteType(t Type) (string, error) {
 	switch t.Kind {
 	case Int, Year:

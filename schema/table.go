@@ -75,6 +75,9 @@ type Table struct {
 	// which names no unique or foreign key. Nothing is guessed: the table is
 	// made without them and the gap is reported.
 	ConstraintsKnown bool `json:"constraints_known,omitempty"`
+	// Versioned is set for MariaDB's system-versioned tables, whose log mixes
+	// rows with their history.
+	Versioned bool `json:"versioned,omitempty"`
 	// Unsupported lists, for people, parts of the shape that were understood
 	// but cannot be carried (a functional index, say).
 	Unsupported []string `json:"unsupported,omitempty"`

@@ -17,10 +17,7 @@ import (
 // file per call of the pseudo statement "ROTATE".
 func script(t *testing.T, k testdb.Kind, statements ...string) record.Recording {
 	t.Helper()
-	s := testdb.Start(t, k, testdb.Private(), testdb.RowMetadata("FULL"))
-	dir := t.TempDir()
-	r, err := record.Record(context.Background(), s, dir, record.Options{Fill: func(db *sql.DB) error {
-		ctx := context.Background()
+	r := recordOnly(t, k, func(ctx context.Context, db *sql.DB) error {
 		conn, err := db.Conn(ctx)
 		if err != nil {
 			return err
@@ -35,12 +32,27 @@ func script(t *testing.T, k testdb.Kind, statements ...string) record.Recording 
 			}
 		}
 		return nil
-	}})
+	})
+	return r
+}
+
+// expect adds to a recording what its server, which still runs, holds.
+func expect(t *testing.T, r record.Recording) record.Recording {
+	t.Helper()
+	r.Expected = filepath.Join(filepath.Dir(r.Files[0]), "expected.txt")
+	testdb.Dump(t, r.Server.URL(record.Database), r.Expected)
+	return r
+}
+
+// recordOnly records without a dump, for what the judge of equality, like the
+// program, refuses.
+func recordOnly(t *testing.T, k testdb.Kind, fill func(context.Context, *sql.DB) error) record.Recording {
+	t.Helper()
+	s := testdb.Start(t, k, testdb.Private(), testdb.RowMetadata("FULL"))
+	r, err := record.Record(t.Context(), s, t.TempDir(), record.Options{Fill: func(db *sql.DB) error { return fill(t.Context(), db) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Expected = filepath.Join(dir, "expected.txt")
-	testdb.Dump(t, s.URL(record.Database), r.Expected)
 	return r
 }
 

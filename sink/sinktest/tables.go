@@ -47,6 +47,7 @@ var tableClauses = []clause{
 		e.must(tx.Rollback())
 		e.rows(t, row(vals(1)))
 		e.rows(u)
+		e.refused(rowferry.CodeTableDiffers, insert(u, 1))
 		e.apply(shape(u), insert(u, 1), insert(t, 2))
 		e.rows(u, row(vals(1)))
 		e.rows(t, row(vals(1)), row(vals(2)))

@@ -99,7 +99,7 @@ func kinds() []kind {
 		{"ubigint", schema.Type{Kind: schema.Int, Bits: 64, Unsigned: true}, vals(uint64(0), uint64(math.MaxInt64))},
 		{"year", schema.Type{Kind: schema.Year}, vals(0, 1901, 2155)},
 		{"bit", schema.Type{Kind: schema.Bit, Length: 63}, vals(uint64(0), uint64(1)<<62)},
-		{"bit64", schema.Type{Kind: schema.Bit, Length: 64}, vals(uint64(0), uint64(math.MaxUint64))},
+		{"bit64", schema.Type{Kind: schema.Bit, Length: 64}, vals(uint64(0), uint64(1)<<63+5, uint64(math.MaxUint64))},
 		{"double", double, vals(0.0, 1.5, 0.1, -1e300, math.MaxFloat64, math.SmallestNonzeroFloat64, float64(1<<53), float64(1<<60))},
 		{"float", schema.Type{Kind: schema.Float32}, vals(float64(float32(0.1)), float64(math.MaxFloat32), float64(math.SmallestNonzeroFloat32))},
 		{"blob", blob, vals([]byte{}, []byte{0}, []byte("\x00\xff\x00"), []byte("text"))},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/sqlite"
+	"github.com/rowferry/rowferry/internal/failpoint"
 )
 
 // largeValue is the size beyond which a bound value is let go after its
@@ -126,7 +127,7 @@ func (b *batch) change(t *target, m *rowferry.Mutation) error {
 		return err
 	}
 	if n != 1 && m.Op != rowferry.Insert {
-		return about(rowferry.Errorf(rowferry.CodeRowMissing, "an %s must find exactly one row in the target", m.Op), t, m).
+		return about(rowferry.Errorf(rowferry.CodeRowMissing, "the row to %s was not found exactly once in the target", m.Op), t, m).
 			Fact("found", "%d", n)
 	}
 	if large(st.set, m.After) || large(st.match, m.Before) {
@@ -260,6 +261,9 @@ func (b *batch) Commit(_ context.Context, cp rowferry.Checkpoint) error {
 	}
 	// After it the batch is durable.
 	s.open = nil
+	if err := failpoint.Hit("commit.sent"); err != nil {
+		return err
+	}
 	if b.changedSchema {
 		s.version = s.schemaVersion()
 	}

@@ -44,6 +44,9 @@ func bindValue(stmt *sqlite.Stmt, param int, c carrier, v rowferry.Value) *rowfe
 		if math.IsNaN(v.Float()) {
 			return rowferry.Errorf(rowferry.CodeOutOfRange, "SQLite cannot hold NaN: it would become NULL")
 		}
+		if v.Float() == 0 && math.Signbit(v.Float()) {
+			return rowferry.Errorf(rowferry.CodeOutOfRange, "SQLite cannot hold -0.0: it would become 0.0")
+		}
 		stmt.BindFloat(param, v.Float())
 	case c == carryText && kind == rowferry.Text:
 		return bindText(stmt, param, v.Str())

@@ -122,9 +122,15 @@ func checkActions(t *schema.Table, x *dialect.Existing) error {
 }
 
 func sameKey(t *schema.Table, f schema.ForeignKey, x *schema.Table, g schema.ForeignKey) bool {
-	return f.OnDelete == g.OnDelete && f.OnUpdate == g.OnUpdate &&
+	return sameAction(f.OnDelete, g.OnDelete) && sameAction(f.OnUpdate, g.OnUpdate) &&
 		dialect.Fold(f.Parent.Table) == dialect.Fold(g.Parent.Table) &&
 		sameNames(t.ColumnNames(f.Columns), x.ColumnNames(g.Columns)) && sameNames(f.Referenced, g.Referenced)
+}
+
+// sameAction reports whether a and b do the same to rows; two that refuse do.
+func sameAction(a, b schema.Action) bool {
+	refuses := func(a schema.Action) bool { return a == schema.NoAction || a == schema.Restrict }
+	return a == b || refuses(a) && refuses(b)
 }
 
 func actionError(t *schema.Table, f schema.ForeignKey, what string) error {

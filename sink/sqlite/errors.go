@@ -79,7 +79,7 @@ func (s *Sink) refuse(err error, t *target, m *rowferry.Mutation) error {
 	case constraintDatatype:
 		e = rowferry.Errorf(rowferry.CodeRowRefused, "a column of the target has another type than the value")
 	default:
-		e = rowferry.Errorf(rowferry.CodeRowRefused, "the target refused an %s", m.Op)
+		e = rowferry.Errorf(rowferry.CodeRowRefused, "the target refused the %s of a row", m.Op)
 	}
 	e.Err = err
 	return about(e, t, m).Fact("constraint", "%s", constraintOf(err))

@@ -100,6 +100,7 @@ func TestActionsMustAgree(t *testing.T) {
 	}{
 		{"same", "REFERENCES parent (id) ON DELETE CASCADE", schema.Cascade, true, ""},
 		{"implied key", "REFERENCES Parent ON DELETE CASCADE", schema.Cascade, true, ""},
+		{"refused alike", "REFERENCES parent (id) ON DELETE CASCADE ON UPDATE RESTRICT", schema.Cascade, true, ""},
 		{"none here", "", schema.Cascade, true, rowferry.CodeCascades},
 		{"another here", "REFERENCES parent (id) ON DELETE SET NULL", schema.Cascade, true, rowferry.CodeCascades},
 		{"only here", "REFERENCES parent (id) ON DELETE CASCADE", schema.NoAction, true, rowferry.CodeCascades},

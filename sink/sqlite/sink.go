@@ -78,7 +78,6 @@ type Sink struct {
 	conn    *sqlite.Conn
 	path    string
 	options Options
-	begin   *sqlite.Stmt
 	open    *batch // the open batch, or nil
 
 	version int64 // the database's schema version that the caches below belong to

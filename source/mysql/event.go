@@ -63,6 +63,7 @@ type event struct {
 	// compressed transaction has the place of the whole payload.
 	start, end place
 	packed     bool // out of a compressed transaction
+	final      bool // the last one of it, whose checksum was right
 }
 
 func (e *event) body() []byte { return e.raw[headerSize:] }

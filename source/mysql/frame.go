@@ -49,7 +49,7 @@ type framer struct {
 }
 
 func newFramer(f logBytes, at place, limit uint64) *framer {
-	return &framer{r: bufio.NewReaderSize(f, readAhead), src: f, at: at, size: f.Size(), maxEvent: limit, crc: crc32.NewIEEE()}
+	return &framer{r: bufio.NewReaderSize(f, int(min(readAhead, max(f.Size(), 1024)))), src: f, at: at, size: f.Size(), maxEvent: limit, crc: crc32.NewIEEE()}
 }
 
 func (f *framer) trailer() uint64 {

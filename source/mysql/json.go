@@ -181,7 +181,7 @@ func jsonLength(b []byte) (n int, rest []byte, ok bool) {
 
 // text writes a quoted string.
 func (w *jsonWriter) text(s []byte) bool {
-	if !utf8.Valid(s) {
+	if len(w.dst)+len(s) > w.limit || !utf8.Valid(s) {
 		return false
 	}
 	const digits = "0123456789abcdef"

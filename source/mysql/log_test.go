@@ -1,25 +1,27 @@
 package mysql
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/testdb"
 	"github.com/rowferry/rowferry/schema"
+	"github.com/rowferry/rowferry/source/sourcetest"
 )
 
-// record runs statements in one session of a server of their own and returns
-// copies of its log's files. Lines starting with ! are done by the test:
-// "!rotate".
-func record(t testing.TB, k testdb.Kind, script string, opts ...testdb.Option) []string {
+// record runs statements in one session of a server of its own and returns its
+// log, by file name. Statements end in a semicolon at the end of a line.
+func record(t testing.TB, k testdb.Kind, script string, opts ...testdb.Option) logFiles {
 	t.Helper()
 	ctx := context.Background()
 	s, err := testdb.Launch(ctx, k, opts...)
@@ -28,10 +30,8 @@ func record(t testing.TB, k testdb.Kind, script string, opts ...testdb.Option) [
 	must(t, s.ResetBinlog(ctx))
 	conn, err := s.DB().Conn(ctx)
 	must(t, err)
-	defer conn.Close()
 	for q := range strings.SplitSeq(script, ";\n") {
-		q = strings.TrimSpace(q)
-		if q == "" {
+		if q = strings.TrimSpace(q); q == "" {
 			continue
 		}
 		if _, err := conn.ExecContext(ctx, q); err != nil {
@@ -40,23 +40,99 @@ func record(t testing.TB, k testdb.Kind, script string, opts ...testdb.Option) [
 	}
 	must(t, conn.Close())
 	must(t, s.Stop())
-	files, err := s.BinlogFiles()
+	paths, err := s.BinlogFiles()
 	must(t, err)
-	return copyFiles(t, files)
+	var files logFiles
+	for _, p := range paths {
+		b, err := os.ReadFile(p)
+		must(t, err)
+		files = append(files, content{filepath.Base(p), b})
+	}
+	return files
 }
 
-func copyFiles(t testing.TB, files []string) []string {
+// logFiles is a log in memory.
+type logFiles []content
+
+type content struct {
+	name string
+	data []byte
+}
+
+// write puts the log into files of a directory of the test's own.
+func (l logFiles) write(t testing.TB) []string {
 	t.Helper()
 	dir := t.TempDir()
-	var copies []string
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		must(t, err)
-		c := filepath.Join(dir, filepath.Base(f))
-		must(t, os.WriteFile(c, b, 0o600))
-		copies = append(copies, c)
+	var paths []string
+	for _, f := range l {
+		paths = append(paths, filepath.Join(dir, f.name))
+		must(t, os.WriteFile(paths[len(paths)-1], f.data, 0o600))
 	}
-	return copies
+	return paths
+}
+
+// source reads the log where it is.
+func (l logFiles) source(opt Options) *Source {
+	for _, f := range l {
+		opt.Paths = append(opt.Paths, f.name)
+	}
+	s := Files(opt).(*Source)
+	s.open = func(path string) (logBytes, error) {
+		for _, f := range l {
+			if f.name == path {
+				return memoryFile{bytes.NewReader(f.data)}, nil
+			}
+		}
+		return nil, unreadable(path, os.ErrNotExist)
+	}
+	return s
+}
+
+// with returns a copy of the log in which one file has other content.
+func (l logFiles) with(i int, data []byte) logFiles {
+	c := slices.Clone(l)
+	c[i].data = data
+	return c
+}
+
+type memoryFile struct{ *bytes.Reader }
+
+func (memoryFile) Close() error   { return nil }
+func (f memoryFile) Size() uint64 { return uint64(f.Reader.Size()) }
+
+// recordings are made once for all tests.
+var recordings struct {
+	sync.Mutex
+	logs map[string]*recording
+}
+
+type recording struct {
+	once  sync.Once
+	files logFiles
+}
+
+// recorded returns the log of everyKind, written in one of the ways of
+// logKinds.
+func recorded(t testing.TB, name string) logFiles {
+	t.Helper()
+	recordings.Lock()
+	if recordings.logs == nil {
+		recordings.logs = map[string]*recording{}
+	}
+	r := recordings.logs[name]
+	if r == nil {
+		r = &recording{}
+		recordings.logs[name] = r
+	}
+	recordings.Unlock()
+	r.once.Do(func() {
+		k := logKinds()[name]
+		r.files = record(t, k.kind, script(k.kind, k.script), k.opts...)
+	})
+	if r.files == nil {
+		t.Fatalf("%s was not recorded", name)
+	}
+	return r.files
 }
 
 func must(t testing.TB, err error) {
@@ -74,9 +150,7 @@ type result struct {
 	err     error // nil for io.EOF
 }
 
-func readAll(opt Options, start rowferry.Start) result {
-	return readFrom(Files(opt), start)
-}
+func (l logFiles) read(opt Options) result { return readFrom(l.source(opt), rowferry.Start{}) }
 
 func readFrom(src rowferry.Source, start rowferry.Start) (res result) {
 	ctx := context.Background()
@@ -100,51 +174,14 @@ func readFrom(src rowferry.Source, start rowferry.Start) (res result) {
 	return res
 }
 
-// text shows transactions, one line per change.
-func text(txs []*rowferry.Tx) string {
-	var b strings.Builder
-	for _, tx := range txs {
-		fmt.Fprintf(&b, "%s", tx.ID)
-		if tx.DropFrom != nil {
-			fmt.Fprintf(&b, " drop from %d", *tx.DropFrom)
-		}
-		if tx.Last {
-			fmt.Fprintf(&b, " -> %s (%s) %s", tx.Position, tx.Log, tx.Lineage)
-		}
-		if tx.Discard {
-			b.WriteString(" discard")
-		}
-		b.WriteByte('\n')
-		for _, c := range tx.Changes {
-			fmt.Fprintf(&b, "  %s\n", changeText(&c))
-		}
+// text shows transactions without their shapes, which come where a reader first
+// needs them.
+func text(chunks []*rowferry.Tx) string {
+	txs := sourcetest.Join(chunks, nil)
+	for i := range txs {
+		txs[i].Changes = slices.DeleteFunc(txs[i].Changes, func(c rowferry.Change) bool { return c.Op == rowferry.Shape })
 	}
-	return b.String()
-}
-
-func changeText(c *rowferry.Change) string {
-	s := fmt.Sprintf("%s %s", c.Op, c.Table.Name)
-	if c.Op == rowferry.Shape {
-		s += fmt.Sprint(" ", columnNames(c.Table))
-	}
-	if c.Before != nil {
-		s += fmt.Sprint(" ", c.Before)
-	}
-	if c.After != nil {
-		s += fmt.Sprint(" ", c.After)
-	}
-	if c.ChecksOff {
-		s += " unchecked"
-	}
-	return s
-}
-
-func columnNames(x *schema.Table) []string {
-	var names []string
-	for _, c := range x.Columns {
-		names = append(names, c.Name)
-	}
-	return names
+	return sourcetest.Text(txs)
 }
 
 type logKind struct {
@@ -170,6 +207,4 @@ func logKinds() map[string]logKind {
 
 func notOther(n schema.Name) bool { return n.Schema != "other" }
 
-func lines(s string) func(yield func(string) bool) { return strings.SplitSeq(s, "\n") }
-
-func cutPrefix(s, prefix string) (string, bool) { return strings.CutPrefix(s, prefix) }
+func memoryContent(b []byte) logBytes { return memoryFile{bytes.NewReader(b)} }

@@ -185,7 +185,7 @@ func (p *payload) next(f *framer) (*event, error) {
 		}
 	}
 	e := unframed(h, buf, p.start, p.end)
-	e.packed = true
+	e.packed, e.final = true, p.done()
 	return e, nil
 }
 

@@ -155,6 +155,10 @@ func (r *reader) step(ctx context.Context) (*rowferry.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
+	if how != goesOn && e.packed && !e.final {
+		// Nothing may be taken as whole before the payload's checksum.
+		return nil, e.corrupt("it ends a transaction before its compressed payload ends")
+	}
 	if (r.group.open || how != goesOn) && r.tx == nil {
 		if err := r.open(); err != nil {
 			return nil, err
@@ -192,6 +196,9 @@ func (r *reader) open() error {
 		return err
 	}
 	r.tx.skip = r.progress.skips(&r.group.name)
+	if !r.tx.skip {
+		r.tables.tell(r.tx)
+	}
 	return nil
 }
 

@@ -4,6 +4,9 @@ import (
 	"slices"
 
 	"github.com/go-mysql-org/go-mysql/replication"
+
+	"github.com/rowferry/rowferry/internal/dialect/mysql"
+	"github.com/rowferry/rowferry/schema"
 )
 
 // sequenceColumns are the columns of what MariaDB logs for a SEQUENCE, and
@@ -12,6 +15,11 @@ var (
 	sequenceColumns = []string{"next_not_cached_value", "minimum_value", "maximum_value", "start_value", "increment", "cache_size", "cycle_option", "cycle_count"}
 	sequenceTypes   = []byte{wireLongLong, wireLongLong, wireLongLong, wireLongLong, wireLongLong, wireLongLong, wireTiny, wireLongLong}
 )
+
+// declaredSequence reports whether a shape is that of a CREATE SEQUENCE.
+func declaredSequence(x *schema.Table) bool {
+	return x != nil && slices.Contains(x.Unsupported, mysql.DetailSequence)
+}
 
 // isSequence reports whether a table map is that of a MariaDB sequence, which
 // is no table: the log has an insert of its new state, without a key, each time

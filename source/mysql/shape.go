@@ -174,19 +174,29 @@ func (b *shapeBuilder) incomplete(open []string) error {
 // checkCount compares the number of columns with known's, where columns are
 // matched by ordinal, and refuses system-versioned tables by name.
 func (b *shapeBuilder) checkCount() error {
-	n := len(b.cols)
-	if b.srv.mariadb && n > 2 && b.cols[n-2].versionMark("row_start") && b.cols[n-1].versionMark("row_end") &&
-		(b.known == nil && b.full || b.known != nil && len(b.known.Columns) == n-2) {
+	if b.versioned() {
 		return rowferry.Errorf(rowferry.CodeTypeRefused, "table %s is system-versioned", b.name).
 			Fact("table", "%s", b.name).Fact("reason", "its log mixes rows with their history, under keys that include the time").
 			Remedy("leave it out", "take the table out of 'tables'")
 	}
+	n := len(b.cols)
 	if b.full || len(b.known.Columns) == n {
 		return nil
 	}
 	return rowferry.Errorf(rowferry.CodeShapeMismatch, "the known shape of table %s does not fit its rows", b.name).
 		Fact("table", "%s", b.name).Fact("known", "%d columns", len(b.known.Columns)).Fact("logged", "%d columns", n).
 		Remedy("the right shape", "give --schema a dump of the table's definition as of the start of the log")
+}
+
+// versioned reports whether the table is system-versioned: known says so, or
+// the map shows the columns that are added to such a table.
+func (b *shapeBuilder) versioned() bool {
+	if b.known != nil && b.known.Versioned {
+		return true
+	}
+	n := len(b.cols)
+	return b.srv.mariadb && n > 2 && b.cols[n-2].versionMark("row_start") && b.cols[n-1].versionMark("row_end") &&
+		(b.known == nil && b.full || b.known != nil && len(b.known.Columns) == n-2)
 }
 
 // versionMark reports whether the column looks like what WITH SYSTEM
@@ -270,6 +280,9 @@ func (b *shapeBuilder) constraints(t *schema.Table, tm *replication.TableMapEven
 	if slices.Equal(all, k.ColumnNames(ordinals(len(k.Columns)))) {
 		t.Uniques, t.ForeignKeys = k.Uniques, k.ForeignKeys
 		t.ConstraintsKnown, t.Unsupported = k.ConstraintsKnown, k.Unsupported
+		if promoted(t, k) {
+			t.PrimaryKey = nil
+		}
 		return nil
 	}
 	// Known is of another time: what it says of columns that are still there
@@ -286,6 +299,13 @@ func (b *shapeBuilder) constraints(t *schema.Table, tm *replication.TableMapEven
 		}
 	}
 	return nil
+}
+
+// promoted reports whether the primary key that the map tells is a unique key
+// of a table that has none: servers log the key by which the engine stores rows.
+func promoted(t, known *schema.Table) bool {
+	return known.ConstraintsKnown && len(known.PrimaryKey) == 0 &&
+		slices.ContainsFunc(known.Uniques, func(u schema.Index) bool { return slices.Equal(u.Columns, t.PrimaryKey) })
 }
 
 // moved translates ordinals of one shape into those of another, by name.

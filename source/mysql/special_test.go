@@ -267,23 +267,3 @@ func decodeAlone(t *testing.T, ev loggedEvent) []rowferry.Change {
 	}
 	return changes
 }
-
-// TestSequence: what MariaDB logs of one is recognised, and its table's like are
-// not.
-func TestSequence(t *testing.T) {
-	for _, level := range []string{"FULL", "NO_LOG"} {
-		s := testdb.Start(t, testdb.MariaDB1011, testdb.RowMetadata(level))
-		name, db := testdb.NewDatabase(t, s)
-		run(t, db, types.Sequence().Statements...)
-		seen := map[string]int{}
-		readLog(t, s, name, func(ev loggedEvent) {
-			seen[string(ev.tm.Table)]++
-			if isSequence(ev.tm, ev.srv) != (string(ev.tm.Table) == "numbers") {
-				t.Errorf("%s: sequence %v", ev.tm.Table, isSequence(ev.tm, ev.srv))
-			}
-		})
-		if seen["numbers"] == 0 || seen["numbered"] == 0 {
-			t.Errorf("logged: %v", seen)
-		}
-	}
-}

@@ -32,6 +32,7 @@ type tables struct {
 	headers  map[replication.EventType]*replication.RowsEvent
 
 	learned bool // the catalog holds what all the log before says
+	untold  bool // the consumer was not told the shapes learned before the start
 
 	usedHints map[schema.Name]bool
 	unsure    map[schema.Name]bool // tables with rows and unknown constraints
@@ -61,7 +62,7 @@ func newTables(s *Source) *tables {
 // where the files begin, the statements before emit if learn is set, and the
 // shapes that the consumer has recorded.
 func (t *tables) begin(ctx context.Context, start rowferry.Start, emit place, learn bool) error {
-	t.learned = learn
+	t.learned, t.untold = learn, learn
 	for _, h := range start.Hints {
 		t.hints[h.Name] = h
 	}
@@ -180,7 +181,7 @@ func (t *tables) ready(ctx context.Context, m *mapping, at place) error {
 	if err != nil {
 		return err
 	}
-	if known == nil && isSequence(tm, t.head.srv) {
+	if declaredSequence(known) || known == nil && isSequence(tm, t.head.srv) {
 		return rowferry.Errorf(rowferry.CodeTypeRefused, "%s is a sequence, which is not carried", m.name).
 			Remedy("leave it out", "exclude %s in 'tables'", m.name)
 	}
@@ -287,7 +288,24 @@ func (t *tables) announce(tx *assembly, shape *schema.Table) {
 	}
 	tx.shapes = append(tx.shapes, shaped{tx.count(), shape.Name, t.emitted[shape.Name]})
 	t.emitted[shape.Name] = shape
+	inScope := tx.inScope
 	tx.add(rowferry.Change{Op: rowferry.Shape, Table: shape})
+	tx.inScope = inScope // a shape is no change
+}
+
+// tell announces, in the first transaction, every table in scope that was
+// learned before it: a consumer that begins here has them all, the ones that no
+// row will touch included, and foreign keys find their parents.
+func (t *tables) tell(tx *assembly) {
+	if !t.untold {
+		return
+	}
+	t.untold = false
+	for _, x := range t.catalog.Tables() {
+		if t.src.opt.Scope(x.Name) && !declaredSequence(x) {
+			t.announce(tx, t.published(t.hinted(x)))
+		}
+	}
 }
 
 // restore takes back what the consumer was told of a table.

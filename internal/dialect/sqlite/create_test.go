@@ -50,7 +50,7 @@ func shapes() []*schema.Table {
 			ForeignKeys: []schema.ForeignKey{key(1, "parent", "id", schema.Cascade), key(4, `or"ders`, "id", schema.SetNull)},
 			Unsupported: []string{"a functional index"}},
 		{Name: schema.Name{Table: "pairs"}, PrimaryKey: []int{1, 0},
-			Columns: []schema.Column{column("a", exactly, false), column("b", integer, false), column("v", words, true)}},
+			Columns: []schema.Column{column("a", exactly, true), column("b", integer, false), column("v", words, true)}},
 		{Name: schema.Name{Table: "large"}, PrimaryKey: []int{0},
 			Columns: []schema.Column{column("k", words, false), column("doc", document, true)}},
 		{Name: schema.Name{Table: "keyless"}, Columns: []schema.Column{column("a", words, true), column("b", schema.Type{Kind: schema.Bit, Length: 64}, true)}},

@@ -78,11 +78,12 @@ func (o Options) server() []testdb.Option {
 // more, for programs that are no tests; it writes no dump.
 func Record(ctx context.Context, s *testdb.Server, dir string, o Options) (Recording, error) {
 	r := Recording{Database: Database, Kind: s.Kind, Version: s.Version, Server: s}
-	if err := s.Exec(ctx, "CREATE DATABASE "+Database); err != nil {
+	// The log begins with the CREATE DATABASE: it tells the character set that
+	// tables inherit.
+	if err := s.ResetBinlog(ctx); err != nil {
 		return r, err
 	}
-	// The log begins with what is made inside the database.
-	if err := s.ResetBinlog(ctx); err != nil {
+	if err := s.Exec(ctx, "CREATE DATABASE "+Database); err != nil {
 		return r, err
 	}
 	db, err := s.Open(Database)
