@@ -11,7 +11,6 @@ import (
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/checkpoint"
 	"github.com/rowferry/rowferry/mapping"
-	"github.com/rowferry/rowferry/schema"
 	"github.com/rowferry/rowferry/sink/jsonl"
 	"github.com/rowferry/rowferry/sink/sqlite"
 	"github.com/rowferry/rowferry/source/mysql"
@@ -52,9 +51,8 @@ func (w *wiring) open(ctx context.Context, in *invocation) error {
 	}
 	w.parts.State = state
 	w.closers = append(w.closers, state.Close)
-	handler := newScopeHandler(rules)
-	w.parts.Handler = handler
-	if w.parts.Sink, err = s.openSink(ctx, in, handler.inScope, w.notice); err != nil {
+	w.parts.Handler = mapping.NewHandler(rules)
+	if w.parts.Sink, err = s.openSink(ctx, in, w.notice); err != nil {
 		return err
 	}
 	w.closers = append(w.closers, w.parts.Sink.Close)
@@ -127,16 +125,16 @@ func (s *settings) openState(ctx context.Context) (*checkpoint.Store, error) {
 	return checkpoint.Open(ctx, checkpoint.Options{Dir: s.state, Pipeline: s.name})
 }
 
-// openSink opens the target for writing. inScope reports whether the pipeline
-// makes a table of the target; notice is told about tables as they are made.
-func (s *settings) openSink(ctx context.Context, in *invocation, inScope func(schema.Name) bool, notice func(string)) (rowferry.Sink, error) {
+// openSink opens the target for writing. notice is told about tables as they
+// are made.
+func (s *settings) openSink(ctx context.Context, in *invocation, notice func(string)) (rowferry.Sink, error) {
 	scheme, path, err := splitURL(s.target)
 	if err != nil {
 		return nil, err
 	}
 	switch scheme {
 	case "sqlite":
-		return sqlite.Open(ctx, path, sqlite.Options{CreateTables: s.create, Triggers: s.triggers, InScope: inScope, Notice: notice})
+		return sqlite.Open(ctx, path, sqlite.Options{CreateTables: s.create, Triggers: s.triggers, Notice: notice})
 	case "jsonl":
 		if path == "-" {
 			return jsonl.Stream(in.stdout, "standard output", jsonl.Options{}), nil
