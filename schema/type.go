@@ -51,6 +51,21 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
 
+// MarshalText returns the kind's name: what is stored of a shape does not
+// depend on the order of the constants.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads a kind's name.
+func (k *Kind) UnmarshalText(text []byte) error {
+	for i, name := range kindNames {
+		if name == string(text) {
+			*k = Kind(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no kind of type", text)
+}
+
 // Approximate reports whether equality on values of this kind is unreliable,
 // so that it must never identify a row.
 func (k Kind) Approximate() bool { return k == Float32 || k == Float64 }

@@ -88,7 +88,7 @@ var constraintClauses = []clause{
 		parent, child := family(schema.SetNull, schema.NoAction)
 		e.apply(shape(child))
 		e.apply(shape(parent), insert(parent, 1, "a"), insert(child, 1, 1))
-		e.refused(rowferry.CodeRowRefused, insert(child, 2, 7))
+		_ = e.refused(rowferry.CodeRowRefused, insert(child, 2, 7))
 		e.apply(remove(parent, 1, "a"))
 		e.rows(child, row(vals(1, nil)))
 	}},

@@ -51,14 +51,14 @@ var valueClauses = []clause{
 	{"text that is not UTF-8 is refused", func(e *env) {
 		t := table("t", 1, column("id", integer), nullable("v", text))
 		e.apply(shape(t))
-		e.refused(rowferry.CodeInternal, insert(t, 1, "a\xff"))
+		_ = e.refused(rowferry.CodeInternal, insert(t, 1, "a\xff"))
 		e.rows(t)
 	}},
 	{"a value of another kind than its column is refused", func(e *env) {
 		t := table("t", 1, column("id", integer), nullable("v", text))
 		e.apply(shape(t))
-		e.refused(rowferry.CodeInternal, insert(t, 1, []byte("x")))
-		e.refused(rowferry.CodeInternal, insert(t, "1", "x"))
+		_ = e.refused(rowferry.CodeInternal, insert(t, 1, []byte("x")))
+		_ = e.refused(rowferry.CodeInternal, insert(t, "1", "x"))
 		e.rows(t)
 	}},
 	{"a large value", func(e *env) {

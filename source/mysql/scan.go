@@ -31,7 +31,7 @@ func (s *Source) scan(ctx context.Context, file int, p *progress, visit func(see
 	g := &group{}
 	for {
 		e, err := events.next(ctx)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -108,7 +108,7 @@ func (s *fileStream) next(ctx context.Context) (*event, error) {
 		case err == nil:
 			s.done.Store(s.before + int64(s.framer.at.off))
 			return e, nil
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			if err := s.leave(); err != nil {
 				return nil, err
 			}

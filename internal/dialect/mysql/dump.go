@@ -20,7 +20,7 @@ func (c *Catalog) LoadDump(r io.Reader, db string) error {
 	for {
 		line := s.line
 		sql, err := s.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -154,7 +154,7 @@ func (s *splitter) next() (string, error) {
 	s.word, s.wordEnd, s.skip, s.open, s.began = s.word[:0], false, false, 0, 0
 	for {
 		b, err := s.read()
-		if err == io.EOF && strings.TrimSpace(s.text.String()) != "" {
+		if errors.Is(err, io.EOF) && strings.TrimSpace(s.text.String()) != "" {
 			return s.text.String(), nil
 		}
 		if err != nil {
@@ -237,7 +237,7 @@ func (s *splitter) firstWord(b byte) {
 // setDelimiter reads the rest of the client's command DELIMITER.
 func (s *splitter) setDelimiter() error {
 	line, err := s.r.ReadString('\n')
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	s.line++
@@ -298,7 +298,7 @@ func (s *splitter) quoted(q byte) error {
 func (s *splitter) skipLine() error {
 	s.firstWord('\n')
 	for {
-		if b, err := s.read(); err == io.EOF || b == '\n' {
+		if b, err := s.read(); errors.Is(err, io.EOF) || b == '\n' {
 			return s.keep('\n')
 		} else if err != nil {
 			return err
@@ -324,7 +324,7 @@ func (s *splitter) skipComment() error {
 }
 
 func unended(err error, what string) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("a %s does not end", what)
 	}
 	return err
