@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -32,6 +33,7 @@ type result struct {
 // book is the record, in a file that is replaced after every part.
 type book struct {
 	path    string
+	mu      sync.Mutex // guards results and the file
 	results map[string]result
 }
 
@@ -58,13 +60,45 @@ func (b *book) save() error {
 	return os.Rename(b.path+".new", b.path)
 }
 
+// ensureAll ensures the parts, so many at a time, and counts those that failed.
+// The first error other than a failure ends it.
+func (b *book) ensureAll(ctx context.Context, all []part, atOnce int) (failed int, err error) {
+	next := make(chan part)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	for range atOnce {
+		wg.Go(func() {
+			for p := range next {
+				ok, e := b.ensure(ctx, p)
+				mu.Lock()
+				if !ok {
+					failed++
+				}
+				err = errors.Join(err, e)
+				mu.Unlock()
+			}
+		})
+	}
+	for _, p := range all {
+		if ctx.Err() == nil {
+			next <- p
+		}
+	}
+	close(next)
+	wg.Wait()
+	return failed, err
+}
+
 // ensure runs p unless its result stands, and reports whether it passed.
 func (b *book) ensure(ctx context.Context, p part) (bool, error) {
 	hash, err := hashOf(ctx, p.pkgs)
 	if err != nil {
 		return false, err
 	}
-	if old, ok := b.results[p.name]; ok && old.OK && old.Hash == hash {
+	b.mu.Lock()
+	old, ok := b.results[p.name]
+	b.mu.Unlock()
+	if ok && old.OK && old.Hash == hash {
 		fmt.Fprintf(os.Stderr, "soak: %s stands (%s)\n", p.name, old.Commit)
 		return true, nil
 	}
@@ -74,6 +108,8 @@ func (b *book) ensure(ctx context.Context, p part) (bool, error) {
 		return false, err
 	}
 	r.Hash = hash
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.results[p.name] = r
 	if !r.OK {
 		fmt.Fprintf(os.Stderr, "%s\nsoak: %s FAILED\n", output, p.name)

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"syscall"
 )
@@ -41,19 +42,25 @@ func run(ctx context.Context, names []string) error {
 			return fmt.Errorf("no part %q; there are %v", name, groups(all))
 		}
 	}
-	failed := 0
+	var alone, beside []part
 	for _, p := range all {
-		if len(names) > 0 && !slices.Contains(names, p.group) && !slices.Contains(names, p.name) {
-			continue
-		}
-		ok, err := book.ensure(ctx, p)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			failed++
+		switch {
+		case len(names) > 0 && !slices.Contains(names, p.group) && !slices.Contains(names, p.name):
+		case p.beside:
+			beside = append(beside, p)
+		default:
+			alone = append(alone, p)
 		}
 	}
+	failed, err := book.ensureAll(ctx, alone, 1)
+	if err != nil {
+		return err
+	}
+	more, err := book.ensureAll(ctx, beside, runtime.NumCPU())
+	if err != nil {
+		return err
+	}
+	failed += more
 	book.page(os.Stdout, all)
 	if failed > 0 {
 		return fmt.Errorf("%d parts failed", failed)

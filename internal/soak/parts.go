@@ -23,6 +23,7 @@ type part struct {
 	// maxRSS bounds the peak resident size of the largest process, in bytes;
 	// 0 means no bound.
 	maxRSS int64
+	beside bool // may run beside others, one to a processor
 }
 
 // e2e returns a part that runs one end-to-end test at full scale.
@@ -89,7 +90,7 @@ func fuzzTargets(ctx context.Context) ([]fuzzTarget, error) {
 // part runs the target for a while, its new corpus kept in .cache/fuzz.
 func (f fuzzTarget) part(d time.Duration) part {
 	return part{
-		group: "fuzz", name: "fuzz:" + f.dir + "." + f.name, pkgs: []string{"./" + f.dir}, maxRSS: 512 << 20,
+		group: "fuzz", name: "fuzz:" + f.dir + "." + f.name, pkgs: []string{"./" + f.dir}, maxRSS: 512 << 20, beside: true,
 		cmd: func(ctx context.Context) (*exec.Cmd, error) {
 			bin := ".cache/fuzz/" + strings.ReplaceAll(f.dir, "/", "_") + "." + f.name
 			build := exec.CommandContext(ctx, "go", "test", "-c", "-fuzz="+f.name, "-o", bin, "./"+f.dir)
@@ -102,7 +103,7 @@ func (f fuzzTarget) part(d time.Duration) part {
 			}
 			abs := strings.Fields(string(path))
 			cmd := exec.CommandContext(ctx, abs[0], "-test.run=^$", "-test.fuzz=^"+f.name+"$",
-				"-test.fuzztime="+d.Round(time.Second).String(), "-test.fuzzcachedir="+abs[1]+"/corpus", "-test.parallel=2")
+				"-test.fuzztime="+d.Round(time.Second).String(), "-test.fuzzcachedir="+abs[1]+"/corpus", "-test.parallel=1")
 			cmd.Dir = f.dir
 			return cmd, nil
 		},
