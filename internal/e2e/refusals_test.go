@@ -34,7 +34,7 @@ func startOfRows(t *testing.T, path string) int {
 		t.Fatal(err)
 	}
 	const mariadbGTIDEvent = 162
-	return eventAt(t, log, mariadbGTIDEvent, 2)
+	return eventAt(t, log, mariadbGTIDEvent, 3) // after the database and two tables
 }
 
 // TestRefusals: each with its own code, its class's exit code, a remedy and no
@@ -119,7 +119,8 @@ var logRefusals = []refusal{
 	{"not a binlog", rowferry.CodeNotABinlog, spoil(0, func(_ *testing.T, _ []byte) []byte { return []byte("-- a dump, not a log\n") })},
 	{"encrypted", rowferry.CodeEncryptedLog, spoil(0, func(_ *testing.T, b []byte) []byte { return append([]byte{0xfd}, b[1:]...) })},
 	{"corrupt", rowferry.CodeCorruptLog, spoil(1, func(t *testing.T, b []byte) []byte { b[eventAt(t, b, xidEvent, 10)-9] ^= 1; return b })},
-	{"truncated in the middle", rowferry.CodeTruncatedLog, spoil(1, func(t *testing.T, b []byte) []byte { return b[:eventAt(t, b, xidEvent, 10)] })},
+	{"truncated in the middle, between events", rowferry.CodeTruncatedLog, spoil(1, func(t *testing.T, b []byte) []byte { return b[:eventAt(t, b, xidEvent, 10)] })},
+	{"truncated in the middle, inside an event", rowferry.CodeTruncatedLog, spoil(1, func(t *testing.T, b []byte) []byte { return b[:eventAt(t, b, xidEvent, 10)+7] })},
 	{"unknown event", rowferry.CodeUnknownEvent, spoil(1, func(t *testing.T, b []byte) []byte {
 		at := eventAt(t, b, xidEvent, 10)
 		b[at+typeAt] = 99

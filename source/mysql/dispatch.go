@@ -42,7 +42,9 @@ import (
 func (r *reader) known(e *event) error {
 	switch e.typ {
 	case replication.FORMAT_DESCRIPTION_EVENT:
-		if e.start.file > r.progress.file {
+		// A file that ends inside a transaction is what group says next, and
+		// the reason for what the heads would say.
+		if e.start.file > r.progress.file && !r.group.open {
 			if err := r.progress.head(e.start, r.events.head()); err != nil {
 				return err
 			}
