@@ -2,6 +2,7 @@ package testdb
 
 import (
 	"fmt"
+	"os"
 	"strings"
 )
 
@@ -39,6 +40,20 @@ var specs = map[Kind]spec{
 	MariaDB1011: {flavor: MariaDB, script: "mariadb", program: "mariadbd", major: 10, minor: 11, exact: true},
 	MariaDB11:   {flavor: MariaDB, script: "mariadb11", rooted: true, program: "mariadbd", major: 11, minor: 8},
 	MySQL97:     {flavor: MySQL, script: "mysql", rooted: true, program: "mysqld", major: 9, minor: 7},
+}
+
+// Soak reports whether everything is to be run, not only what make test has time
+// for: the environment variable SOAK says so.
+func Soak() bool { return os.Getenv("SOAK") != "" }
+
+// Kinds returns the MySQL-family servers that tests run on: MariaDB 10.11 and
+// MySQL, under Soak also the newest MariaDB.
+func Kinds() []Kind {
+	kinds := []Kind{MariaDB1011, MySQL97}
+	if Soak() {
+		kinds = append(kinds, MariaDB11)
+	}
+	return kinds
 }
 
 // Flavor returns the kind's flavor.

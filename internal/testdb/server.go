@@ -24,6 +24,7 @@ type Server struct {
 	home      *home
 	config    *config
 	dir       string // on the host
+	tmp       string // for the server's temporary files, on the host
 	process   *process
 	db        *sql.DB
 	databases atomic.Int64
@@ -133,11 +134,14 @@ func (s *Server) Restart(ctx context.Context) error {
 // its files.
 func (s *Server) Close() error {
 	s.process.kill()
-	if err := errors.Join(s.db.Close(), os.RemoveAll(s.dir)); err != nil {
+	if err := errors.Join(s.db.Close(), s.remove()); err != nil {
 		return fmt.Errorf("testdb: %s: close: %w", s.Kind, err)
 	}
 	return nil
 }
+
+// remove deletes the server's files.
+func (s *Server) remove() error { return errors.Join(os.RemoveAll(s.dir), os.RemoveAll(s.tmp)) }
 
 func (s *Server) errorLog() string {
 	text, err := os.ReadFile(filepath.Join(s.dir, "error.log"))

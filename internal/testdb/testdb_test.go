@@ -1,7 +1,6 @@
 package testdb_test
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,17 +10,8 @@ import (
 
 func TestMain(m *testing.M) { testdb.Main(m) }
 
-// kinds are those of make test; soak adds the newest MariaDB.
-func kinds() []testdb.Kind {
-	kinds := []testdb.Kind{testdb.MariaDB1011, testdb.MySQL97}
-	if os.Getenv("SOAK") != "" {
-		kinds = append(kinds, testdb.MariaDB11)
-	}
-	return kinds
-}
-
 func TestStart(t *testing.T) {
-	for _, k := range kinds() {
+	for _, k := range testdb.Kinds() {
 		t.Run(string(k), func(t *testing.T) {
 			s := testdb.Start(t, k)
 			if again := testdb.Start(t, k); again != s {
@@ -47,7 +37,7 @@ func TestStart(t *testing.T) {
 // A killed and a stopped server come back with what they had committed, and
 // their log can be listed while they are down.
 func TestRestart(t *testing.T) {
-	for _, k := range kinds() {
+	for _, k := range testdb.Kinds() {
 		t.Run(string(k), func(t *testing.T) {
 			ctx := t.Context()
 			s := testdb.Start(t, k, testdb.Private(), testdb.Arg("innodb_flush_log_at_trx_commit=1"))
@@ -85,7 +75,7 @@ func TestOptions(t *testing.T) {
 
 // The server's own zone has the rule's summer time.
 func TestZone(t *testing.T) {
-	for _, k := range kinds() {
+	for _, k := range testdb.Kinds() {
 		s := testdb.Start(t, k, testdb.Zone("CET-1CEST,M3.5.0,M10.5.0/3"))
 		var winter, summer string
 		row := s.DB().QueryRow(`SELECT CONVERT_TZ('2025-03-30 00:59:59', '+00:00', @@global.time_zone),

@@ -42,57 +42,6 @@ func newAlteration(n schema.Name) *alteration {
 	return &alteration{table: n, renames: map[string]string{}, hidden: map[string]bool{}}
 }
 
-// changeIndex reads CREATE INDEX and DROP INDEX from after those words, as the
-// clauses of ALTER TABLE that they are. Without a unique key in it, the
-// statement has no effect.
-func (p *parser) changeIndex(verb string, unique bool) ([]Effect, error) {
-	ifThem := p.accept("IF", "NOT", "EXISTS") || p.accept("IF", "EXISTS")
-	name, err := p.ident()
-	if err != nil {
-		return nil, err
-	}
-	if p.isUsing() {
-		p.skip(2)
-	}
-	if !p.accept("ON") {
-		return nil, syntaxError(p.cursor, "ON")
-	}
-	n, err := p.named()
-	if err != nil {
-		return nil, err
-	}
-	a := newAlteration(n)
-	if verb == "DROP" {
-		a.drops = []drop{{what: "KEY", name: name, ifExists: ifThem}}
-	} else {
-		if p.acceptAny("WAIT", "NOWAIT") == "WAIT" {
-			p.skip(1)
-		}
-		rest, err := p.split(true)
-		if err != nil {
-			return nil, err
-		}
-		def := &definition{what: defKey, name: name, key: keyNote{kind: plainKey, ifNotExists: ifThem}}
-		if unique {
-			def.key.kind = uniqueKey
-		}
-		c := rest[0]
-		if err := p.defineParts(c, def); err != nil {
-			return nil, err
-		}
-		def.name = name
-		a.adds = []*addition{{def: def}}
-	}
-	effects, err := p.alter(a)
-	if err != nil {
-		return nil, err
-	}
-	if e := effects[0]; len(effects) == 1 && (e.After != nil && e.After == e.Before || verb == "CREATE" && !unique && e.Before == nil) {
-		return one(Nothing), nil
-	}
-	return effects, nil
-}
-
 // alter applies an alteration to the catalog. Where the known shape and the
 // statement contradict each other, the shape is not known any more.
 func (p *parser) alter(a *alteration) ([]Effect, error) {
@@ -109,10 +58,15 @@ func (p *parser) alter(a *alteration) ([]Effect, error) {
 			effects = append(effects, Effect{Kind: Unsupported, Table: n, Detail: a.rows})
 		}
 	}
+	more, err := p.convertPartition(a)
+	if err != nil {
+		return nil, err
+	}
+	effects = append(effects, more...)
 	if e := p.alterShape(a); e.Before == nil || e.After != e.Before || a.to.Table == "" && a.rows == "" {
 		effects = append(effects, e)
 	}
-	more, err := p.cat.children(a.table, a.table, func(f *foreign) bool { return renameAll(f.referenced, a.renames) })
+	more, err = p.cat.children(a.table, a.table, func(f *foreign) bool { return renameAll(f.referenced, a.renames) })
 	if err != nil {
 		return nil, err
 	}

@@ -185,6 +185,13 @@ func (p *parser) object(verb string, replace, unique, temporary bool) ([]Effect,
 	} else {
 		p.take()
 	}
+	kind := plainKey
+	if unique {
+		kind = uniqueKey
+	}
+	if (object == "SPATIAL" || object == "FULLTEXT" || object == "VECTOR") && p.accept("INDEX") {
+		object, kind = "INDEX", otherKey
+	}
 	switch object {
 	case "TABLE", "TABLES", "DATABASE", "SCHEMA", "INDEX", "SEQUENCE":
 		if temporary && object != "INDEX" {
@@ -193,11 +200,11 @@ func (p *parser) object(verb string, replace, unique, temporary bool) ([]Effect,
 		if err := p.readable(); err != nil {
 			return nil, err
 		}
-		return p.change(verb, object, replace, unique)
+		return p.change(verb, object, replace, kind)
 	case "VIEW", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "USER", "ROLE", "SERVER", "TABLESPACE", "UNDO",
 		"LOGFILE", "RESOURCE", "LIBRARY", "PACKAGE", "DEFINER", "ALGORITHM", "SQL", "AGGREGATE", "INSTANCE",
-		"SPATIAL", "FULLTEXT", "VECTOR", "PREPARE", "JSON", "MATERIALIZED", "CATALOG", "MASKING":
-		return one(Nothing), nil // SPATIAL, FULLTEXT, VECTOR INDEX: keys that are not unique
+		"SPATIAL", "PREPARE", "JSON", "MATERIALIZED", "CATALOG", "MASKING":
+		return one(Nothing), nil // SPATIAL REFERENCE SYSTEM, JSON DUALITY VIEW
 	default:
 		return p.unknown(verb, object), nil
 	}
@@ -214,14 +221,14 @@ func (p *parser) readable() error {
 	return nil
 }
 
-func (p *parser) change(verb, object string, replace, unique bool) ([]Effect, error) {
+func (p *parser) change(verb, object string, replace bool, kind keyKind) ([]Effect, error) {
 	switch {
 	case object == "DATABASE" || object == "SCHEMA":
 		return p.database(verb, replace)
 	case object == "SEQUENCE":
 		return p.sequence(verb)
 	case object == "INDEX" && verb != "ALTER":
-		return p.changeIndex(verb, unique)
+		return p.changeIndex(verb, replace, kind)
 	case verb == "CREATE":
 		return p.createTable(replace)
 	case verb == "ALTER":

@@ -22,6 +22,7 @@ type alteration struct {
 	version, unversion bool        // ADD, DROP SYSTEM VERSIONING
 	rows               string      // what a clause does to rows and the log does not carry
 	with               schema.Name // the other table whose rows that concerns
+	makes, takes       bool        // CONVERT PARTITION: the other table is new, or gone
 	ordering           bool        // ORDER BY was seen: its columns look like clauses
 }
 
@@ -124,9 +125,10 @@ func (p *parser) partitionClause(a *alteration, c *cursor, verb string) (done bo
 		a.with, err = c.tableName()
 	case verb == "CONVERT":
 		a.rows = "CONVERT PARTITION"
-		if c.wordAt(1) == "TABLE" {
+		if a.takes = c.wordAt(1) == "TABLE"; a.takes {
 			c.skip(2)
 		} else {
+			a.makes = true
 			for !c.end() && !c.accept("TO", "TABLE") {
 				c.take()
 			}

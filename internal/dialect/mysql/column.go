@@ -84,6 +84,13 @@ func (p *parser) columnType(c *cursor, d *definition, b *strings.Builder) error 
 	case w == "NCHAR", w == "NVARCHAR":
 		note.charset = "utf8mb3"
 		w = w[1:]
+		if c.acceptAny("VARCHAR", "VARCHARACTER") != "" {
+			w = "VARCHAR"
+		}
+	case w == "YEAR" && c.isPunct(0, '('): // YEAR(2) is printed otherwise, not logged otherwise
+		if err := c.skipParens(); err != nil {
+			return err
+		}
 	}
 	b.WriteByte(' ')
 	b.WriteString(w)
@@ -238,11 +245,11 @@ func (p *parser) columnCheck(c *cursor, d *definition) error {
 	}
 	body := *c
 	body.i = start
+	d.column.json = false // a check of its own keeps JSON from adding the other
 	if body.accept("JSON_VALID") && body.acceptPunct('(') {
 		name, err := body.ident()
-		if err == nil && strings.EqualFold(name, d.name) && body.acceptPunct(')') && body.isPunct(0, ')') {
-			d.column.json = p.cat.flavor == MariaDB
-		}
+		d.column.json = err == nil && strings.EqualFold(name, d.name) && body.acceptPunct(')') && body.isPunct(0, ')') &&
+			p.cat.flavor == MariaDB
 	}
 	return nil
 }

@@ -28,8 +28,11 @@ func (p *parser) createTable(replace bool) ([]Effect, error) {
 		return []Effect{{Kind: Nothing}}, nil
 	}
 	e := Effect{Kind: Created, Table: name, Before: before}
-	if ifNot {
+	if ifNot && !p.st.DDLXID && !p.dump {
 		e.Detail = DetailIfNotExists
+		if p.cat.flavor == MySQL && p.cat.version >= 80000 {
+			return []Effect{e}, nil // it did nothing, so the shape is another's
+		}
 	}
 	if before != nil && !replace {
 		p.cat.forget(name) // it was dropped where the log does not say so
@@ -212,6 +215,9 @@ func (d *draft) insert(col schema.Column, at *position) error {
 		return fmt.Errorf("table %s has a column %s already", d.name, col.Name)
 	}
 	i := len(d.columns)
+	if d.implicit {
+		i -= 2 // the hidden columns of system versioning stay last
+	}
 	if at != nil && at.first {
 		i = 0
 	} else if at != nil && at.after != "" {
@@ -235,7 +241,7 @@ func (p *parser) addColumnKeys(d *draft, def *definition) error {
 		case ast.ColumnOptionReference:
 			if p.cat.honoursInline() {
 				d.keys = append(d.keys, key{kind: plainKey, parts: parts, generated: true})
-				d.addForeign(reference(o.Refer, []string{def.name}))
+				d.addForeign(d.reference(o.Refer, []string{def.name}))
 			}
 		}
 	}
@@ -262,8 +268,11 @@ func (p *parser) addKey(d *draft, def *definition) error {
 		if def.key.ifNotExists && def.key.constraint != "" && d.foreignKey(def.key.constraint) >= 0 {
 			return nil
 		}
-		f := reference(def.cons.Refer, nil)
+		f := d.reference(def.cons.Refer, nil)
 		f.name = def.key.constraint
+		if f.name == "" && p.cat.flavor == MariaDB { // there the key's name is the constraint's too
+			f.name = def.name
+		}
 		for _, q := range k.parts {
 			f.columns = append(f.columns, q.column)
 		}
@@ -282,9 +291,13 @@ func (p *parser) addKey(d *draft, def *definition) error {
 	return nil
 }
 
-func reference(r *ast.ReferenceDef, columns []string) foreign {
+// reference returns a foreign key of the draft's table.
+func (d *draft) reference(r *ast.ReferenceDef, columns []string) foreign {
 	f := foreign{columns: columns, parent: schema.Name{Schema: r.Table.Schema.O, Table: r.Table.Name.O},
 		onDelete: action(r.OnDelete.ReferOpt), onUpdate: action(r.OnUpdate.ReferOpt)}
+	if f.parent.Schema == "" {
+		f.parent.Schema = d.name.Schema
+	}
 	for _, ip := range r.IndexPartSpecifications {
 		if ip.Column != nil {
 			f.referenced = append(f.referenced, ip.Column.Name.O)

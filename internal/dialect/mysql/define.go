@@ -207,13 +207,18 @@ func (p *parser) copyParts(c *cursor, d *definition, b *strings.Builder) error {
 
 // copyReference copies what follows REFERENCES as far as it belongs to it.
 func (p *parser) copyReference(c *cursor, b *strings.Builder) error {
+	db := c.db
+	c.db = "" // a parent without a database is in the child's, not in the default one
 	parent, err := c.tableName()
+	c.db = db
 	if err != nil {
 		return err
 	}
 	b.WriteString(" REFERENCES ")
-	quoteTo(b, parent.Schema)
-	b.WriteByte('.')
+	if parent.Schema != "" {
+		quoteTo(b, parent.Schema)
+		b.WriteByte('.')
+	}
 	quoteTo(b, parent.Table)
 	if c.isPunct(0, '(') {
 		b.WriteString(" (")

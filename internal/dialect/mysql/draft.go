@@ -205,12 +205,12 @@ func (d *draft) dropCovered() {
 	drop := make([]bool, len(d.keys))
 	for i := range d.keys {
 		for j := range i {
-			a, b := i, j // a is the one that may go
-			if !d.keys[a].generated || d.keys[b].generated && len(d.keys[a].parts) > len(d.keys[b].parts) {
-				a, b = j, i
+			goes, stays := j, i // of two made for foreign keys, the earlier goes
+			if !d.keys[j].generated || d.keys[i].generated && len(d.keys[i].parts) < len(d.keys[j].parts) {
+				goes, stays = i, j
 			}
-			if !drop[a] && !drop[b] && d.keys[a].generated && covers(d.keys[b], d.keys[a]) {
-				drop[a] = true
+			if !drop[goes] && !drop[stays] && d.keys[goes].generated && covers(d.keys[stays], d.keys[goes]) {
+				drop[goes] = true
 			}
 		}
 	}
@@ -256,6 +256,10 @@ func (d *draft) table() (*schema.Table, error) {
 		}
 	}
 	for _, f := range d.foreign {
+		if len(f.referenced) == 0 {
+			t.Unsupported = append(t.Unsupported, "foreign key to "+f.parent.String()+", whose primary key is not known")
+			continue
+		}
 		cols, err := d.ordinals(f.columns)
 		if err != nil {
 			return nil, err

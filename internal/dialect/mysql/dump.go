@@ -200,6 +200,9 @@ func (s *splitter) step(b byte) (done bool, err error) {
 	}
 	s.firstWord(b)
 	if s.wordEnd && strings.EqualFold(string(s.word), "DELIMITER") {
+		if b == '\n' {
+			return false, errors.New("DELIMITER without a delimiter")
+		}
 		return false, s.setDelimiter()
 	}
 	return false, s.keep(b)
@@ -238,11 +241,11 @@ func (s *splitter) setDelimiter() error {
 		return err
 	}
 	s.line++
-	if fields := strings.Fields(line); len(fields) > 0 && len(fields[0]) <= 16 {
-		s.delimiter = fields[0]
-	} else {
+	fields := strings.Fields(line)
+	if len(fields) == 0 || len(fields[0]) > 16 {
 		return errors.New("DELIMITER without a delimiter")
 	}
+	s.delimiter = fields[0]
 	s.text.Reset()
 	s.word, s.wordEnd = s.word[:0], false
 	return nil

@@ -64,7 +64,7 @@ func (p *parser) deleteTargets() ([]schema.Name, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(names) == 1 && !p.isPunct(0, '.') && !p.accept("USING") {
+		if len(names) == 1 && !p.isPunct(0, '.') && p.wordAt(0) != "USING" {
 			return names, nil
 		}
 	}

@@ -34,6 +34,10 @@ type Statement struct {
 	// ImplicitTimestamps is set where explicit_defaults_for_timestamp was off:
 	// TIMESTAMP columns are then NOT NULL unless they say NULL.
 	ImplicitTimestamps bool
+	// DDLXID is set where the query event has the transaction id of an atomic
+	// DDL (status variable 17, MySQL 8.0 and newer). There, a CREATE TABLE IF NOT
+	// EXISTS without it found the table in place, whatever its shape.
+	DDLXID bool
 	// ServerCollation is the session's collation_server: what CREATE DATABASE
 	// takes where it names none. Empty: not known.
 	ServerCollation string
@@ -95,6 +99,6 @@ type Effect struct {
 // Details of Created effects.
 const (
 	DetailSequence    = "sequence"      // MariaDB's: a table of one row that is logged as inserts
-	DetailIfNotExists = "if not exists" // the table may have been there already, with another shape
+	DetailIfNotExists = "if not exists" // the table may have been there already: then After is another's. MySQL 8.0 and newer: it was, After is nil
 	DetailSelect      = "select"        // CREATE … SELECT as text: the shape comes from a query
 )

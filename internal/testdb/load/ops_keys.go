@@ -14,9 +14,12 @@ const shelves = 80
 // the owner takes a spare value first.
 func (w *writer) moveShelf(ctx context.Context) error {
 	var from, to string
-	shelf := 1 + w.rng.IntN(shelves)
-	ok, err := w.pick(ctx, &from, "SELECT sku FROM product WHERE shelf = ? FOR UPDATE", shelf)
+	var shelf int64
+	ok, err := w.pick(ctx, &shelf, "SELECT shelf FROM product WHERE shelf >= ? ORDER BY shelf LIMIT 1", 1+w.rng.IntN(shelves))
 	if !ok {
+		return err
+	}
+	if ok, err = w.pick(ctx, &from, "SELECT sku FROM product WHERE shelf = ? FOR UPDATE", shelf); !ok {
 		return err
 	}
 	if ok, err = w.pickProduct(ctx, &to); !ok || to == from {
@@ -33,7 +36,7 @@ func (w *writer) moveShelf(ctx context.Context) error {
 }
 
 func (w *writer) leaveShelf(ctx context.Context) error {
-	return w.change(ctx, "shelf left", "UPDATE product SET shelf = NULL, ver = ver + 1 WHERE shelf = ?", 1+w.rng.IntN(shelves))
+	return w.change(ctx, "shelf left", "UPDATE product SET shelf = NULL, ver = ver + 1 WHERE shelf >= ? ORDER BY shelf LIMIT 1", 1+w.rng.IntN(shelves))
 }
 
 // takeShelf takes a value that another transaction may have left.
@@ -138,7 +141,8 @@ func (w *writer) upsertWord(ctx context.Context) error {
 }
 
 func (w *writer) changeWordKey(ctx context.Context) error {
-	return w.change(ctx, "word key change", "UPDATE word SET lang = ?, word = CONCAT(LEFT(word, 40), '!'), ver = ver + 1 WHERE lang = ? AND word = ?",
+	return w.change(ctx, "word key change",
+		"UPDATE word SET lang = ?, word = CONCAT(LEFT(word, 40), '!'), ver = ver + 1 WHERE lang = ? AND word >= ? ORDER BY word LIMIT 1",
 		oneOf(w, []string{"de", "fr", "ja"}), oneOf(w, []string{"de", "fr", "ja"}), oneOf(w, words))
 }
 

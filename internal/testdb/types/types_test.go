@@ -12,17 +12,9 @@ import (
 
 func TestMain(m *testing.M) { testdb.Main(m) }
 
-func kinds() []testdb.Kind {
-	kinds := []testdb.Kind{testdb.MariaDB1011, testdb.MySQL97}
-	if os.Getenv("SOAK") != "" {
-		kinds = append(kinds, testdb.MariaDB11)
-	}
-	return kinds
-}
-
 // Every server takes every case, and the dump of each has rows.
 func TestCreate(t *testing.T) {
-	for _, k := range kinds() {
+	for _, k := range testdb.Kinds() {
 		s := testdb.Start(t, k)
 		for _, c := range types.Cases(k.Flavor()) {
 			t.Run(string(k)+"/"+c.Name, func(t *testing.T) {
@@ -38,7 +30,7 @@ func TestCreate(t *testing.T) {
 
 // What a target may refuse is taken by the server it is meant for.
 func TestSpecial(t *testing.T) {
-	for _, k := range kinds() {
+	for _, k := range testdb.Kinds() {
 		s := testdb.Start(t, k)
 		cases := []types.Case{types.BigUnsigned(), types.NegativeZero(), types.Geometry(), types.Reordered()}
 		if k != testdb.MariaDB1011 {
@@ -74,7 +66,7 @@ func TestCanonicalText(t *testing.T) {
 		`INSERT INTO c VALUES (7, 1.1, 1e15, -1.5, 'a  ', 'a', 'y', 257, 1, 1901, '-838:59:59', '2024-02-29 01:02:03.5', 'ÿ', '', '{"a":1}')`,
 	}}
 	const columns = "b BLOB, b64 BLOB, bb BLOB, bi INTEGER, ch TEXT, d REAL, dt TEXT, e TEXT, f REAL, id INTEGER, j TEXT, l TEXT, n TEXT, tm TEXT, y INTEGER"
-	for _, k := range kinds() {
+	for _, k := range testdb.Kinds() {
 		t.Run(string(k), func(t *testing.T) {
 			s := testdb.Start(t, k)
 			name, db := testdb.NewDatabase(t, s)
