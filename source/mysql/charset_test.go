@@ -100,7 +100,7 @@ func queryCodes(t *testing.T, c *sql.Conn, unicode bool, query string) []serverC
 func charsetConn(t *testing.T, k testdb.Kind) (*sql.Conn, []string) {
 	t.Helper()
 	ctx := context.Background()
-	_, db := testdb.NewDatabase(t, testdb.Start(t, k))
+	_, db := testdb.NewDatabase(t, testdb.Start(t, k, testdb.RowMetadata("FULL")))
 	c, err := db.Conn(ctx)
 	if err != nil {
 		t.Fatal(err)

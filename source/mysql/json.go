@@ -181,7 +181,7 @@ func jsonLength(b []byte) (n int, rest []byte, ok bool) {
 
 // text writes a quoted string.
 func (w *jsonWriter) text(s []byte) bool {
-	if !utf8.Valid(s) {
+	if len(w.dst)+len(s) > w.limit || !utf8.Valid(s) {
 		return false
 	}
 	const digits = "0123456789abcdef"
@@ -242,9 +242,21 @@ func (w *jsonWriter) opaque(b []byte) bool {
 	default:
 		w.dst = append(w.dst, `"base64:type`...)
 		w.dst = append(strconv.AppendUint(w.dst, uint64(kind), 10), ':')
-		w.dst = append(base64.StdEncoding.AppendEncode(w.dst, b), '"')
+		w.base64(b)
+		w.dst = append(w.dst, '"')
 		return true
 	}
+}
+
+// base64 writes bytes in lines of 76 characters, as MySQL's base64_encode does,
+// with the ends of lines escaped.
+func (w *jsonWriter) base64(b []byte) {
+	const line = 76 / 4 * 3
+	for len(b) > line {
+		w.dst = append(base64.StdEncoding.AppendEncode(w.dst, b[:line]), `\n`...)
+		b = b[line:]
+	}
+	w.dst = base64.StdEncoding.AppendEncode(w.dst, b)
 }
 
 // appendJSONTime appends a time in the packed form of memory, which is that of
@@ -270,8 +282,8 @@ func appendJSONTime(dst []byte, kind byte, n int64) ([]byte, bool) {
 }
 
 // appendDouble appends a double as MySQL writes it in JSON (my_gcvt of
-// strings/dtoa.cc): the fewest digits that give the same number, in plain form
-// while the decimal point is within 15 digits of the first, and with a ".0"
+// strings/dtoa.cc): the fewest digits that give the same number; in plain form
+// from 1e-15 on, up to 1e15 or as long as it has a fraction; and with a ".0"
 // where it would look like an integer.
 func appendDouble(dst []byte, f float64) []byte {
 	var buf [32]byte
@@ -289,7 +301,7 @@ func appendDouble(dst []byte, f float64) []byte {
 		dst = append(dst, '-')
 	}
 	switch decpt := exp + 1; {
-	case decpt < -14 || decpt > 15:
+	case decpt < -14 || decpt > 15 && len(digits) <= decpt:
 		dst = append(dst, digits[0])
 		if len(digits) > 1 {
 			dst = append(append(dst, '.'), digits[1:]...)

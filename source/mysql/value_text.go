@@ -17,7 +17,7 @@ func (d *rowDecoder) varying(f *field, v *rowferry.Value, start, end int) error 
 	b := d.rows[start:end]
 	switch f.op {
 	case opText:
-		return d.charText(f, v, d.text[start:end])
+		return d.charText(f, v, start, end)
 	case opBytes:
 		*v = rowferry.BytesValue(d.text[start:end])
 		return nil
@@ -39,18 +39,18 @@ func (d *rowDecoder) varying(f *field, v *rowferry.Value, start, end int) error 
 }
 
 // charText carries text of the column's character set.
-func (d *rowDecoder) charText(f *field, v *rowferry.Value, s string) error {
-	if f.cs.verbatim(s) {
+func (d *rowDecoder) charText(f *field, v *rowferry.Value, start, end int) error {
+	if s := d.text[start:end]; f.cs.verbatim(s) {
 		*v = rowferry.TextValue(s)
 		return nil
 	}
-	start := len(d.made)
-	made, bad := f.cs.appendUTF8(d.made, []byte(s))
+	from := len(d.made)
+	made, bad := f.cs.appendUTF8(d.made, d.rows[start:end])
 	d.made = made
 	if bad >= 0 {
-		return d.badText(f, s, bad)
+		return d.badText(f, d.text[start:end], bad)
 	}
-	return d.keep(f, v, start, true)
+	return d.keep(f, v, from, true)
 }
 
 // badText is the error for text that has no meaning in its character set, or
