@@ -163,6 +163,21 @@ func TestZeroTail(t *testing.T) {
 	}
 }
 
+// The server marks the file it is writing, in place, after it has written the
+// checksum.
+func TestFileInUse(t *testing.T) {
+	for _, name := range []string{"mysql", "mysql full", "mariadb"} {
+		log := recorded(t, name)
+		all := log.read(Options{Scope: notOther})
+		data := bytes.Clone(log[2].data)
+		data[magicSize+17] ^= byte(replication.LOG_EVENT_BINLOG_IN_USE_F)
+		got := log.with(2, data).read(Options{Scope: notOther})
+		if got.err != nil || text(got.txs) != text(all.txs) {
+			t.Errorf("%s: %d transactions of %d, %v", name, len(got.txs), len(all.txs), got.err)
+		}
+	}
+}
+
 // A bit that is flipped anywhere in a log with checksums is found, or what
 // follows it counts as cut off: no transaction is ever another.
 func TestFlipAnywhere(t *testing.T) {
@@ -187,5 +202,82 @@ func TestFlipAnywhere(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A size that reaches beyond the file, in an event that does not say that it
+// ends there, is not a cut.
+func TestSizeLies(t *testing.T) {
+	for _, name := range []string{"mysql full", "mariadb unsummed"} {
+		log := recorded(t, name)[:1]
+		data := bytes.Clone(log[0].data)
+		e := find(t, data, replication.TABLE_MAP_EVENT)
+		data[e.start+9+2] = 1
+		if got := log.with(0, data).read(Options{Scope: notOther}); rowferry.CodeOf(got.err) != rowferry.CodeCorruptLog || len(got.notices) > 0 {
+			t.Errorf("%s: %v, %q", name, got.err, got.notices)
+		}
+	}
+}
+
+// A server that died wrote no name of the next file; the numbers still tell
+// that one is missing.
+func TestGapAfterCrash(t *testing.T) {
+	log := recorded(t, "mysql anonymous")
+	end := find(t, log[0].data, replication.ROTATE_EVENT).start
+	crashed := log.with(0, log[0].data[:end])
+	if got := crashed.read(Options{Scope: notOther}); got.err != nil {
+		t.Errorf("all files: %v", got.err)
+	}
+	got := logFiles{crashed[0], crashed[2]}.read(Options{Scope: notOther})
+	if rowferry.CodeOf(got.err) != rowferry.CodeLogMissing {
+		t.Errorf("without the second file: %v", got.err)
+	}
+}
+
+// Whatever is different in a transaction makes another lineage.
+func TestLineageTells(t *testing.T) {
+	for _, name := range []string{"mysql", "mariadb", "mysql anonymous"} {
+		log := recorded(t, name)
+		all := log.read(Options{Scope: notOther})
+		must(t, all.err)
+		replace := func(old, by string) func([]byte) {
+			return func(b []byte) {
+				i := bytes.LastIndex(b, []byte(old))
+				if i < 0 || len(old) != len(by) {
+					t.Fatalf("%q is not in the event", old)
+				}
+				copy(b[i:], by)
+			}
+		}
+		writes := []replication.EventType{replication.WRITE_ROWS_EVENTv1, replication.WRITE_ROWS_EVENTv2}
+		updates := []replication.EventType{replication.UPDATE_ROWS_EVENTv1, replication.UPDATE_ROWS_EVENTv2}
+		for what, c := range map[string]struct {
+			change func([]byte)
+			types  []replication.EventType
+		}{
+			"a value":   {replace("one", "onE"), writes},
+			"an image":  {replace("zwei", "ZWEI"), updates},
+			"a table":   {replace("\x01p\x00", "\x01q\x00"), []replication.EventType{replication.TABLE_MAP_EVENT}},
+			"operation": {func(b []byte) { b[4] += 2 }, writes}, // to a delete
+			"statement": {replace("DATABASE d", "DATABASE D"), []replication.EventType{replication.QUERY_EVENT}},
+		} {
+			events := eventsOf(t, log[0].data)
+			i := slices.IndexFunc(events, func(e rawEvent) bool {
+				return slices.Contains(c.types, e.typ) && (what != "statement" || bytes.Contains(log[0].data[e.start:e.end], []byte("DATABASE d")))
+			})
+			changed := log.with(0, resum(log[0].data, events[i], c.change))
+			n := slices.IndexFunc(all.txs, func(x *rowferry.Tx) bool {
+				p, err := ParsePosition(x.Log)
+				return err == nil && p.Offset > uint64(events[i].start)
+			})
+			tx := all.txs[n]
+			start := rowferry.Start{Position: tx.Position, Lineage: tx.Lineage}
+			if got := readFrom(log.source(Options{Scope: notOther}), start); got.err != nil {
+				t.Errorf("%s: unchanged: %v", name, got.err)
+			}
+			if got := readFrom(changed.source(Options{Scope: notOther}), start); rowferry.CodeOf(got.err) != rowferry.CodeLineageBroken || len(got.txs) > 0 {
+				t.Errorf("%s: %s changed: %d transactions, %v", name, what, len(got.txs), got.err)
+			}
+		}
 	}
 }

@@ -194,7 +194,7 @@ type logKind struct {
 func logKinds() map[string]logKind {
 	// Without GTIDs only transactions without XA.
 	plain := regexp.MustCompile(`(?m)^\?MSET gtid_next.*\n|^(\?.)?XA .*\n`)
-	return map[string]logKind{
+	kinds := map[string]logKind{
 		"mysql":              {testdb.MySQL97, everyKind, nil},
 		"mysql compressed":   {testdb.MySQL97, everyKind, []testdb.Option{testdb.Compressed()}},
 		"mysql full":         {testdb.MySQL97, everyKind, []testdb.Option{testdb.RowMetadata("FULL"), testdb.Arg("binlog_checksum=NONE")}},
@@ -203,6 +203,11 @@ func logKinds() map[string]logKind {
 		"mariadb compressed": {testdb.MariaDB1011, everyKind, []testdb.Option{testdb.Compressed(), testdb.RowMetadata("FULL")}},
 		"mariadb unsummed":   {testdb.MariaDB1011, everyKind, []testdb.Option{testdb.Arg("binlog_checksum=NONE"), testdb.Arg("binlog_alter_two_phase=ON")}},
 	}
+	if os.Getenv("SOAK") != "" {
+		kinds["mariadb newest"] = logKind{testdb.MariaDB11, everyKind, nil}
+		kinds["mariadb newest compressed"] = logKind{testdb.MariaDB11, everyKind, []testdb.Option{testdb.Compressed(), testdb.Arg("binlog_legacy_event_pos=OFF")}}
+	}
+	return kinds
 }
 
 func notOther(n schema.Name) bool { return n.Schema != "other" }
