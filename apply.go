@@ -84,7 +84,7 @@ func (e *Engine) applyOnce(ctx context.Context, b *batch) error {
 	}
 	w := &writer{engine: e, tx: tx, tally: tally{}, shapes: map[schema.Name]*schema.Table{}}
 	if err := w.write(ctx, b); err != nil {
-		return errors.Join(err, tx.Rollback())
+		return e.refused(ctx, errors.Join(err, tx.Rollback()))
 	}
 	record := e.record(b, w.shapes)
 	if err := e.commit(ctx, tx, record); err != nil {
@@ -94,6 +94,21 @@ func (e *Engine) applyOnce(ctx context.Context, b *batch) error {
 	maps.Copy(e.shapes, w.shapes)
 	e.stats.committed(b, w.tally, e.at)
 	return failpoint.Hit("confirm")
+}
+
+// refused says why a batch could not be written: a row that is in the way or
+// gone may be the work of another engine that has taken the pipeline, which is
+// then the reason to give.
+func (e *Engine) refused(ctx context.Context, err error) error {
+	keeper, ok := e.parts.Sink.(CheckpointKeeper)
+	if !ok || ctx.Err() != nil {
+		return err
+	}
+	row, readErr := keeper.ReadCheckpoint(ctx, e.at.Pipeline)
+	if readErr == nil && (row == nil || row.Fence != e.at.Fence || row.Sequence != e.at.Sequence) {
+		return fenced(e.at, row)
+	}
+	return err
 }
 
 // record is what the batch's commit will say.
@@ -261,10 +276,31 @@ func (w *writer) flush(ctx context.Context) error {
 	if len(w.out) == 0 {
 		return nil
 	}
+	w.sabotage()
 	if err := w.tx.Write(ctx, w.out); err != nil {
 		return err
 	}
 	clear(w.out)
 	w.out = w.out[:0]
 	return failpoint.Hit("apply")
+}
+
+// sabotage breaks a promise on purpose, in builds for `make sabotage` only.
+func (w *writer) sabotage() {
+	n := len(w.out)
+	last := &w.out[n-1]
+	switch {
+	case failpoint.On("drop-change") && last.Op != Shape:
+		w.out = w.out[:n-1]
+	case failpoint.On("swap-changes") && n > 1:
+		w.out[n-2], w.out[n-1] = w.out[n-1], w.out[n-2]
+	case failpoint.On("null-for-absent"):
+		for i := range w.out {
+			for k, v := range w.out[i].After {
+				if v.IsAbsent() {
+					w.out[i].After[k] = NullValue()
+				}
+			}
+		}
+	}
 }

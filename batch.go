@@ -3,6 +3,8 @@ package rowferry
 import (
 	"errors"
 	"slices"
+
+	"github.com/rowferry/rowferry/internal/failpoint"
 )
 
 // txn is one whole source transaction, collected from its chunks.
@@ -75,7 +77,7 @@ func (t *txn) each(fn func(i int, c *Change) error) error {
 	part := func(changes []Change) error {
 		for k := range changes {
 			c := &changes[k]
-			counts := !t.end.Discard && !t.isUndone(at)
+			counts := !t.end.Discard && !t.isUndone(at) || failpoint.On("apply-rollbacks")
 			at++
 			if !counts && c.Op != Shape {
 				continue

@@ -18,7 +18,7 @@ import (
 type Options struct {
 	Dir string
 	// Pipeline owns the directory: it is written into a new one, and one of
-	// another pipeline is refused with CodeStateNeeded. Empty, with ReadOnly,
+	// another pipeline is refused with CodeStateForeign. Empty, with ReadOnly,
 	// accepts any.
 	Pipeline string
 	// ReadOnly leaves the directory exactly as it is, even if it is damaged or
@@ -72,7 +72,7 @@ var _ rowferry.State = (*Store)(nil)
 // Open opens the directory and makes it where it is missing. It fails with
 // CodeStateUnwritable, CodeStateOpen (wider than 0700), CodeStateLocked (after
 // LockWait, naming the holder), CodeStateNewer, CodeStateCorrupt,
-// CodeStateFull, CodeStateNeeded (another pipeline's), or, read-only,
+// CodeStateFull, CodeStateForeign, or, read-only,
 // CodeNoCheckpoint where there is no state directory.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	dir, err := filepath.Abs(o.Dir)
@@ -175,7 +175,7 @@ func (s *Store) checkOwner(pipeline string) error {
 	if pipeline == "" || pipeline == s.format.Pipeline {
 		return nil
 	}
-	return rowferry.Errorf(rowferry.CodeStateNeeded, "the state directory is of another pipeline").
+	return rowferry.Errorf(rowferry.CodeStateForeign, "the state directory belongs to another pipeline").
 		Fact("directory", "%s", s.dir).Fact("pipeline", "%s", s.format.Pipeline).Fact("wanted", "%s", pipeline)
 }
 

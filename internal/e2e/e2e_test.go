@@ -88,8 +88,16 @@ func (c call) run(t testing.TB) outcome {
 // run runs the program as shipped.
 func run(t testing.TB, args ...string) outcome {
 	t.Helper()
-	return call{args: args}.run(t)
+	tag := ""
+	if sabotaged() {
+		tag = "failpoint"
+	}
+	return call{tag: tag, args: args}.run(t)
 }
+
+// sabotaged reports whether a promise is to be broken: then the program is one
+// that can.
+func sabotaged() bool { return os.Getenv("ROWFERRY_SABOTAGE") != "" }
 
 // must runs the program and fails the test unless it ends with code 0.
 func must(t testing.TB, args ...string) outcome {

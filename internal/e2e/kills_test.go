@@ -25,9 +25,9 @@ var stages = []struct {
 	least, most int // in make test
 	full        int // times as much in make soak
 }{
-	{"decode", 100, 500, 6},
-	{"map", 1500, 7000, 6},
-	{"apply", 3, 12, 6},
+	{"decode", 100, 500, 3},
+	{"map", 1500, 7000, 3},
+	{"apply", 3, 12, 3},
 	{"record.written", 1, 3, 2},
 	{"recorded", 1, 3, 2},
 	{"commit.sent", 1, 3, 2},
@@ -59,7 +59,7 @@ func TestKills(t *testing.T) {
 func testKills(t *testing.T, k testdb.Kind) {
 	wantKills, wantMoments := scaled(10, 100), scaled(20, 200)
 	rec := record.Load(t, k, record.Options{
-		Transactions: scaled(3_000, 200_000), Writers: 4, Metadata: "FULL", Seed: 7, FileSize: scaled(1, 64) << 20,
+		Transactions: scaled(3_000, 60_000), Writers: 4, Metadata: "FULL", Seed: 7, FileSize: scaled(1, 16) << 20,
 	})
 	c := &campaign{t: t, random: rand.New(rand.NewPCG(1, uint64(len(k)))), rec: rec, struck: map[string]int{}}
 	passes := 0

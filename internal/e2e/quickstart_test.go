@@ -50,6 +50,26 @@ func TestQuickstart(t *testing.T) {
 	}
 }
 
+// TestMinimalImages: a column that was not logged is not touched (M1), and one
+// that is needed stops by name.
+func TestMinimalImages(t *testing.T) {
+	for _, k := range []testdb.Kind{testdb.MariaDB1011, testdb.MySQL97} {
+		for _, image := range []string{"MINIMAL", "NOBLOB"} {
+			t.Run(string(k)+"/"+image, func(t *testing.T) {
+				rec := expect(t, script(t, k,
+					"CREATE TABLE six (id INT PRIMARY KEY, a INT, b VARCHAR(20), c BLOB, d TEXT, e DECIMAL(5,2))",
+					"INSERT INTO six VALUES (1, 1, 'one', 'x', 'y', 1.5), (2, 2, 'two', 'x', 'y', 2.5), (3, NULL, NULL, NULL, NULL, NULL)",
+					"SET SESSION binlog_row_image="+image,
+					"UPDATE six SET a = a + 10 WHERE id = 1", "UPDATE six SET d = NULL WHERE id = 2", "UPDATE six SET id = 4, e = 9 WHERE id = 3",
+					"INSERT INTO six VALUES (5, 5, 'five', 'v', 'w', 5.5)", "DELETE FROM six WHERE id = 5"))
+				p := newPlace(t, rec.Files...)
+				must(t, p.replay()...)
+				testdb.RequireEqual(t, rec.Expected, "sqlite://"+p.target)
+			})
+		}
+	}
+}
+
 // TestQuickstartRefusesForeignRows: without target row but with rows, nothing
 // is overwritten.
 func TestQuickstartRefusesForeignRows(t *testing.T) {

@@ -103,7 +103,7 @@ func (f fuzzTarget) part(d time.Duration) part {
 			}
 			abs := strings.Fields(string(path))
 			cmd := exec.CommandContext(ctx, abs[0], "-test.run=^$", "-test.fuzz=^"+f.name+"$",
-				"-test.fuzztime="+d.Round(time.Second).String(), "-test.fuzzcachedir="+abs[1]+"/corpus", "-test.parallel=1")
+				"-test.fuzztime="+d.Round(time.Second).String(), "-test.fuzzcachedir="+abs[1]+"/corpus", "-test.parallel=1", "-test.fuzzminimizetime=5x")
 			cmd.Dir = f.dir
 			return cmd, nil
 		},

@@ -252,8 +252,11 @@ func (b *batch) Commit(_ context.Context, cp rowferry.Checkpoint) error {
 		return rowferry.Errorf(rowferry.CodeInternal, "a commit of a batch that is over")
 	}
 	b.failed = true
-	if err := s.advance(cp); err != nil {
-		return err
+	apart := failpoint.On("position-apart")
+	if !apart {
+		if err := s.advance(cp); err != nil {
+			return err
+		}
 	}
 	// Before this statement the batch is not in the target, whatever happens.
 	if err := dialect.Exec(s.conn, "COMMIT"); err != nil {
@@ -263,6 +266,9 @@ func (b *batch) Commit(_ context.Context, cp rowferry.Checkpoint) error {
 	s.open = nil
 	if err := failpoint.Hit("commit.sent"); err != nil {
 		return err
+	}
+	if apart {
+		return s.advance(cp)
 	}
 	if b.changedSchema {
 		s.version = s.schemaVersion()
