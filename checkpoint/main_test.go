@@ -118,14 +118,13 @@ func wantCrashState(t *testing.T, dir string) uint64 {
 	return seq
 }
 
-// scaled returns how often to do what a long run does n times. SCALE, between
-// 0 and 1, is the share; a tenth when it is not set.
+// scaled returns how often to do what a soak does n times: a tenth of it
+// otherwise.
 func scaled(n int) int {
-	share, err := strconv.ParseFloat(os.Getenv("SCALE"), 64)
-	if err != nil {
-		share = 0.1
+	if os.Getenv("SCALE") == "soak" {
+		return n
 	}
-	return max(1, int(float64(n)*share))
+	return max(1, n/10)
 }
 
 func victim(role, dir string, env ...string) *exec.Cmd {

@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) { testdb.Main(m) }
 
 // soak reports whether the tests run at full scale.
-func soak() bool { return os.Getenv("SCALE") == "soak" }
+func soak() bool { return testdb.Soak() }
 
 // scaled returns small in `make test` and full in `make soak`.
 func scaled(small, full int) int {

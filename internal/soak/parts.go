@@ -38,11 +38,24 @@ func e2e(group, test string) part {
 	}
 }
 
+// tests returns a part that runs whole packages at full scale.
+func tests(group, what string, pkgs ...string) part {
+	return part{
+		group: group, name: group + ":" + what, pkgs: pkgs,
+		cmd: func(ctx context.Context) (*exec.Cmd, error) {
+			cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1", "-timeout=2h"}, pkgs...)...)
+			cmd.Env = append(cmd.Environ(), "SCALE=soak")
+			return cmd, nil
+		},
+	}
+}
+
 // parts lists everything, with a part per fuzz target found in the module.
 func parts(ctx context.Context) ([]part, error) {
 	all := []part{
 		e2e("kills", "TestKills/mariadb10.11"), e2e("kills", "TestKills/mysql9.7"),
 		e2e("types", "TestTypes/mariadb10.11"), e2e("types", "TestTypes/mysql9.7"), e2e("types", "TestTypes/mariadb11"),
+		tests("newest", "source on MariaDB 11.8 too", "./source/mysql", "./internal/dialect/mysql"),
 		e2e("huge", "TestHugeTransaction/mysql9.7/plain"), e2e("huge", "TestHugeTransaction/mysql9.7/compressed"),
 		e2e("huge", "TestHugeTransaction/mariadb10.11/plain"), e2e("huge", "TestHugeTransaction/mariadb10.11/compressed"),
 	}

@@ -43,8 +43,8 @@ var specs = map[Kind]spec{
 }
 
 // Soak reports whether everything is to be run, not only what make test has time
-// for: the environment variable SOAK says so.
-func Soak() bool { return os.Getenv("SOAK") != "" }
+// for: SCALE=soak in the environment says so.
+func Soak() bool { return os.Getenv("SCALE") == "soak" }
 
 // Kinds returns the MySQL-family servers that tests run on: MariaDB 10.11 and
 // MySQL, under Soak also the newest MariaDB.

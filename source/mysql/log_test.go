@@ -203,7 +203,7 @@ func logKinds() map[string]logKind {
 		"mariadb compressed": {testdb.MariaDB1011, everyKind, []testdb.Option{testdb.Compressed(), testdb.RowMetadata("FULL")}},
 		"mariadb unsummed":   {testdb.MariaDB1011, everyKind, []testdb.Option{testdb.Arg("binlog_checksum=NONE"), testdb.Arg("binlog_alter_two_phase=ON")}},
 	}
-	if os.Getenv("SOAK") != "" {
+	if testdb.Soak() {
 		kinds["mariadb newest"] = logKind{testdb.MariaDB11, everyKind, nil}
 		kinds["mariadb newest compressed"] = logKind{testdb.MariaDB11, everyKind, []testdb.Option{testdb.Compressed(), testdb.Arg("binlog_legacy_event_pos=OFF")}}
 	}

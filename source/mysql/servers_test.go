@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -280,7 +279,7 @@ func TestTypes(t *testing.T) {
 		{testdb.MySQL97, "FULL"}, {testdb.MySQL97, "MINIMAL"},
 		{testdb.MariaDB1011, "FULL"}, {testdb.MariaDB1011, "MINIMAL"}, {testdb.MariaDB1011, "NO_LOG"},
 	} {
-		if tc.metadata == "MINIMAL" && tc.kind == testdb.MariaDB1011 && os.Getenv("SOAK") == "" {
+		if tc.metadata == "MINIMAL" && tc.kind == testdb.MariaDB1011 && !testdb.Soak() {
 			continue // between the other two
 		}
 		t.Run(string(tc.kind)+"/"+tc.metadata, func(t *testing.T) {

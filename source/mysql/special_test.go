@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -17,7 +16,7 @@ import (
 // kinds are the servers the special cases run on; the newest MariaDB in soak.
 func kinds() []testdb.Kind {
 	all := []testdb.Kind{testdb.MySQL97, testdb.MariaDB1011}
-	if os.Getenv("SOAK") != "" {
+	if testdb.Soak() {
 		all = append(all, testdb.MariaDB11)
 	}
 	return all
