@@ -84,8 +84,8 @@ func TestPipelineAndFormat(t *testing.T) {
 		}
 		return err
 	}
-	wantCode(t, try(Options{Pipeline: "other"}), rowferry.CodeStateNeeded)
-	wantCode(t, try(Options{Pipeline: "other", ReadOnly: true}), rowferry.CodeStateNeeded)
+	wantCode(t, try(Options{Pipeline: "other"}), rowferry.CodeStateForeign)
+	wantCode(t, try(Options{Pipeline: "other", ReadOnly: true}), rowferry.CodeStateForeign)
 	wantCode(t, try(Options{}), rowferry.CodeInternal)
 
 	path := filepath.Join(dir, formatName)

@@ -285,7 +285,6 @@ func TestUnsupportedIsListed(t *testing.T) {
 	}{
 		{"CREATE TABLE d.t (a INT, UNIQUE ((a+1)), UNIQUE (a))", []string{"unique key functional_index over an expression"}},
 		{"CREATE TABLE d.t (a INT, KEY ((a+1)))", nil},
-		{"CREATE TABLE d.t (a INT) WITH SYSTEM VERSIONING", []string{"system versioning: former rows are rows of their own, with row_end in every key"}},
 		{"CREATE TABLE d.t (a INT, s DATE, e DATE, PERIOD FOR p (s, e), UNIQUE u (a, p WITHOUT OVERLAPS))",
 			[]string{"period p (s, e)", "unique key u without overlaps"}},
 		{"CREATE TABLE d.t (a INT REFERENCES p)", []string{"foreign key to d.p, whose primary key is not known"}},
@@ -297,6 +296,26 @@ func TestUnsupportedIsListed(t *testing.T) {
 		}
 		if got := cat.Table(schema.Name{Schema: "d", Table: "t"}).Unsupported; !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s:\n got %q\nwant %q", c.sql, got, c.want)
+		}
+	}
+}
+
+func TestVersionedIsMarked(t *testing.T) {
+	cat := NewCatalog(MariaDB)
+	name := schema.Name{Schema: "d", Table: "t"}
+	for _, c := range []struct {
+		sql  string
+		want bool
+	}{
+		{"CREATE TABLE d.t (a INT) WITH SYSTEM VERSIONING", true},
+		{"ALTER TABLE d.t DROP SYSTEM VERSIONING", false},
+		{"ALTER TABLE d.t ADD SYSTEM VERSIONING", true},
+	} {
+		if _, err := cat.Apply(Statement{Database: "d", SQL: c.sql}); err != nil {
+			t.Fatalf("%s: %v", c.sql, err)
+		}
+		if got := cat.Table(name).Versioned; got != c.want {
+			t.Errorf("%s: versioned %t, want %t", c.sql, got, c.want)
 		}
 	}
 }
