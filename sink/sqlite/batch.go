@@ -139,8 +139,8 @@ func (b *batch) change(t *target, m *rowferry.Mutation) error {
 // step runs a bound statement and returns how many rows it affected, or for an
 // update that changes nothing would have affected.
 func (b *batch) step(st *statement, t *target, m *rowferry.Mutation) (int, error) {
-	if b.sink.trace != nil {
-		b.sink.trace(st.sql, st.args(m))
+	if b.sink.options.Trace != nil {
+		b.sink.options.Trace(st.sql, st.args(m))
 	}
 	counted, err := st.stmt.Step()
 	if err != nil {
@@ -236,8 +236,8 @@ func (b *batch) truncate(t *target, m *rowferry.Mutation) error {
 		return err
 	}
 	sql := "DELETE FROM " + t.quoted
-	if b.sink.trace != nil {
-		b.sink.trace(sql, nil)
+	if b.sink.options.Trace != nil {
+		b.sink.options.Trace(sql, nil)
 	}
 	if err := dialect.Exec(b.sink.conn, sql); err != nil {
 		return b.sink.refuse(err, t, m)

@@ -15,7 +15,7 @@ import (
 // batch, and wants the disk back.
 func TestHugeBatch(t *testing.T) {
 	sink, _ := openTraced(t, DefaultOptions())
-	sink.trace = nil
+	sink.options.Trace = nil
 	want := keyed("t", col("id", integer, false), col("b", schema.Type{Kind: schema.Blob}, true))
 	ms := []rowferry.Mutation{shaped(want)}
 	big := rowferry.BytesValue(strings.Repeat("x", 1<<20))

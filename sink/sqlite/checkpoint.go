@@ -101,8 +101,8 @@ func (s *Sink) replace(was, now rowferry.Checkpoint) error {
 		return s.fenced(now)
 	}
 	values = append(values, int64(was.Fence), int64(was.Sequence), rowferry.CheckpointFormat)
-	if s.trace != nil {
-		s.trace("UPDATE rowferry_checkpoint", []string{string(now.Position), fmt.Sprint(now.Fence), fmt.Sprint(now.Sequence)})
+	if s.options.Trace != nil {
+		s.options.Trace("UPDATE rowferry_checkpoint", []string{string(now.Position), fmt.Sprint(now.Fence), fmt.Sprint(now.Sequence)})
 	}
 	if err := dialect.Exec(s.conn, updateCheckpoint, values...); err != nil {
 		return s.translate(err)

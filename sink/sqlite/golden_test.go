@@ -55,7 +55,7 @@ func openTraced(t *testing.T, o Options) (*Sink, *[]string) {
 		}
 	})
 	var trace []string
-	sink.trace = func(sql string, args []string) {
+	sink.options.Trace = func(sql string, args []string) {
 		line := sql + ";"
 		if len(args) > 0 {
 			line += "  -- " + strings.Join(args, " | ")

@@ -54,8 +54,8 @@ func (s *Sink) create(t *schema.Table, parents dialect.Parents) (*dialect.Existi
 
 // run executes a statement that changes the schema.
 func (s *Sink) run(sql string) error {
-	if s.trace != nil {
-		s.trace(sql, nil)
+	if s.options.Trace != nil {
+		s.options.Trace(sql, nil)
 	}
 	return s.translate(dialect.Exec(s.conn, sql))
 }

@@ -66,6 +66,9 @@ type Options struct {
 	// Notice is called with what the operator should know about tables as they
 	// are made. Nil drops notices.
 	Notice func(string)
+	// Trace is called with every statement that writes, before it runs, and
+	// its values as text. Nil traces nothing.
+	Trace func(sql string, values []string)
 }
 
 // DefaultOptions returns the options of a pipeline that sets none.
@@ -85,8 +88,6 @@ type Sink struct {
 	targets map[string]*target
 	graph   *graph // nil until needed
 	stmts   stmtCache
-
-	trace func(sql string, args []string) // tests: every statement that writes
 }
 
 var _ rowferry.CheckpointKeeper = (*Sink)(nil)
