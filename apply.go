@@ -78,6 +78,9 @@ func (e *Engine) applyOnce(ctx context.Context, b *batch) error {
 	if !b.spilled() {
 		ctx = context.WithoutCancel(ctx)
 	}
+	if err := e.checkKeyless(ctx, b); err != nil {
+		return err
+	}
 	tx, err := e.parts.Sink.Begin(ctx)
 	if err != nil {
 		return err
@@ -87,10 +90,10 @@ func (e *Engine) applyOnce(ctx context.Context, b *batch) error {
 		return e.refused(ctx, errors.Join(err, tx.Rollback()))
 	}
 	record := e.record(b, w.shapes)
-	if err := e.commit(ctx, tx, record); err != nil {
+	if err := e.commit(ctx, tx, &record); err != nil {
 		return err
 	}
-	e.at = record.Checkpoint
+	e.at, e.rebuilding = record.Checkpoint, false
 	maps.Copy(e.shapes, w.shapes)
 	e.stats.committed(b, w.tally, e.at)
 	return failpoint.Hit("confirm")
@@ -133,15 +136,16 @@ func (e *Engine) record(b *batch, shapes map[schema.Name]*schema.Table) Record {
 // commit makes the batch durable. Where the target keeps the checkpoint the
 // state goes first and the target decides; else the target goes first and the
 // state decides, which may repeat the batch after a crash but never loses it.
-func (e *Engine) commit(ctx context.Context, tx SinkTx, r Record) error {
+func (e *Engine) commit(ctx context.Context, tx SinkTx, r *Record) error {
 	keeper, ok := e.parts.Sink.(CheckpointKeeper)
 	if !ok {
 		if err := tx.Commit(ctx, r.Checkpoint); err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
-		return e.parts.State.Record(r)
+		r.Checkpoint.Extent = e.extent()
+		return e.parts.State.Record(*r)
 	}
-	if err := e.parts.State.Record(r); err != nil {
+	if err := e.parts.State.Record(*r); err != nil {
 		return errors.Join(err, tx.Rollback(), e.parts.State.DiscardAfter(e.at.Sequence))
 	}
 	if err := failpoint.Hit("recorded"); err != nil {

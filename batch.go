@@ -5,16 +5,18 @@ import (
 	"slices"
 
 	"github.com/rowferry/rowferry/internal/failpoint"
+	"github.com/rowferry/rowferry/schema"
 )
 
 // txn is one whole source transaction, collected from its chunks.
 type txn struct {
 	end     *Tx // the last chunk, without its changes: identity and position
 	changes []Change
-	spool   Spool  // holds what came before changes, where that was too large
-	undone  []span // indices of changes that a rollback to a savepoint undid
-	count   int    // changes collected, undone ones included
-	bytes   int    // of changes
+	spool   Spool           // holds what came before changes, where that was too large
+	shapes  []*schema.Table // told by the changes
+	undone  []span          // indices of changes that a rollback to a savepoint undid
+	count   int             // changes collected, undone ones included
+	bytes   int             // of changes
 }
 
 // span is a half-open range of change indices.
@@ -28,7 +30,11 @@ func (t *txn) add(tx *Tx) {
 	t.changes = append(t.changes, tx.Changes...)
 	t.count += len(tx.Changes)
 	for i := range tx.Changes {
-		t.bytes += tx.Changes[i].Size()
+		c := &tx.Changes[i]
+		t.bytes += c.Size()
+		if c.Op == Shape {
+			t.shapes = append(t.shapes, c.Table)
+		}
 	}
 	if tx.Last {
 		end := *tx

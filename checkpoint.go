@@ -24,6 +24,7 @@ type Checkpoint struct {
 	Held     Held
 	Log      string    // file:position of Position, for people
 	Commit   time.Time // source commit time of the last applied transaction
+	Extent   string    // what an Appender had committed; empty elsewhere
 	Updated  time.Time // when the record was written
 	Format   int
 }

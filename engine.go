@@ -58,7 +58,9 @@ type Engine struct {
 	at     Checkpoint // as committed
 	resume Resume
 	shapes map[schema.Name]*schema.Table // as committed, under source names
-	stats  stats
+	// rebuilding is set until a rebuilt state directory has its first record.
+	rebuilding bool
+	stats      stats
 }
 
 // Open finds where the pipeline is, by the rules of reconcile, takes the

@@ -112,11 +112,42 @@ func TestEngineStartsOver(t *testing.T) {
 		}
 	}
 	b.fails(&script{txs: all.txs, first: 1}, rowferry.CodeTargetLost)
+	b.opts.FromGiven = true
+	b.fails(&script{txs: all.txs, first: 1}, rowferry.CodeFromConflict)
+	b.opts.FromGiven = false
 	b.must(all, rowferry.StartedOver)
 	b.rows(upTo(5)...)
 	execute(t, b.target, "DELETE FROM rowferry_checkpoint")
 	b.fails(all, rowferry.CodeTargetOccupied)
 	b.rows(upTo(5)...)
+}
+
+// TestEngineRefusesKeylessRows: rows of a table without a key could not be told
+// from replicated ones, so a table that has some is not begun; while a lost
+// state is rebuilt they are the pipeline's own.
+func TestEngineRefusesKeylessRows(t *testing.T) {
+	keyless := *items
+	keyless.Name.Table, keyless.PrimaryKey = "log", nil
+	line := func(n int64) []rowferry.Change {
+		return []rowferry.Change{{Op: rowferry.Insert, Table: &keyless, After: item(n, n)}}
+	}
+	s := log(append([]rowferry.Change{{Op: rowferry.Shape, Table: &keyless}}, line(1)...), line(2), line(3))
+	b := newBench(t)
+	b.must(&script{txs: s.txs[:2]}, rowferry.Fresh)
+	if err := os.RemoveAll(b.state); err != nil {
+		t.Fatal(err)
+	}
+	known := &script{txs: s.txs, knows: &keyless}
+	b.must(known, rowferry.Rebuilt)
+	if got := query(t, b.target, "SELECT n FROM log"); !slices.Equal(got, []int64{1, 2, 3}) {
+		t.Fatalf("rows %v", got)
+	}
+	stranger := &bench{t: t, target: b.target, state: b.state + "-2", opts: b.opts}
+	stranger.opts.Pipeline = "stranger"
+	stranger.fails(s, rowferry.CodeTargetOccupied)
+	if got := query(t, b.target, "SELECT n FROM log"); !slices.Equal(got, []int64{1, 2, 3}) {
+		t.Fatalf("rows %v", got)
+	}
 }
 
 // TestEngineIsFenced: an engine that was taken over commits nothing more,

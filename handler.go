@@ -30,4 +30,7 @@ type Mutation struct {
 // nothing means that the change does not reach the target.
 type Handler interface {
 	Handle(dst []Mutation, c *Change) ([]Mutation, error)
+	// Target returns the name of the target table that rows of the source
+	// table go to.
+	Target(source schema.Name) schema.Name
 }

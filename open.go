@@ -21,21 +21,19 @@ func (e *Engine) open(ctx context.Context) error {
 		return err
 	}
 	e.resume.Kind = kind
-	var hints []*schema.Table
-	if keeper, ok := e.parts.Sink.(CheckpointKeeper); ok {
-		if hints, err = keeper.Tables(ctx); err != nil {
-			return err
-		}
+	hint, err := e.hints(ctx)
+	if err != nil {
+		return err
 	}
 	switch kind {
 	case Fresh:
-		err = e.openFresh(ctx, hints)
+		err = e.openFresh(ctx, hint)
 	case StartedOver:
-		err = e.openOver(ctx, f, hints)
+		err = e.openOver(ctx, f, hint)
 	case Rebuilt:
-		err = e.openRebuilt(ctx, f, hints)
+		err = e.openRebuilt(ctx, f, hint)
 	case Resumed, Undone, Rewound:
-		err = e.openResumed(ctx, f, hints)
+		err = e.openResumed(ctx, f, hint)
 	default:
 		err = Errorf(CodeInternal, "no way to open a pipeline that is %q", kind)
 	}
@@ -44,6 +42,31 @@ func (e *Engine) open(ctx context.Context) error {
 	}
 	e.resume.From = e.at.Position
 	return nil
+}
+
+// hints looks up existing target tables by the source tables that map to them.
+type hints = func(source schema.Name) *schema.Table
+
+func (e *Engine) hints(ctx context.Context) (hints, error) {
+	keeper, ok := e.parts.Sink.(CheckpointKeeper)
+	if !ok {
+		return nil, nil
+	}
+	tables, err := keeper.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byName := map[schema.Name]*schema.Table{}
+	for _, t := range tables {
+		byName[t.Name] = t
+	}
+	return func(source schema.Name) *schema.Table {
+		t := byName[e.parts.Handler.Target(source)]
+		if t == nil {
+			return nil
+		}
+		return t.WithName(source)
+	}, nil
 }
 
 func (e *Engine) find(ctx context.Context) (found, error) {
@@ -66,8 +89,8 @@ func (e *Engine) find(ctx context.Context) (found, error) {
 
 // openFresh begins a pipeline that has no checkpoint anywhere, and makes its
 // start durable before the first row (C10).
-func (e *Engine) openFresh(ctx context.Context, hints []*schema.Table) error {
-	if err := e.read(ctx, Start{Hints: hints}); err != nil {
+func (e *Engine) openFresh(ctx context.Context, hint hints) error {
+	if err := e.read(ctx, Start{Hint: hint}); err != nil {
 		return err
 	}
 	e.resume.Detail = "no checkpoint; starting at " + string(e.reader.Begin())
@@ -76,14 +99,17 @@ func (e *Engine) openFresh(ctx context.Context, hints []*schema.Table) error {
 
 // openOver begins anew a pipeline that the state remembers and the target
 // does not.
-func (e *Engine) openOver(ctx context.Context, f found, hints []*schema.Table) error {
+func (e *Engine) openOver(ctx context.Context, f found, hint hints) error {
 	keeper, ok := e.parts.Sink.(CheckpointKeeper)
 	if !ok {
 		return Errorf(CodeInternal, "a target without checkpoint cannot have lost it")
 	}
-	names, err := e.targetNames(f.newest.Shapes)
-	if err != nil {
+	if err := e.accept(ctx, f.newest.Checkpoint, f.newest.Rules); err != nil {
 		return err
+	}
+	var names []schema.Name
+	for _, t := range f.newest.Shapes {
+		names = append(names, e.parts.Handler.Target(t.Name))
 	}
 	occupied, err := keeper.Occupied(ctx, names)
 	if err != nil {
@@ -96,11 +122,8 @@ func (e *Engine) openOver(ctx context.Context, f found, hints []*schema.Table) e
 			Remedy("start over", "empty or drop these tables, then run the same command again").
 			Remedy("go on", "restore the table rowferry_checkpoint together with the rows")
 	}
-	if err := e.sameRules(f.newest.Checkpoint, f.newest.Rules); err != nil {
-		return err
-	}
 	start := f.newest.Checkpoint.Start
-	if err := e.read(ctx, Start{Position: start, Hints: hints}); err != nil {
+	if err := e.read(ctx, Start{Position: start, Hint: hint}); err != nil {
 		return targetLost(e.opts.Pipeline, start, err)
 	}
 	if err := e.parts.State.Reset(); err != nil {
@@ -116,28 +139,16 @@ func targetLost(pipeline string, start Position, cause error) error {
 		Remedy("start over", "give the log files from the start on, or remove the state directory to start with what there is")
 }
 
-// targetNames returns the target tables that the shapes are written to, by
-// asking the handler.
-func (e *Engine) targetNames(shapes []*schema.Table) ([]schema.Name, error) {
-	var names []schema.Name
-	for _, t := range shapes {
-		ms, err := e.parts.Handler.Handle(nil, &Change{Op: Shape, Table: t})
-		if err != nil {
-			return nil, err
-		}
-		for i := range ms {
-			names = append(names, ms[i].Table.Name)
-		}
-	}
-	return names, nil
-}
-
 // begin records the start of a pipeline in the state, then in the target.
 func (e *Engine) begin(ctx context.Context) error {
 	start := e.reader.Begin()
+	if err := e.adopt(ctx, ""); err != nil {
+		return err
+	}
 	e.at = Checkpoint{
 		Pipeline: e.opts.Pipeline, Position: start, Start: start, Fence: 1, Sequence: 1,
 		Config: e.opts.Config, StateID: e.parts.State.ID(), Updated: time.Now().UTC(), Format: CheckpointFormat,
+		Extent: e.extent(),
 	}
 	if err := e.parts.State.Record(Record{Checkpoint: e.at, Rules: e.opts.Rules}); err != nil {
 		return err
@@ -150,7 +161,7 @@ func (e *Engine) begin(ctx context.Context) error {
 
 // openResumed goes on from the target's row, or from the state where the
 // target keeps none, discarding what the state has beyond it.
-func (e *Engine) openResumed(ctx context.Context, f found, hints []*schema.Table) error {
+func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	known := f.newest
 	at := known.Checkpoint
 	if f.keeps {
@@ -159,17 +170,21 @@ func (e *Engine) openResumed(ctx context.Context, f found, hints []*schema.Table
 	if err := e.accept(ctx, at, known.Rules); err != nil {
 		return err
 	}
-	if err := e.read(ctx, Start{Position: at.Position, Lineage: at.Lineage, Tables: known.Shapes, Hints: hints}); err != nil {
+	if err := e.read(ctx, Start{Position: at.Position, Lineage: at.Lineage, Tables: known.Shapes, Hint: hint}); err != nil {
 		return err
 	}
 	if err := e.parts.State.DiscardAfter(at.Sequence); err != nil {
 		return err
 	}
-	if _, err := e.targetNames(known.Shapes); err != nil { // the handler learns which names are taken
+	if err := e.adopt(ctx, at.Extent); err != nil {
 		return err
 	}
 	for _, t := range known.Shapes {
 		e.shapes[t.Name] = t
+		// The handler learns which names are taken.
+		if _, err := e.parts.Handler.Handle(nil, &Change{Op: Shape, Table: t}); err != nil {
+			return err
+		}
 	}
 	switch e.resume.Kind {
 	case Rewound:
@@ -183,12 +198,12 @@ func (e *Engine) openResumed(ctx context.Context, f found, hints []*schema.Table
 
 // openRebuilt goes on from the target's row with a state that is made anew:
 // the shapes, if there were any, are learnt again from the log.
-func (e *Engine) openRebuilt(ctx context.Context, f found, hints []*schema.Table) error {
+func (e *Engine) openRebuilt(ctx context.Context, f found, hint hints) error {
 	at := *f.row
 	if err := e.accept(ctx, at, ""); err != nil {
 		return err
 	}
-	start := Start{Position: at.Position, Lineage: at.Lineage, Hints: hints}
+	start := Start{Position: at.Position, Lineage: at.Lineage, Hint: hint}
 	if at.Held.Shapes > 0 {
 		start.ShapesFrom = at.Held.Oldest
 	}
@@ -206,6 +221,7 @@ func (e *Engine) openRebuilt(ctx context.Context, f found, hints []*schema.Table
 	if err := e.parts.State.Reset(); err != nil {
 		return err
 	}
+	e.rebuilding = true
 	e.resume.Detail = fmt.Sprintf("%s; rebuilt from the log, going on from %s", f.whyMissing(), at.Position)
 	return e.takeOver(ctx, at)
 }

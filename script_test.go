@@ -24,6 +24,7 @@ type script struct {
 	txs   []*rowferry.Tx
 	first int // transactions before this one are purged
 	broke string
+	knows *schema.Table // what a reader without shapes tells; nil means items
 }
 
 func (s *script) Open(_ context.Context, start rowferry.Start) (rowferry.Reader, error) {
@@ -45,7 +46,11 @@ func (s *script) Open(_ context.Context, start rowferry.Start) (rowferry.Reader,
 		}
 	}
 	if start.Tables == nil && n > 0 { // tell what is known already
-		r.tell = []rowferry.Change{{Op: rowferry.Shape, Table: items}}
+		known := items
+		if s.knows != nil {
+			known = s.knows
+		}
+		r.tell = []rowferry.Change{{Op: rowferry.Shape, Table: known}}
 	}
 	return r, nil
 }

@@ -53,3 +53,18 @@ type CheckpointKeeper interface {
 	// own. Types are the target's: a hint for names and keys, no more.
 	Tables(ctx context.Context) ([]*schema.Table, error)
 }
+
+// Appender is a Sink without transactions whose target is a file that grows:
+// how much of it is committed is part of the checkpoint, which makes it exactly
+// once in effect.
+type Appender interface {
+	Sink
+	// Extent names the target and how much of it is committed. The engine
+	// records it with each batch. Empty where the target is no file.
+	Extent() string
+	// Adopt is told what was recorded, "" on a fresh start, before the first
+	// batch. It cuts off what a crash left beyond it, and fails with
+	// CodeTargetLost where the target is missing, shorter or another one, and
+	// on a fresh start with CodeTargetOccupied where it already holds lines.
+	Adopt(ctx context.Context, extent string) error
+}

@@ -18,9 +18,10 @@ type Start struct {
 	// Tables are the shapes in force at Position, as recorded from this
 	// source's own Shape changes.
 	Tables []*schema.Table
-	// Hints are shapes of existing target tables, under source names. They
-	// only fill in what the log does not say.
-	Hints []*schema.Table
+	// Hint returns the existing target table that a source table's rows go
+	// to, or nil. Its types are the target's: it only fills in names and keys
+	// that the log does not say. A nil Hint knows none.
+	Hint func(source schema.Name) *schema.Table
 	// ShapesFrom, when not empty, asks the source to learn the shapes anew by
 	// reading the log from there to Position.
 	ShapesFrom Position

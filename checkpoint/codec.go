@@ -122,6 +122,7 @@ type stored struct {
 	Commit   time.Time         `json:"commit"`
 	Updated  time.Time         `json:"updated"`
 	Format   int               `json:"format"`
+	Extent   string            `json:"extent,omitempty"`
 	Rules    string            `json:"rules,omitempty"` // SHA-256 of the rules text, hexadecimal; none when empty
 }
 
@@ -130,7 +131,7 @@ func encodeCheckpoint(c rowferry.Checkpoint, rules string) ([]byte, error) {
 		Pipeline: c.Pipeline, Position: c.Position, Lineage: c.Lineage, Start: c.Start,
 		Fence: c.Fence, Sequence: c.Sequence, Config: c.Config, StateID: c.StateID,
 		Shapes: c.Held.Shapes, Oldest: c.Held.Oldest, Log: c.Log,
-		Commit: c.Commit.UTC(), Updated: c.Updated.UTC(), Format: c.Format, Rules: rules,
+		Commit: c.Commit.UTC(), Updated: c.Updated.UTC(), Format: c.Format, Extent: c.Extent, Rules: rules,
 	})
 }
 
@@ -152,7 +153,7 @@ func decodeCheckpoint(data []byte) (c rowferry.Checkpoint, rules [32]byte, hasRu
 		Pipeline: s.Pipeline, Position: s.Position, Lineage: s.Lineage, Start: s.Start,
 		Fence: s.Fence, Sequence: s.Sequence, Config: s.Config, StateID: s.StateID,
 		Held: rowferry.Held{Shapes: s.Shapes, Oldest: s.Oldest}, Log: s.Log,
-		Commit: s.Commit, Updated: s.Updated, Format: s.Format,
+		Commit: s.Commit, Updated: s.Updated, Format: s.Format, Extent: s.Extent,
 	}, rules, s.Rules != "", nil
 }
 

@@ -24,6 +24,9 @@ func NewHandler(r *Rules) rowferry.Handler {
 	return &handler{rules: r, targets: map[*schema.Table]*schema.Table{}, owners: map[schema.Name]schema.Name{}}
 }
 
+// Target implements rowferry.Handler.
+func (h *handler) Target(source schema.Name) schema.Name { return h.rules.Target(source) }
+
 // Handle implements rowferry.Handler.
 func (h *handler) Handle(dst []rowferry.Mutation, c *rowferry.Change) ([]rowferry.Mutation, error) {
 	t, err := h.target(c.Table)

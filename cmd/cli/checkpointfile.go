@@ -32,6 +32,7 @@ type exported struct {
 	Start    rowferry.Position `json:"start"`
 	Log      string            `json:"log,omitempty"`
 	Commit   *time.Time        `json:"commit,omitempty"`
+	Extent   string            `json:"extent,omitempty"`
 	Config   string            `json:"config"`
 	Rules    string            `json:"rules,omitempty"`
 	Oldest   rowferry.Position `json:"oldest,omitempty"`
@@ -107,7 +108,7 @@ func (h *held) export() (*exported, error) {
 	}
 	x := &exported{
 		Schema: jsonSchema, Kind: exportKind, Pipeline: at.Pipeline, Position: at.Position, Lineage: at.Lineage,
-		Start: at.Start, Log: at.Log, Config: at.Config, Oldest: at.Held.Oldest, Shapes: h.shapes(),
+		Start: at.Start, Log: at.Log, Extent: at.Extent, Config: at.Config, Oldest: at.Held.Oldest, Shapes: h.shapes(),
 	}
 	if h.usable() {
 		x.Rules = h.known.Rules
@@ -190,6 +191,7 @@ func checkpointImport(ctx context.Context, in *invocation) (err error) {
 // and state id.
 func (x *exported) onto(c *rowferry.Checkpoint) {
 	c.Position, c.Lineage, c.Start, c.Log, c.Config = x.Position, x.Lineage, x.Start, x.Log, x.Config
+	c.Extent = x.Extent
 	c.Held = rowferry.Held{Shapes: len(x.Shapes), Oldest: x.Oldest}
 	c.Commit = time.Time{}
 	if x.Commit != nil {

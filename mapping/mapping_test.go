@@ -1,0 +1,138 @@
+package mapping_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/mapping"
+	"github.com/rowferry/rowferry/schema"
+)
+
+func rules(t *testing.T, o mapping.Options) *mapping.Rules {
+	t.Helper()
+	r, err := mapping.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestScope(t *testing.T) {
+	for _, c := range []struct {
+		tables  string
+		in, out string
+	}{
+		{"", "shop.orders other.x", "mysql.user sys.x performance_schema.x information_schema.x shop.rowferry_checkpoint"},
+		{"shop.*", "shop.orders", "other.x"},
+		{"shop.*,!shop.tmp_*", "shop.orders", "shop.tmp_1"},
+		{"shop.*,!shop.tmp_*,shop.tmp_keep", "shop.tmp_keep", "shop.tmp_1"},
+		{"*.orders", "a.orders b.orders", "a.customers"},
+		{"shop.a?", "shop.ab shop.a/", "shop.a shop.abc"},
+		{"mysql.*", "", "mysql.user"},
+	} {
+		var tables []string
+		if c.tables != "" {
+			tables = strings.Split(c.tables, ",")
+		}
+		r := rules(t, mapping.Options{Tables: tables})
+		for want, names := range map[bool]string{true: c.in, false: c.out} {
+			for _, n := range strings.Fields(names) {
+				s, table, _ := strings.Cut(n, ".")
+				if got := r.InScope(schema.Name{Schema: s, Table: table}); got != want {
+					t.Errorf("%q: %s in scope = %t", c.tables, n, got)
+				}
+			}
+		}
+	}
+}
+
+func TestRefusedOptions(t *testing.T) {
+	for _, o := range []mapping.Options{
+		{Tables: []string{"orders"}}, {Tables: []string{"shop."}}, {Tables: []string{"shop.[a"}},
+		{Renames: map[string]string{"orders": "x"}}, {Renames: map[string]string{"shop.orders": ""}},
+	} {
+		if _, err := mapping.New(o); rowferry.CodeOf(err) != rowferry.CodeBadValue {
+			t.Errorf("%+v: %v, want %s", o, err, rowferry.CodeBadValue)
+		}
+	}
+}
+
+func TestTarget(t *testing.T) {
+	renames := map[string]string{"shop.orders": "sales.o"}
+	orders, other := schema.Name{Schema: "shop", Table: "orders"}, schema.Name{Schema: "shop", Table: "x"}
+	flat, deep := rules(t, mapping.Options{Renames: renames}), rules(t, mapping.Options{Renames: renames, Namespaces: true})
+	for _, c := range []struct {
+		rules        *mapping.Rules
+		source, want schema.Name
+	}{
+		{flat, orders, schema.Name{Table: "sales.o"}},
+		{flat, other, schema.Name{Table: "x"}},
+		{deep, orders, schema.Name{Schema: "sales", Table: "o"}},
+		{deep, other, other},
+	} {
+		if got := c.rules.Target(c.source); got != c.want {
+			t.Errorf("Target(%s) = %s, want %s", c.source, got, c.want)
+		}
+	}
+}
+
+// TestHash: equal if and only if the rules mean the same.
+func TestHash(t *testing.T) {
+	base := mapping.Options{Tables: []string{"a.b", "c.d"}, Renames: map[string]string{"a.b": "x"}}
+	same := rules(t, base).Hash()
+	if again := rules(t, base).Hash(); again != same || len(same) != 16 {
+		t.Fatalf("hash %q, then %q", same, again)
+	}
+	for _, o := range []mapping.Options{
+		{Tables: []string{"c.d", "a.b"}, Renames: base.Renames},
+		{Tables: []string{"a.b,c.d"}, Renames: base.Renames},
+		{Tables: base.Tables, Renames: map[string]string{"a.b": "y"}},
+		{Tables: base.Tables},
+		{Tables: base.Tables, Renames: base.Renames, Namespaces: true},
+	} {
+		if rules(t, o).Hash() == same {
+			t.Errorf("%+v has the hash of other rules", o)
+		}
+	}
+}
+
+func table(s, name, parent string) *schema.Table {
+	return &schema.Table{
+		Name:        schema.Name{Schema: s, Table: name},
+		Columns:     []schema.Column{{Name: "id", Type: schema.Type{Kind: schema.Int, Bits: 32}}},
+		PrimaryKey:  []int{0},
+		ForeignKeys: []schema.ForeignKey{{Columns: []int{0}, Parent: schema.Name{Schema: s, Table: parent}, Referenced: []string{"id"}}},
+	}
+}
+
+func TestHandler(t *testing.T) {
+	h := mapping.NewHandler(rules(t, mapping.Options{Renames: map[string]string{"b.parent": "forebear"}}))
+	child := table("a", "child", "parent")
+	row := rowferry.Row{rowferry.IntValue(1)}
+	ms, err := h.Handle(nil, &rowferry.Change{Op: rowferry.Insert, Table: child, After: row, ChecksOff: true})
+	if err != nil || len(ms) != 1 {
+		t.Fatalf("%v, %v", ms, err)
+	}
+	m := ms[0]
+	if m.Op != rowferry.Insert || m.Table.Name.String() != "child" || m.Source != child.Name || !m.ChecksOff || &m.After[0] != &row[0] {
+		t.Errorf("%+v", m)
+	}
+	if got := m.Table.ForeignKeys[0].Parent.String(); got != "parent" {
+		t.Errorf("the foreign key points to %s", got)
+	}
+	if child.ForeignKeys[0].Parent.Schema != "a" {
+		t.Error("the source's shape was changed")
+	}
+	again, err := h.Handle(ms[:0], &rowferry.Change{Op: rowferry.Delete, Table: child, Before: row})
+	if err != nil || again[0].Table != m.Table {
+		t.Errorf("the same version of a shape became another: %v", err)
+	}
+	renamed, err := h.Handle(nil, &rowferry.Change{Op: rowferry.Insert, Table: table("b", "child2", "parent"), After: row})
+	if err != nil || renamed[0].Table.ForeignKeys[0].Parent.String() != "forebear" {
+		t.Errorf("a renamed parent: %v, %v", renamed, err)
+	}
+	if _, err := h.Handle(nil, &rowferry.Change{Op: rowferry.Insert, Table: table("b", "child", "parent"), After: row}); rowferry.CodeOf(err) != rowferry.CodeNameCollision {
+		t.Errorf("two tables of one target name: %v", err)
+	}
+}

@@ -1,0 +1,56 @@
+package rowferry
+
+import (
+	"context"
+
+	"github.com/rowferry/rowferry/schema"
+)
+
+// checkKeyless refuses a table without a key that is new to the pipeline and
+// already holds rows in the target: they could not be told from the
+// pipeline's own, and each would be there twice. Rows of a keyed table are met
+// by their key. While a lost state directory is being rebuilt the tables that
+// were known before cannot be told from new ones.
+func (e *Engine) checkKeyless(ctx context.Context, b *batch) error {
+	keeper, ok := e.parts.Sink.(CheckpointKeeper)
+	if !ok || e.rebuilding {
+		return nil
+	}
+	var names []schema.Name
+	for _, t := range b.txs {
+		for _, s := range t.shapes {
+			if e.shapes[s.Name] == nil && s.Identity() == nil {
+				names = append(names, e.parts.Handler.Target(s.Name))
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	occupied, err := keeper.Occupied(ctx, names)
+	if err != nil {
+		return err
+	}
+	if len(occupied) > 0 {
+		return Errorf(CodeTargetOccupied, "a table without a key already holds rows, which could not be told from replicated ones").
+			Fact("tables", "%v", occupied).
+			Remedy("begin", "empty the tables, or take them out of 'tables', and run the same command again")
+	}
+	return nil
+}
+
+// adopt ties an Appender's target to what the state recorded of it.
+func (e *Engine) adopt(ctx context.Context, recorded string) error {
+	if a, ok := e.parts.Sink.(Appender); ok {
+		return a.Adopt(ctx, recorded)
+	}
+	return nil
+}
+
+// extent is what an Appender has committed.
+func (e *Engine) extent() string {
+	if a, ok := e.parts.Sink.(Appender); ok {
+		return a.Extent()
+	}
+	return ""
+}
