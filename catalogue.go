@@ -181,6 +181,9 @@ var targetCodes = []CodeInfo{
 	{CodeAbsentColumn, ClassRuntime, "a row image lacks a column that is needed",
 		"The source logs minimal row images (binlog_row_image), and a column that is needed to find or write the row is not in the image.",
 		applied, ways("prevent", "SET GLOBAL binlog_row_image=FULL on the source", "leave out", "the table, in a new pipeline")},
+	{CodeTargetHeld, ClassHeld, "another program writes to the target file",
+		"The file is locked by another Rowferry process, or grew or shrank by what this one did not write. Two writers would destroy each other's events.",
+		"Nothing was cut off from the file.", ways("wait", "until the other program ends, or stop it, and "+again, "choose", "another file, in a new pipeline")},
 }
 
 var stateCodes = []CodeInfo{
@@ -199,11 +202,11 @@ var stateCodes = []CodeInfo{
 	{CodeStateNeeded, ClassPosition, "the state directory holds what cannot be rebuilt",
 		"The state directory is missing, older than the target, or of another pipeline, and what lived only there cannot be learnt again.",
 		notChanged, ways("put back", "the state directory", "rebuild", "give the log files from the pipeline's start on, and "+again)},
-	{CodeTargetLost, ClassPosition, "the target no longer has this pipeline's checkpoint",
-		"The state directory remembers a pipeline that the target knows nothing of, and the pipeline's start can no longer be read.",
+	{CodeTargetLost, ClassPosition, "the target no longer has what this pipeline applied",
+		"The state directory remembers a pipeline that the target knows nothing of, and the pipeline's start can no longer be read. Or the file that the pipeline was writing is missing, shorter than what was committed to it, or another one.",
 		notChanged, ways("restore", "the target", "start over", "give the log files from the start on, or remove the state directory to start with what there is")},
 	{CodeTargetOccupied, ClassPosition, "the target has rows but no checkpoint",
-		"The state directory remembers a pipeline, the target has no checkpoint of it, and tables that it wrote still hold rows, so it cannot be told which transactions they contain.",
+		"The state directory remembers a pipeline, the target has no checkpoint of it, and tables that it wrote still hold rows, so it cannot be told which transactions they contain. Or a new pipeline was given a file that is not empty.",
 		notChanged, ways("start over", "empty or drop these tables, and "+again, "go on", "restore the table rowferry_checkpoint together with the rows")},
 	{CodeStateCorrupt, ClassRuntime, "the state directory is damaged",
 		"The state directory cannot be read.",

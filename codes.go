@@ -57,6 +57,7 @@ const (
 	CodeNameCollision   Code = "RF-3010"
 	CodeTargetBusy      Code = "RF-3011"
 	CodeAbsentColumn    Code = "RF-3012"
+	CodeTargetHeld      Code = "RF-3013"
 	CodeStateUnwritable Code = "RF-4001"
 	CodeStateNewer      Code = "RF-4002"
 	CodeStateLocked     Code = "RF-4003"

@@ -34,8 +34,9 @@ type SinkTx interface {
 }
 
 // CheckpointKeeper is a Sink whose target has transactions and keeps the
-// checkpoint itself, in the table rowferry_checkpoint. A Sink without it is
-// at least once: the State's position is the authority.
+// checkpoint itself, in the table rowferry_checkpoint. A Sink that is neither
+// this nor an Appender with an extent is at least once: the State's position is
+// the authority.
 type CheckpointKeeper interface {
 	Sink
 	// ReadCheckpoint returns the pipeline's row, or nil when there is none.
@@ -56,15 +57,21 @@ type CheckpointKeeper interface {
 
 // Appender is a Sink without transactions whose target is a file that grows:
 // how much of it is committed is part of the checkpoint, which makes it exactly
-// once in effect.
+// once in effect. Nothing is cut off or written before Adopt, or without it
+// before Begin.
 type Appender interface {
 	Sink
-	// Extent names the target and how much of it is committed. The engine
-	// records it with each batch. Empty where the target is no file.
+	// Extent names the target and how much of it is committed, for the State:
+	// "path size sum". It is "" where the target is no file, which makes the
+	// sink at least once. It changes with Adopt and with Commit only, and is
+	// recorded after each commit, and with the pipeline's start before its
+	// first batch.
 	Extent() string
-	// Adopt is told what was recorded, "" on a fresh start, before the first
-	// batch. It cuts off what a crash left beyond it, and fails with
-	// CodeTargetLost where the target is missing, shorter or another one, and
-	// on a fresh start with CodeTargetOccupied where it already holds lines.
+	// Adopt is told the recorded extent, "" on a fresh start, before the first
+	// batch. It cuts off events beyond the extent, which a batch left behind
+	// that was never recorded. CodeTargetLost where the file is missing,
+	// shorter or another one; CodeTargetOccupied where a fresh start meets a
+	// file that is not empty; CodeTarget where what is beyond the extent is not
+	// events. A refused file is left as it was.
 	Adopt(ctx context.Context, extent string) error
 }

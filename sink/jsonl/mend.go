@@ -1,7 +1,10 @@
 package jsonl
 
 import (
+	"bufio"
 	"bytes"
+	"context"
+	"io"
 	"strconv"
 
 	"github.com/rowferry/rowferry"
@@ -10,26 +13,54 @@ import (
 // head is how every line begins.
 var head = []byte(`{"schema":` + strconv.Itoa(Version) + `,`)
 
-// mend cuts off a last line without its line feed, which a crash left behind,
-// and returns the size of what remains. A file whose last line is not one of
-// ours is refused as it is: it may be anything.
-func (s *Sink) mend(size int64) (int64, error) {
-	end, err := s.lastLineEnd(size)
-	if err != nil || end == size {
+// whole returns how much of the file is whole lines. What follows them has to
+// be the beginning of an event, which a crash tore: it will be cut off. A file
+// that ends in anything else is refused as it is.
+func (s *Sink) whole() (int64, error) {
+	end, err := s.lastLineEnd(s.length)
+	if err != nil || end == s.length {
 		return end, err
 	}
-	torn := make([]byte, min(int64(len(head)), size-end))
+	torn := make([]byte, min(int64(len(head)), s.length-end))
 	if _, err := s.file.ReadAt(torn, end); err != nil {
 		return 0, s.translate(err)
 	}
 	if !bytes.HasPrefix(head, torn) {
-		return 0, rowferry.Errorf(rowferry.CodeTarget, "the file ends in the middle of a line that is not an event, so it is left as it is").
-			Fact("file", "%s", s.name).Fact("from byte", "%d", end)
+		return 0, s.notEvents(end)
 	}
-	if err := s.file.Truncate(end); err != nil {
-		return 0, s.translate(err)
+	return end, nil
+}
+
+func (s *Sink) notEvents(from int64) error {
+	return rowferry.Errorf(rowferry.CodeTarget, "the file ends in what is not an event, so it is left as it is").
+		Fact("file", "%s", s.name).Fact("from byte", "%d", from).
+		Remedy("go on", "move what is not Rowferry's out of the file, and run the same command again")
+}
+
+// events demands that every line from the given offset on begins as an event
+// does, the last one as far as it goes.
+func (s *Sink) events(ctx context.Context, from int64) error {
+	r := bufio.NewReaderSize(io.NewSectionReader(s.file, from, s.length-from), 64<<10)
+	for at := from; at < s.length; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		begin, err := r.Peek(len(head))
+		if err != nil && err != io.EOF {
+			return s.translate(err)
+		}
+		if !bytes.HasPrefix(head, begin) {
+			return s.notEvents(at)
+		}
+		for more := true; more; {
+			piece, err := r.ReadSlice('\n')
+			at += int64(len(piece))
+			if more = err == bufio.ErrBufferFull; err != nil && !more && err != io.EOF {
+				return s.translate(err)
+			}
+		}
 	}
-	return end, s.translate(s.file.Sync())
+	return nil
 }
 
 // lastLineEnd returns the offset after the last line feed, reading backwards.

@@ -1,14 +1,20 @@
 // Package jsonl writes changes as JSON lines, to a file or to a stream.
 //
-// It is at least once: the target keeps no checkpoint, so after a crash the
-// last batch may be written again, with the same ids. Every line of a file is
-// whole: a line that a crash tore is cut off when the file is opened again.
+// A file is exactly once in effect: how much of it is committed is part of the
+// checkpoint (rowferry.Appender), and what a crash left beyond that is cut off
+// before the batch is written again. So a reader that follows the file while it
+// grows may see lines that are taken back; they come again with the same ids.
+// A file has one writer: it is locked (flock) from Open to Close.
+//
+// A stream (standard output, a pipe, a device) is at least once: after a crash
+// the last batch may be written again, with the same ids.
 package jsonl
 
 import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -38,14 +44,18 @@ type Sink struct {
 	out     io.Writer
 	file    *os.File // nil for a stream that is not ours to close
 	regular bool     // the file can be synced and cut
+	made    bool     // the file did not exist before Open
 	name    string
-	size    int64 // of the file, up to the last commit
+	path    string // absolute, of a regular file
+	length  int64  // of the file, as this sink left it
+	size    int64  // of it, up to the last commit
+	sum     uint32 // of the last bytes up to size
 	encoder *Encoder
 	buf     []byte
 	open    *batch
 }
 
-var _ rowferry.Sink = (*Sink)(nil)
+var _ rowferry.Appender = (*Sink)(nil)
 
 // Stream returns a Sink that writes to w. A batch that is rolled back may have
 // been written in part; w is not closed.
@@ -55,18 +65,24 @@ func Stream(w io.Writer, name string, o Options) *Sink {
 
 // Open returns a Sink that appends to the file at path, making it when it is
 // missing; "-" is standard output. A pipe or a device is written as a stream.
-// CodeTarget where the file cannot be opened, or does not end in an event.
+// CodeTarget where the file cannot be opened, or does not end in an event;
+// CodeTargetHeld where another Sink has it open.
 func Open(path string, o Options) (*Sink, error) {
 	if path == "-" {
 		return Stream(os.Stdout, "standard output", o), nil
 	}
 	s := &Sink{name: path, encoder: o.encoder()}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
+	const flags = os.O_RDWR | os.O_CREATE | os.O_APPEND
+	file, err := os.OpenFile(path, flags|os.O_EXCL, 0o644)
+	s.made = err == nil
+	if errors.Is(err, fs.ErrExist) {
+		file, err = os.OpenFile(path, flags, 0o644)
+	}
 	if err != nil {
 		return nil, s.translate(err)
 	}
 	s.out = file
-	if err := s.adopt(file); err != nil {
+	if err := s.take(file); err != nil {
 		// The first error is the one to tell.
 		_ = file.Close()
 		return nil, err
@@ -74,9 +90,9 @@ func Open(path string, o Options) (*Sink, error) {
 	return s, nil
 }
 
-// adopt finds the end of the last whole line and makes the file's name
+// take locks the file, finds the end of its last whole line and makes its name
 // durable.
-func (s *Sink) adopt(file *os.File) error {
+func (s *Sink) take(file *os.File) error {
 	info, err := file.Stat()
 	if err != nil {
 		return s.translate(err)
@@ -85,10 +101,28 @@ func (s *Sink) adopt(file *os.File) error {
 	if s.regular = info.Mode().IsRegular(); !s.regular {
 		return nil
 	}
-	if s.size, err = s.mend(info.Size()); err != nil {
+	if err := s.lock(); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(s.name))
+	if s.path, err = filepath.Abs(s.name); err == nil {
+		s.path, err = filepath.EvalSymlinks(s.path)
+	}
+	if err != nil {
+		return s.translate(err)
+	}
+	// Only now, with the lock, is the size one that stays.
+	if info, err = file.Stat(); err != nil {
+		return s.translate(err)
+	}
+	s.length = info.Size()
+	whole, err := s.whole()
+	if err != nil {
+		return err
+	}
+	if err := s.settle(whole); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(s.path))
 	if err != nil {
 		return s.translate(err)
 	}
@@ -96,13 +130,16 @@ func (s *Sink) adopt(file *os.File) error {
 	return s.translate(errors.Join(err, dir.Close()))
 }
 
-// Begin starts a batch.
+// Begin starts a batch. It cuts off a torn last line, where Adopt did not.
 func (s *Sink) Begin(ctx context.Context) (rowferry.SinkTx, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if s.open != nil {
 		return nil, rowferry.Errorf(rowferry.CodeInternal, "a batch is already open on %s", s.name)
+	}
+	if err := s.cut(s.size); err != nil {
+		return nil, err
 	}
 	s.open = &batch{sink: s}
 	return s.open, nil
@@ -125,7 +162,8 @@ func (s *Sink) flush() error {
 	if len(s.buf) == 0 {
 		return nil
 	}
-	_, err := s.out.Write(s.buf)
+	n, err := s.out.Write(s.buf)
+	s.length += int64(n)
 	s.buf = s.buf[:0]
 	if cap(s.buf) > 4*flushSize {
 		s.buf = nil // a large row came by
@@ -198,16 +236,19 @@ func (b *batch) Commit(context.Context, rowferry.Checkpoint) error {
 		return err
 	}
 	if s.regular {
+		if err := s.mine(); err != nil {
+			return err
+		}
+		sum, err := s.sumUpTo(s.length)
+		if err != nil {
+			return err
+		}
 		// Before this the batch may be lost in a crash.
 		if err := s.file.Sync(); err != nil {
 			return s.translate(err)
 		}
 		// After it the batch is durable.
-		info, err := s.file.Stat()
-		if err != nil {
-			return s.translate(err)
-		}
-		s.size = info.Size()
+		s.size, s.sum = s.length, sum
 	}
 	s.open = nil
 	return nil
@@ -223,8 +264,5 @@ func (b *batch) Rollback() error {
 	s.open = nil
 	b.failed = true
 	s.buf = s.buf[:0]
-	if !s.regular {
-		return nil
-	}
-	return s.translate(s.file.Truncate(s.size))
+	return s.cut(s.size)
 }

@@ -207,14 +207,14 @@ func (t *target) checkImages(m *rowferry.Mutation) error {
 	return nil
 }
 
-// checkAfter refuses an insert that would leave a column to a default the
-// target does not have: its NULL might not be the source's. SQLite fills a
-// NULL rowid by itself, so a NULL in the key is refused here.
+// checkAfter refuses an insert that would leave a column to the target: neither
+// its default nor its NULL need be the source's value. SQLite fills a NULL
+// rowid by itself, so a NULL in the key is refused here.
 func (t *target) checkAfter(m *rowferry.Mutation) error {
 	for o := range t.columns {
 		c := &t.columns[o]
-		if m.Op == rowferry.Insert && c.required && m.After[o].IsAbsent() {
-			return t.absent(m, o, "the image of a new row lacks a column for which the target has no default")
+		if m.Op == rowferry.Insert && !c.skip && m.After[o].IsAbsent() {
+			return t.absent(m, o, "the image of a new row lacks a column")
 		}
 		if c.key && m.After[o].IsNull() {
 			return about(rowferry.Errorf(rowferry.CodeRowRefused, "a column of the primary key is NULL"), t, m).

@@ -28,7 +28,7 @@ func TestParentThatNeverCame(t *testing.T) {
 	if err := apply(sink, 2, inserted(child, i(1), null), inserted(child, i(2), i(5))); err != nil {
 		t.Fatal(err)
 	}
-	if len(notices) != 1 || !strings.Contains(notices[0], "without the foreign key (p) to parent") {
+	if len(notices) != 1 || !strings.Contains(notices[0], "without the foreign key (p) to parent (id): parent did not exist when the first row came") {
 		t.Errorf("notices %v", notices)
 	}
 	if err := apply(sink, 3, shaped(child), inserted(child, i(3), null)); err != nil {
@@ -67,6 +67,8 @@ func TestActingParentThatNeverCame(t *testing.T) {
 func TestParentWithoutTheKey(t *testing.T) {
 	sink, _ := openTraced(t, DefaultOptions())
 	child := childOf("parent", "plain", schema.NoAction)
+	var notices []string
+	sink.options.Notice = func(n string) { notices = append(notices, n) }
 	parent := keyed("parent", col("id", integer, false), col("plain", integer, true))
 	if err := apply(sink, 1, shaped(child), shaped(parent), inserted(parent, i(1), i(5)),
 		rowferry.Mutation{Op: rowferry.Delete, Table: parent, Before: rowferry.Row{i(1), i(5)}}, inserted(child, i(1), i(9))); err != nil {
@@ -74,6 +76,9 @@ func TestParentWithoutTheKey(t *testing.T) {
 	}
 	if got := one(t, sink, "SELECT count(*) FROM pragma_foreign_key_list('child')"); got != "0" {
 		t.Errorf("%s foreign keys, want none", got)
+	}
+	if len(notices) != 1 || !strings.Contains(notices[0], "has no primary or unique key") {
+		t.Errorf("notices %v", notices)
 	}
 }
 

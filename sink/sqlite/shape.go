@@ -89,16 +89,17 @@ func (s *Sink) parent(name schema.Name) (dialect.Parent, error) {
 // enforced, provided that it is exactly the table that Rowferry would have
 // made while their parents were still to come.
 func (s *Sink) remake(t *target, unsound map[string]bool) error {
-	// as answers for parents, with p for those that cannot be referred to.
-	as := func(p dialect.Parent) dialect.Parents {
-		return func(name schema.Name) (dialect.Parent, error) {
-			if unsound[dialect.Fold(name.Table)] {
-				return p, nil
-			}
-			return s.parent(name)
+	awaited := func(name schema.Name) (dialect.Parent, error) {
+		if unsound[dialect.Fold(name.Table)] {
+			return dialect.Parent{InScope: true}, nil
 		}
+		return s.parent(name)
 	}
-	awaited, without := as(dialect.Parent{InScope: true}), as(dialect.Parent{})
+	without := func(name schema.Name) (dialect.Parent, error) {
+		p, err := s.parent(name)
+		p.Late = unsound[dialect.Fold(name.Table)]
+		return p, err
+	}
 	statements, _, err := dialect.CreateTable(t.shape, awaited)
 	if err != nil || statements[0] != t.existing.SQL {
 		return unsoundError(t, unsound)

@@ -155,19 +155,36 @@ func TestExistingTables(t *testing.T) {
 	}
 }
 
-// TestDefaultsAndGenerated: an absent column gets the target's own default if
-// it has one, and what the target computes is not written.
+// TestDefaultsAndGenerated: an absent column is not left to the target's own
+// default, which need not be the source's, and what the target computes is not
+// written.
 func TestDefaultsAndGenerated(t *testing.T) {
 	sink, _ := openTraced(t, DefaultOptions())
 	sql(t, sink, "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT DEFAULT 'd', twice INTEGER AS (id * 2) STORED)")
 	want := keyed("t", col("id", integer, false), col("a", text, true), schema.Column{Name: "twice", Type: integer, Nullable: true, Generated: schema.Stored})
-	if err := apply(sink, 1, shaped(want), inserted(want, i(1), gone, i(2)), inserted(want, i(2), null, gone),
+	if err := apply(sink, 1, shaped(want), inserted(want, i(1), s("d"), i(2)), inserted(want, i(2), null, gone),
 		rowferry.Mutation{Op: rowferry.Update, Table: want, Before: rowferry.Row{i(2), null, i(4)}, After: rowferry.Row{i(3), null, i(6)}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := one(t, sink, "SELECT group_concat(id || ':' || coalesce(a, 'NULL') || ':' || twice, ' ') FROM t"); got != "1:d:2 3:NULL:6" {
 		t.Errorf("got %s", got)
 	}
+	err := apply(sink, 2, inserted(want, i(4), gone, gone))
+	wants(t, err, rowferry.CodeAbsentColumn, "column: a", "id=4")
+	if !isRefusal(err) {
+		t.Errorf("%v names no mutation", err)
+	}
+}
+
+// TestGeneratedOnlyAtTheSource: a plain column takes what the source computed,
+// so it has to be in the image.
+func TestGeneratedOnlyAtTheSource(t *testing.T) {
+	sink, _ := openTraced(t, DefaultOptions())
+	want := keyed("t", col("id", integer, false), schema.Column{Name: "twice", Type: integer, Nullable: true, Generated: schema.Stored})
+	if err := apply(sink, 1, shaped(want), inserted(want, i(1), i(2))); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, apply(sink, 2, inserted(want, i(2), gone)), rowferry.CodeAbsentColumn, "column: twice")
 }
 
 func TestTriggers(t *testing.T) {

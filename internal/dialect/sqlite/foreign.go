@@ -11,10 +11,12 @@ import (
 type Parents func(name schema.Name) (Parent, error)
 
 // Parent is a foreign key's parent: Shape where the database has it, nil where
-// it does not; InScope where it is or may yet be made by the pipeline.
+// it does not; InScope where it is or may yet be made by the pipeline; Late
+// where it does not exist although the child's first row is about to be written.
 type Parent struct {
 	Shape   *schema.Table
 	InScope bool
+	Late    bool
 }
 
 // CascadeError says that a foreign key's action cannot be carried, so that
@@ -82,6 +84,9 @@ func leftOut(t *schema.Table, f schema.ForeignKey, parents Parents) (string, err
 		}
 	}
 	switch {
+	case p.Shape == nil && p.Late:
+		return fmt.Sprintf("%s did not exist when the first row came, and SQLite cannot add a foreign key to a table later, "+
+			"so it stays left out", f.Parent), nil
 	case p.Shape == nil && !p.InScope:
 		return fmt.Sprintf("%s is not part of the pipeline", f.Parent), nil
 	case p.Shape == nil:
