@@ -41,13 +41,33 @@ func testTypes(t *testing.T, k testdb.Kind, metadata string) {
 	rec := record.Load(t, k, record.Options{
 		Metadata: metadata,
 		Server:   []testdb.Option{testdb.Zone("EST5EDT,M3.2.0,M11.1.0")},
-		Fill:     func(db *sql.DB) error { return types.Create(context.Background(), db, k.Flavor()) },
+		Fill:     func(db *sql.DB) error { return fillTypes(db, k) },
 	})
 	p := newPlace(t, rec.Files...)
 	must(t, p.replay()...)
 	testdb.RequireEqual(t, rec.Expected, "sqlite://"+p.target)
 	t.Logf("figure: %s: every column type, metadata %q: Equal", rec.Version, metadata)
 }
+
+// fillTypes makes tables of every type. MariaDB from 11 on leaves generated
+// columns out of the updates it logs, which is refused: see TestSpecialTypes.
+func fillTypes(db *sql.DB, k testdb.Kind) error {
+	for _, c := range types.Cases(k.Flavor()) {
+		if k == testdb.MariaDB11 && c.Name == "generated" {
+			continue
+		}
+		if err := c.Run(context.Background(), db); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// generatedUpdate updates a table with generated columns.
+var generatedUpdate = types.Case{Name: "generated update", Statements: []string{
+	"CREATE TABLE g (id INT NOT NULL PRIMARY KEY, a INT, st INT AS (a * 2) STORED, v INT AS (a * 3) VIRTUAL)",
+	"INSERT INTO g (id, a) VALUES (1, 1), (2, 2)", "UPDATE g SET a = a + 10 WHERE id = 1",
+}}
 
 // reorderedEnum changes what an ENUM's numbers mean between writes: labels
 // count as of their place in the log (M19).
@@ -78,7 +98,12 @@ func TestSpecialTypes(t *testing.T) {
 		{testdb.MySQL97, types.NegativeZero(), rowferry.CodeOutOfRange},
 		{testdb.MariaDB1011, types.Versioned(), rowferry.CodeTypeRefused},
 		{testdb.MariaDB1011, types.CompressedColumns(), ""},
+		{testdb.MariaDB1011, generatedUpdate, ""},
+		{testdb.MariaDB11, generatedUpdate, rowferry.CodeAbsentColumn},
 	} {
+		if c.kind == testdb.MariaDB11 && !soak() {
+			continue
+		}
 		t.Run(string(c.kind)+"/"+c.what.Name, func(t *testing.T) {
 			rec := recordOnly(t, c.kind, func(ctx context.Context, db *sql.DB) error { return c.what.Run(ctx, db) })
 			p := newPlace(t, rec.Files...)

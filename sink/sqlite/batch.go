@@ -208,13 +208,20 @@ func (t *target) checkImages(m *rowferry.Mutation) error {
 }
 
 // checkAfter refuses an insert that would leave a column to the target: neither
-// its default nor its NULL need be the source's value. SQLite fills a NULL
+// its default nor its NULL need be the source's value. An update without a
+// generated column would leave it as it was: MariaDB from 11 on logs updates
+// so. SQLite fills a NULL
 // rowid by itself, so a NULL in the key is refused here.
 func (t *target) checkAfter(m *rowferry.Mutation) error {
 	for o := range t.columns {
 		c := &t.columns[o]
-		if m.Op == rowferry.Insert && !c.skip && m.After[o].IsAbsent() {
-			return t.absent(m, o, "the image of a new row lacks a column")
+		if !c.skip && m.After[o].IsAbsent() {
+			switch {
+			case m.Op == rowferry.Insert:
+				return t.absent(m, o, "the image of a new row lacks a column")
+			case t.shape.Columns[o].Generated != schema.NotGenerated:
+				return t.absent(m, o, "the image of a changed row lacks a generated column, which the change may have changed too")
+			}
 		}
 		if c.key && m.After[o].IsNull() {
 			return about(rowferry.Errorf(rowferry.CodeRowRefused, "a column of the primary key is NULL"), t, m).

@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/go-mysql-org/go-mysql/replication"
 
@@ -16,6 +17,8 @@ type rowDecoder struct {
 	shape  *schema.Table
 	fields []field
 	copies bool // some values are parts of the event as it is
+	// generatedAbsent: the server leaves generated columns out of updates.
+	generatedAbsent bool
 	size   int  // of an image in bytes, as the last event had them on average
 
 	// Of the event at hand.
@@ -53,7 +56,7 @@ func newRowDecoder(tm *replication.TableMapEvent, shape *schema.Table, srv serve
 		return nil, rowferry.Errorf(rowferry.CodeShapeMismatch, "the shape of table %s does not fit its rows", shape.Name).
 			Fact("known", "%d columns", len(shape.Columns)).Fact("logged", "%d columns", len(cols))
 	}
-	d := &rowDecoder{shape: shape, fields: make([]field, len(cols)), size: len(cols)}
+	d := &rowDecoder{shape: shape, fields: make([]field, len(cols)), size: len(cols), generatedAbsent: srv.mariadb && srv.since(11, 0)}
 	b := &shapeBuilder{name: shape.Name, srv: srv}
 	for i := range cols {
 		if i >= len(shape.Columns) {
@@ -158,7 +161,36 @@ func (d *rowDecoder) check(hdr *replication.RowsEvent) (rowferry.Op, error) {
 			Fact("table", "%s", d.shape.Name).
 			Remedy("log whole rows", "SET GLOBAL binlog_row_image=FULL on the source")
 	}
+	if op == rowferry.Update {
+		return op, d.checkGenerated(hdr.ColumnBitmap1)
+	}
 	return op, nil
+}
+
+// checkGenerated refuses what may be an update without its generated columns,
+// as MariaDB logs them from version 11 on, of a table whose generated columns
+// are not known: the target's would stay as they were. A whole image lacks
+// nothing, a minimal one has the key alone, and one without blobs lacks blobs
+// alone; this one lacks others.
+func (d *rowDecoder) checkGenerated(present []byte) error {
+	if !d.generatedAbsent || d.shape.ConstraintsKnown {
+		return nil
+	}
+	beyondKey, lacks := false, ""
+	for o, c := range d.shape.Columns {
+		switch here := present[o/8]&(1<<(o%8)) != 0; {
+		case here && !slices.Contains(d.shape.PrimaryKey, o):
+			beyondKey = true
+		case !here && c.Type.Kind != schema.Text && c.Type.Kind != schema.Blob && c.Type.Kind != schema.JSON:
+			lacks = c.Name
+		}
+	}
+	if !beyondKey || lacks == "" {
+		return nil
+	}
+	return rowferry.Errorf(rowferry.CodeShapeUnknown, "it is not known which columns of table %s are generated, and the log leaves some out of updates", d.shape.Name).
+		Fact("table", "%s", d.shape.Name).Fact("column", "%s", lacks).
+		Remedy("tell the shape", "give --schema a dump of the table's definition as of the start of the log")
 }
 
 func anyBit(bitmap []byte, n int) bool {
