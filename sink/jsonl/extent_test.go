@@ -275,3 +275,28 @@ func TestMovedWhileWritten(t *testing.T) {
 		shut(t, s)
 	}
 }
+
+// TestLongLinesBeyondTheExtent: whole events of any length are cut off, and a
+// cancelled context leaves them.
+func TestLongLinesBeyondTheExtent(t *testing.T) {
+	path, first, _ := written(t)
+	s := open(t, path)
+	big := insert(5)
+	big.After[5] = rowferry.BytesValue(strings.Repeat("x", 1<<20))
+	commit(t, s, big, insert(6))
+	shut(t, s)
+	whole := read(t, path)
+	s = open(t, path)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Adopt(gone, first); err != context.Canceled || read(t, path) != whole {
+		t.Errorf("got %v", err)
+	}
+	if err := s.Adopt(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, s)
+	if got := lines(t, path); len(got) != 2 {
+		t.Errorf("%d lines, want 2", len(got))
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"strconv"
 
@@ -46,7 +47,7 @@ func (s *Sink) events(ctx context.Context, from int64) error {
 			return err
 		}
 		begin, err := r.Peek(len(head))
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return s.translate(err)
 		}
 		if !bytes.HasPrefix(head, begin) {
@@ -55,7 +56,7 @@ func (s *Sink) events(ctx context.Context, from int64) error {
 		for more := true; more; {
 			piece, err := r.ReadSlice('\n')
 			at += int64(len(piece))
-			if more = err == bufio.ErrBufferFull; err != nil && !more && err != io.EOF {
+			if more = errors.Is(err, bufio.ErrBufferFull); err != nil && !more && !errors.Is(err, io.EOF) {
 				return s.translate(err)
 			}
 		}
