@@ -8,6 +8,7 @@ import (
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/sqlite"
 	"github.com/rowferry/rowferry/internal/failpoint"
+	"github.com/rowferry/rowferry/schema"
 )
 
 // largeValue is the size beyond which a bound value is let go after its

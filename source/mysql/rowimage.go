@@ -19,7 +19,7 @@ type rowDecoder struct {
 	copies bool // some values are parts of the event as it is
 	// generatedAbsent: the server leaves generated columns out of updates.
 	generatedAbsent bool
-	size   int  // of an image in bytes, as the last event had them on average
+	size            int // of an image in bytes, as the last event had them on average
 
 	// Of the event at hand.
 	rows   []byte
