@@ -39,12 +39,23 @@ func (e *Engine) checkKeyless(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// adopt ties an Appender's target to what the state recorded of it.
+// adopt ties an Appender's target to what the state recorded of it. It may cut
+// the file, so it comes after everything that could refuse the start.
 func (e *Engine) adopt(ctx context.Context, recorded string) error {
 	if a, ok := e.parts.Sink.(Appender); ok {
 		return a.Adopt(ctx, recorded)
 	}
 	return nil
+}
+
+// readopt is adopt for a pipeline that has applied something already.
+func (e *Engine) readopt(ctx context.Context, at Checkpoint) error {
+	if now := e.extent(); at.Extent == "" && now != "" {
+		return Errorf(CodeTargetLost, "pipeline %q was writing to a stream, and this target is a file", at.Pipeline).
+			Fact("now", "%s", now).Fact("applied", "%s", at.Position).
+			Remedy("start over", "use another --name and another --state")
+	}
+	return e.adopt(ctx, at.Extent)
 }
 
 // extent is what an Appender has committed.

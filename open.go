@@ -176,7 +176,7 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	if err := e.parts.State.DiscardAfter(at.Sequence); err != nil {
 		return err
 	}
-	if err := e.adopt(ctx, at.Extent); err != nil {
+	if err := e.readopt(ctx, at); err != nil {
 		return err
 	}
 	for _, t := range known.Shapes {
