@@ -11,8 +11,8 @@ import (
 // rows of b can be applied where rows of a were and rows of a are still what
 // they were. Labels of an ENUM may be added and reordered, since values travel
 // as labels; those of a SET may be added, but keep their order, since a value
-// prints them in it. Collations and names of keys do not count. Constraints
-// count only where both sides know them.
+// prints them in it. Collations and names of keys do not count. Character sets
+// and constraints count only where both sides know them.
 func Diff(a, b *Table) []string {
 	var d []string
 	for _, c := range b.Columns {
@@ -43,6 +43,9 @@ func diffColumn(a, b Column) []string {
 	at, bt := a.Type, b.Type
 	at.Labels, bt.Labels = nil, nil
 	at.Collation, bt.Collation = "", ""
+	if at.Charset == "" || bt.Charset == "" {
+		at.Charset, bt.Charset = "", "" // of one side it is not known
+	}
 	switch {
 	case !reflect.DeepEqual(at, bt):
 		d = append(d, fmt.Sprintf("column %s changed from %s to %s", b.Name, describe(at), describe(bt)))

@@ -62,6 +62,8 @@ func TestDiff(t *testing.T) {
 		{"set labels reordered", labels(2, "y", "x"), "changed its labels"},
 		{"collation", func(x *schema.Table) { x.Columns[1].Type.Collation = "utf8mb4_bin" }, ""},
 		{"charset", func(x *schema.Table) { x.Columns[1].Type.Charset = "latin1" }, "column e changed"},
+		{"charset not known", func(x *schema.Table) { x.Columns[1].Type.Charset = "" }, ""},
+		{"charset not known, and another type", func(x *schema.Table) { x.Columns[1].Type = schema.Type{Kind: schema.Text} }, "column e changed"},
 		{"type", func(x *schema.Table) { x.Columns[0].Type.Bits = 32 }, "column id changed from bigint unsigned to int unsigned"},
 		{"nullability", func(x *schema.Table) { x.Columns[3].Nullable = true }, "nullability"},
 		{"renamed", func(x *schema.Table) { x.Columns[3].Name = "g" }, "column g added"},
@@ -77,6 +79,9 @@ func TestDiff(t *testing.T) {
 			d := schema.Diff(table(nil), table(c.edit))
 			if c.want == "" && len(d) > 0 || c.want != "" && (len(d) == 0 || !strings.Contains(strings.Join(d, "; "), c.want)) {
 				t.Fatalf("Diff = %q, want %q", d, c.want)
+			}
+			if d := schema.Diff(table(c.edit), table(nil)); strings.HasPrefix(c.name, "charset") && (c.want == "") != (len(d) == 0) {
+				t.Fatalf("the other way round: %q", d)
 			}
 		})
 	}

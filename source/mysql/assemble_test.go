@@ -110,9 +110,10 @@ func TestShapeSources(t *testing.T) {
 			full := record(t, k, shapeScript, testdb.RowMetadata("FULL"))
 			name := schema.Name{Schema: "d", Table: "t"}
 			hint := &schema.Table{Name: name, PrimaryKey: []int{0}, ConstraintsKnown: true, Uniques: []schema.Index{{Columns: []int{2}}}}
-			for _, c := range []string{"id", "name", "u"} {
-				hint.Columns = append(hint.Columns, schema.Column{Name: c, Type: schema.Type{Kind: schema.Blob}})
-			}
+			integer, words := schema.Type{Kind: schema.Int, Bits: 64}, schema.Type{Kind: schema.Text}
+			hint.Columns = []schema.Column{{Name: "id", Type: integer}, {Name: "name", Type: words}, {Name: "u", Type: integer}}
+			swapped := hint.WithName(name)
+			swapped.Columns = []schema.Column{{Name: "name", Type: words}, {Name: "id", Type: integer}, {Name: "u", Type: integer}}
 			dump := filepath.Join(t.TempDir(), "dump.sql")
 			must(t, os.WriteFile(dump, []byte("CREATE TABLE `t` (`id` int unsigned NOT NULL, `name` varchar(10) DEFAULT NULL, `u` int DEFAULT NULL, PRIMARY KEY (`id`), UNIQUE KEY `u` (`u`)) DEFAULT CHARSET=latin1;\n"), 0o600))
 			whole := minimal.read(Options{})
@@ -132,6 +133,7 @@ func TestShapeSources(t *testing.T) {
 				"nothing":                      {log: minimal[1:], code: rowferry.CodeShapeUnknown},
 				"a dump":                       {log: minimal[1:], opt: Options{Dump: dump, DefaultDB: "d"}, uniques: true},
 				"a hint":                       {log: minimal[1:], start: rowferry.Start{Hints: []*schema.Table{hint}}, uniques: true, notice: "d.t"},
+				"a hint in another order":      {log: minimal[1:], start: rowferry.Start{Hints: []*schema.Table{swapped}}, code: rowferry.CodeShapeUnknown},
 				"metadata":                     {log: full[1:], notice: "d.t"},
 				"metadata and a hint":          {log: full[1:], start: rowferry.Start{Hints: []*schema.Table{hint}}, uniques: true, notice: "d.t"},
 				"metadata and a dump":          {log: full[1:], opt: Options{Dump: dump, DefaultDB: "d"}, uniques: true},

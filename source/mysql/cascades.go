@@ -53,7 +53,7 @@ func (t *tables) unlogged(ctx context.Context, at place, parent *schema.Table, f
 		return nil
 	}
 	// Shapes as the consumer recorded them have no actions.
-	if _, err := t.relearn(ctx, at); err != nil {
+	if _, err := t.relearn(ctx, at, t.catalog.Tables()); err != nil {
 		return err
 	}
 	for _, child := range t.catalog.Tables() {

@@ -61,7 +61,7 @@ func (r *reader) begin(ctx context.Context, start rowferry.Start) error {
 	if r.until, err = r.src.untilAt(ctx, r.progress); err != nil {
 		return err
 	}
-	learn := !resumed
+	learn := len(start.Tables) == 0
 	if start.ShapesFrom != "" {
 		if err := r.src.reaches(ctx, start.ShapesFrom); err != nil {
 			return err

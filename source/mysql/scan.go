@@ -24,9 +24,19 @@ type seen struct {
 // than the events' headers, and calls visit after each event; progress does
 // not yet count a transaction that the event ended. scan ends when visit says
 // so, or without error at the end of the log.
-func (s *Source) scan(ctx context.Context, file int, p *progress, visit func(seen) (stop bool, err error)) (err error) {
+func (s *Source) scan(ctx context.Context, file int, p *progress, visit func(seen) (stop bool, err error)) error {
+	return s.pass(ctx, file, p, false, visit)
+}
+
+// scanMaps is scan with the table maps, for which it opens compressed
+// transactions too.
+func (s *Source) scanMaps(ctx context.Context, file int, p *progress, visit func(seen) (stop bool, err error)) error {
+	return s.pass(ctx, file, p, true, visit)
+}
+
+func (s *Source) pass(ctx context.Context, file int, p *progress, maps bool, visit func(seen) (stop bool, err error)) (err error) {
 	events := newFileStream(s, place{file, s.files[file].name, magicSize})
-	events.sparse = true
+	events.sparse, events.maps = true, maps
 	defer func() { err = errors.Join(err, events.Close()) }()
 	g := &group{}
 	for {

@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,11 +55,15 @@ func (r *reader) statement(ctx context.Context, e *event, q *query, v verb, rest
 // apply brings the catalog past a statement. If it turns out to know too little
 // for it, it is built anew from the log first.
 func (t *tables) apply(ctx context.Context, st mysql.Statement, at place) ([]mysql.Effect, error) {
+	var was []*schema.Table
+	if !t.learned {
+		was = t.catalog.Tables()
+	}
 	effects, err := t.catalog.Apply(st)
 	if err == nil && !slices.ContainsFunc(effects, incomplete) {
 		return effects, nil
 	}
-	if again, err := t.relearn(ctx, at); err != nil {
+	if again, err := t.relearn(ctx, at, was); err != nil {
 		return nil, err
 	} else if again {
 		return t.catalog.Apply(st)
@@ -74,7 +77,12 @@ func incomplete(f mysql.Effect) bool {
 	if f.Kind != mysql.Created && f.Kind != mysql.Altered {
 		return false
 	}
-	return f.After == nil || slices.ContainsFunc(f.After.Columns, func(c schema.Column) bool {
+	return f.After == nil || unfinished(f.After)
+}
+
+// unfinished reports whether a shape lacks the character set of a column.
+func unfinished(x *schema.Table) bool {
+	return slices.ContainsFunc(x.Columns, func(c schema.Column) bool {
 		return c.Type.Kind.Textual() && c.Type.Charset == ""
 	})
 }
@@ -111,139 +119,6 @@ func (r *reader) unread(err error) error {
 		return err
 	}
 	return nil
-}
-
-// effect takes what a statement did to one table.
-//
-//	created           Shape; where it replaces a table, Drop before it
-//	altered           Shape, if anything changed that is carried; where the new shape is not
-//	                  known, it is looked for when rows come
-//	dropped           Drop, if the consumer may have the table
-//	truncated         Truncate, if the consumer may have the table
-//	renamed           stops: the rows would have to move with the name
-//	rows changed      stops: the log does not say which rows
-//	partitions, …     stops: rows change that are not in the log
-//	nothing           nothing
-//
-// Tables out of scope are none of our business; where it cannot be told which
-// table it is, a statement that matters stops.
-func (r *reader) effect(f *mysql.Effect) error {
-	scope := f.Table.Table == "" || r.src.opt.Scope(f.Table)
-	switch f.Kind {
-	case mysql.Nothing:
-		return nil
-	case mysql.Created:
-		if scope {
-			return r.created(f)
-		}
-	case mysql.Altered:
-		if scope && f.After != nil && f.After != f.Before {
-			r.tables.announce(r.tx, r.tables.published(r.tables.hinted(f.After)))
-		}
-	case mysql.Dropped:
-		if scope {
-			r.dropped(f.Table, f.Before)
-		}
-	case mysql.DatabaseDropped:
-		for _, name := range r.tables.announced(f.Table.Schema) {
-			r.dropped(name, nil)
-		}
-	case mysql.Truncated:
-		if shape := r.tables.consumers(f.Table, f.Before); scope && shape != nil {
-			r.tables.announce(r.tx, shape)
-			r.tx.add(rowferry.Change{Op: rowferry.Truncate, Table: shape})
-		}
-	case mysql.Renamed:
-		if scope || r.src.opt.Scope(f.To) {
-			return rowferry.Errorf(rowferry.CodeShapeChanged, "table %s was renamed to %s", f.Table, f.To)
-		}
-	case mysql.RowsChanged:
-		if scope {
-			return statementLog(f)
-		}
-	case mysql.Unsupported:
-		if scope {
-			return rowferry.Errorf(rowferry.CodeShapeChanged, "rows of %s changed in a way that the log does not carry: %s", nameOr(f.Table, "a table"), f.Detail)
-		}
-	case mysql.Unknown:
-		return rowferry.Errorf(rowferry.CodeBadStatement, "a statement of the log means nothing to this program: %s", f.Detail)
-	default:
-		return rowferry.Errorf(rowferry.CodeBadStatement, "a statement controls its transaction in a way that is not known (%s)", f.Kind)
-	}
-	return nil
-}
-
-func nameOr(n schema.Name, unknown string) string {
-	if n.Table == "" {
-		return unknown
-	}
-	return n.String()
-}
-
-func statementLog(f *mysql.Effect) error {
-	return rowferry.Errorf(rowferry.CodeStatementLog, "rows of %s were changed by a statement that is in the log as text", nameOr(f.Table, "a table that cannot be told")).
-		Remedy("log rows", "SET GLOBAL binlog_format=ROW on the source, and copy the table anew")
-}
-
-// created announces a new table. A statement that says nothing of the shape
-// leaves it to the first rows.
-func (r *reader) created(f *mysql.Effect) error {
-	switch {
-	case f.Detail == mysql.DetailSequence:
-		return nil // refused when it is used
-	case f.Detail == mysql.DetailSelect:
-		return statementLog(f)
-	case f.Detail == mysql.DetailIfNotExists && f.Before != nil:
-		return nil
-	case f.Detail != mysql.DetailIfNotExists:
-		if r.tables.emitted[f.Table] != nil {
-			r.dropped(f.Table, f.Before)
-		}
-	}
-	if f.After != nil {
-		r.tables.announce(r.tx, r.tables.published(r.tables.hinted(f.After)))
-	}
-	return nil
-}
-
-// dropped tells the consumer that a table is gone, if it may have it.
-func (r *reader) dropped(name schema.Name, before *schema.Table) {
-	shape := r.tables.consumers(name, before)
-	delete(r.tables.byName, name)
-	if shape == nil {
-		return
-	}
-	r.tx.shapes = append(r.tx.shapes, shaped{r.tx.count(), name, r.tables.emitted[name]})
-	delete(r.tables.emitted, name)
-	r.tx.add(rowferry.Change{Op: rowferry.Drop, Table: shape})
-}
-
-// consumers returns the shape of a table that the consumer may have: what it
-// was told, what the catalog knew, or what is there already. Nil: it cannot
-// have it.
-func (t *tables) consumers(name schema.Name, before *schema.Table) *schema.Table {
-	switch {
-	case t.emitted[name] != nil:
-		return t.emitted[name]
-	case before != nil:
-		return t.published(before)
-	default:
-		return t.hints[name]
-	}
-}
-
-// announced lists the tables of a database that the consumer was told of.
-func (t *tables) announced(db string) []schema.Name {
-	var names []schema.Name
-	for n := range t.emitted {
-		if n.Schema == db {
-			names = append(names, n)
-		}
-	}
-	slices.SortFunc(names, func(a, b schema.Name) int {
-		return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Table, b.Table))
-	})
-	return names
 }
 
 // checkPrepared settles an XA COMMIT of a transaction that was prepared before

@@ -41,8 +41,9 @@ type fileStream struct {
 	maxEvent uint64
 	// sparse streams read the body of an event only where it tells where
 	// transactions lie. All other events come without raw, and compressed
-	// transactions as one event.
-	sparse bool
+	// transactions as one event; with maps set, table maps are read too, and
+	// compressed transactions are opened.
+	sparse, maps bool
 
 	framer   *framer
 	current  *head
@@ -170,7 +171,7 @@ func (s *fileStream) read() (*event, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s.sparse && !tellsTransactions(h.typ) {
+		if s.sparse && !tellsTransactions(h.typ) && !(s.maps && tellsShapes(h.typ)) {
 			e := &event{header: h, start: s.framer.at}
 			err := s.framer.skip(h)
 			e.end = s.framer.at
@@ -199,6 +200,11 @@ func tellsTransactions(t replication.EventType) bool {
 	default:
 		return false
 	}
+}
+
+// tellsShapes lists the events besides that table maps are in.
+func tellsShapes(t replication.EventType) bool {
+	return t == replication.TABLE_MAP_EVENT || t == replication.TRANSACTION_PAYLOAD_EVENT
 }
 
 func (s *fileStream) plain(h header) (*event, error) {

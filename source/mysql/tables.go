@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -22,8 +20,8 @@ import (
 type tables struct {
 	src     *Source
 	head    *head
-	catalog *mysql.Catalog // nil until the first file's head was read
-	hints   map[schema.Name]*schema.Table
+	catalog *mysql.Catalog                  // nil until the first file's head was read
+	hint    func(schema.Name) *schema.Table // of the table in the target
 
 	byNumber map[uint64]*mapping      // within one file (M34)
 	byName   map[schema.Name]*mapping // the latest of each table in scope
@@ -31,8 +29,10 @@ type tables struct {
 	plain    map[*schema.Table]*schema.Table // shapes without their cascades
 	headers  map[replication.EventType]*replication.RowsEvent
 
-	learned bool // the catalog holds what all the log before says
-	untold  bool // the consumer was not told the shapes learned before the start
+	learned bool                       // the catalog holds what all the log before says
+	passed  map[schema.Name]*passedMap // of the log before, where it was learned
+	untold  bool                       // the consumer was not told the shapes learned before the start
+	gone    map[string]bool            // databases that were dropped
 
 	usedHints map[schema.Name]bool
 	unsure    map[schema.Name]bool // tables with rows and unknown constraints
@@ -50,94 +50,12 @@ type mapping struct {
 
 func newTables(s *Source) *tables {
 	return &tables{
-		src: s, hints: map[schema.Name]*schema.Table{},
+		src: s, gone: map[string]bool{},
 		byNumber: map[uint64]*mapping{}, byName: map[schema.Name]*mapping{},
 		emitted: map[schema.Name]*schema.Table{}, plain: map[*schema.Table]*schema.Table{},
 		headers:   map[replication.EventType]*replication.RowsEvent{},
 		usedHints: map[schema.Name]bool{}, unsure: map[schema.Name]bool{},
 	}
-}
-
-// begin sets up what is known before the first event: the dump, which is from
-// where the files begin, the statements before emit if learn is set, and the
-// shapes that the consumer has recorded.
-func (t *tables) begin(ctx context.Context, start rowferry.Start, emit place, learn bool) error {
-	t.learned, t.untold = learn, learn
-	for _, h := range start.Hints {
-		t.hints[h.Name] = h
-	}
-	var err error
-	if learn {
-		t.catalog, err = t.src.learn(ctx, emit)
-	} else {
-		t.catalog, err = t.src.dumped(ctx)
-	}
-	if err != nil {
-		return err
-	}
-	for _, x := range start.Tables {
-		t.catalog.Put(x)
-		t.emitted[x.Name] = x
-	}
-	return nil
-}
-
-// dumped returns a catalog with the dump in it, if there is one.
-func (s *Source) dumped(ctx context.Context) (_ *mysql.Catalog, err error) {
-	_, h, c, err := openHead(s.open, s.files[0], 0, s.maxEvent)
-	if err != nil {
-		return nil, wholeHead(err)
-	}
-	if err := c.Close(); err != nil {
-		return nil, unreadable(s.files[0].path, err)
-	}
-	flavor := mysql.MySQL
-	if h.srv.mariadb {
-		flavor = mysql.MariaDB
-	}
-	catalog := mysql.NewCatalog(flavor)
-	catalog.SetVersion(h.srv.version)
-	if s.opt.Dump == "" {
-		return catalog, ctx.Err()
-	}
-	f, err := os.Open(s.opt.Dump)
-	if err != nil {
-		return nil, rowferry.Errorf(rowferry.CodeBadDump, "the schema dump cannot be opened: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return catalog, catalog.LoadDump(f, s.opt.DefaultDB)
-}
-
-// learn returns a catalog of what the dump and the statements before a place
-// say. Statements that cannot be read leave tables unknown.
-func (s *Source) learn(ctx context.Context, before place) (*mysql.Catalog, error) {
-	catalog, err := s.dumped(ctx)
-	first := place{0, s.files[0].name, magicSize}
-	if err != nil || !first.before(before) {
-		return catalog, err
-	}
-	err = s.scan(ctx, 0, newProgress(), func(x seen) (bool, error) {
-		if !x.start.before(before) {
-			return true, nil
-		}
-		if x.typ == replication.FORMAT_DESCRIPTION_EVENT {
-			catalog.SetVersion(x.head.srv.version)
-		}
-		if x.query == nil || x.verb != verbOther || x.group.name.alterBegin || x.group.name.alterUndo {
-			return false, nil
-		}
-		st, err := x.query.statement(x.head.srv, x.event)
-		if err != nil {
-			return false, err
-		}
-		_, err = catalog.Apply(st)
-		if unread := (*mysql.StatementError)(nil); errors.As(err, &unread) {
-			s.opt.Log.DebugContext(ctx, "a statement before the start cannot be read", "at", x.start.String(), "error", err)
-			err = nil
-		}
-		return false, err
-	})
-	return catalog, err
 }
 
 // file begins a new file: numbers mean other tables.
@@ -170,6 +88,11 @@ func (t *tables) mapped(e *event) error {
 	return nil
 }
 
+// parseContent reads a table map without its number.
+func parseContent(content []byte) (*replication.TableMapEvent, error) {
+	return parseTableMap(slices.Concat(make([]byte, 6), content), 6)
+}
+
 // ready makes a mapping's decoder, anew where the catalog has another shape by
 // now.
 func (t *tables) ready(ctx context.Context, m *mapping, at place) error {
@@ -177,7 +100,7 @@ func (t *tables) ready(ctx context.Context, m *mapping, at place) error {
 	if m.decoder != nil && m.known == known {
 		return nil
 	}
-	tm, err := parseTableMap(slices.Concat(make([]byte, 6), m.content), 6)
+	tm, err := parseContent(m.content)
 	if err != nil {
 		return err
 	}
@@ -198,71 +121,6 @@ func (t *tables) ready(ctx context.Context, m *mapping, at place) error {
 	m.known = t.catalog.Table(m.name)
 	m.shape = t.published(t.hinted(shape))
 	return nil
-}
-
-// relearn builds the catalog anew from all of the log before a place, once, if
-// that was not done when reading began: shapes recorded by a consumer lack what
-// it has no use for, such as the defaults of databases. It reports whether the
-// catalog is another one now.
-func (t *tables) relearn(ctx context.Context, before place) (bool, error) {
-	if t.learned {
-		return false, nil
-	}
-	t.learned = true
-	catalog, err := t.src.learn(ctx, before)
-	if err != nil {
-		return false, err
-	}
-	for _, x := range t.catalog.Tables() {
-		if catalog.Table(x.Name) == nil {
-			catalog.Put(x)
-		}
-	}
-	t.catalog = catalog
-	return true, nil
-}
-
-// elsewhere looks for the shape of a table that the log does not tell here: in
-// all of the log before the open transaction, then in the hints.
-func (t *tables) elsewhere(ctx context.Context, at place, name schema.Name, tm *replication.TableMapEvent, unknown error) (*schema.Table, error) {
-	if again, err := t.relearn(ctx, at); err != nil {
-		return nil, err
-	} else if again {
-		shape, err := shapeFromMap(tm, t.catalog.Table(name), t.head.srv)
-		if rowferry.CodeOf(err) != rowferry.CodeShapeUnknown {
-			return shape, err
-		}
-	}
-	hint := t.hints[name]
-	if hint == nil || len(tm.ColumnType) != len(hint.Columns) || t.catalog.Table(name) != nil {
-		return nil, unknown
-	}
-	named := *tm
-	for _, c := range hint.Columns {
-		named.ColumnName = append(named.ColumnName, []byte(c.Name))
-	}
-	for _, o := range hint.PrimaryKey {
-		named.PrimaryKey = append(named.PrimaryKey, uint64(o))
-		named.PrimaryKeyPrefix = append(named.PrimaryKeyPrefix, 0)
-	}
-	shape, err := shapeFromMap(&named, nil, t.head.srv)
-	if err == nil {
-		t.usedHints[name] = true
-	}
-	return shape, err
-}
-
-// hinted adds the keys of a hint to a shape whose constraints are not known.
-func (t *tables) hinted(shape *schema.Table) *schema.Table {
-	hint := t.hints[shape.Name]
-	if hint == nil || shape.ConstraintsKnown || !hint.ConstraintsKnown ||
-		!slices.EqualFunc(shape.Columns, hint.Columns, func(a, b schema.Column) bool { return a.Name == b.Name }) {
-		return shape
-	}
-	full := *shape
-	full.Uniques, full.ForeignKeys, full.ConstraintsKnown = hint.Uniques, hint.ForeignKeys, true
-	t.usedHints[shape.Name] = true
-	return &full
 }
 
 // published returns the shape as the consumer gets it: the one it has, if that

@@ -28,6 +28,9 @@ func (p *parser) createTable(replace bool) ([]Effect, error) {
 		return []Effect{{Kind: Nothing}}, nil
 	}
 	e := Effect{Kind: Created, Table: name, Before: before}
+	if replace {
+		e.Detail = DetailReplace
+	}
 	if ifNot && !p.st.DDLXID && !p.dump {
 		e.Detail = DetailIfNotExists
 		if p.cat.flavor == MySQL && p.cat.version >= 80000 {

@@ -54,7 +54,7 @@ type EffectKind uint8
 const (
 	Unknown         EffectKind = iota // the first keywords mean nothing to this program; Detail has them
 	Nothing                           // no table's shape or rows: GRANT, CREATE VIEW, temporary tables …
-	Created                           // Table is new with shape After, or replaces Before; After is nil if the statement does not say the shape. Detail: "sequence", "if not exists", "select"
+	Created                           // Table is new with shape After, or replaces Before; After is nil if the statement does not say the shape. Detail: "sequence", "if not exists", "replace", "select"
 	Altered                           // Before to After, the same pointer if nothing Rowferry carries changed. After nil: the shape is not known from here on, Detail says why
 	Dropped                           // Table is gone; Before, if known
 	Renamed                           // Table is now called To; Before and After, if known
@@ -100,5 +100,6 @@ type Effect struct {
 const (
 	DetailSequence    = "sequence"      // MariaDB's: a table of one row that is logged as inserts
 	DetailIfNotExists = "if not exists" // the table may have been there already: then After is another's. MySQL 8.0 and newer: it was, After is nil
+	DetailReplace     = "replace"       // CREATE OR REPLACE: a table of that name, if there was one, is gone
 	DetailSelect      = "select"        // CREATE … SELECT as text: the shape comes from a query
 )
