@@ -132,10 +132,10 @@ func TestShapeSources(t *testing.T) {
 				"statements before a position": {log: minimal, start: rowferry.Start{Position: first}, uniques: true},
 				"nothing":                      {log: minimal[1:], code: rowferry.CodeShapeUnknown},
 				"a dump":                       {log: minimal[1:], opt: Options{Dump: dump, DefaultDB: "d"}, uniques: true},
-				"a hint":                       {log: minimal[1:], start: rowferry.Start{Hints: []*schema.Table{hint}}, uniques: true, notice: "d.t"},
-				"a hint in another order":      {log: minimal[1:], start: rowferry.Start{Hints: []*schema.Table{swapped}}, code: rowferry.CodeShapeUnknown},
+				"a hint":                       {log: minimal[1:], start: rowferry.Start{Hint: hinting(hint)}, uniques: true, notice: "d.t"},
+				"a hint in another order":      {log: minimal[1:], start: rowferry.Start{Hint: hinting(swapped)}, code: rowferry.CodeShapeUnknown},
 				"metadata":                     {log: full[1:], notice: "d.t"},
-				"metadata and a hint":          {log: full[1:], start: rowferry.Start{Hints: []*schema.Table{hint}}, uniques: true, notice: "d.t"},
+				"metadata and a hint":          {log: full[1:], start: rowferry.Start{Hint: hinting(hint)}, uniques: true, notice: "d.t"},
 				"metadata and a dump":          {log: full[1:], opt: Options{Dump: dump, DefaultDB: "d"}, uniques: true},
 			} {
 				got := readFrom(c.log.source(c.opt), c.start)

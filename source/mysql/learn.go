@@ -18,11 +18,10 @@ import (
 // and the shapes that the consumer has recorded.
 func (t *tables) begin(ctx context.Context, start rowferry.Start, emit place, learn bool) error {
 	t.learned, t.untold = learn, learn
-	hints := map[schema.Name]*schema.Table{}
-	for _, h := range start.Hints {
-		hints[h.Name] = h
+	t.hint = start.Hint
+	if t.hint == nil {
+		t.hint = func(schema.Name) *schema.Table { return nil }
 	}
-	t.hint = func(n schema.Name) *schema.Table { return hints[n] }
 	var err error
 	if learn {
 		err = t.learn(ctx, emit)

@@ -152,7 +152,7 @@ func TestGoneBeforeRows(t *testing.T) {
 				if c.alone {
 					log = log[1:]
 				}
-				got := readFrom(log.source(opt), rowferry.Start{Hints: c.hints})
+				got := readFrom(log.source(opt), rowferry.Start{Hint: hinting(c.hints...)})
 				if ops := opsOf(got.txs); rowferry.CodeOf(got.err) != c.code || c.code == "" && (got.err != nil || !slices.Equal(ops, c.want)) {
 					t.Errorf("%q, %v;\nwant %q, %q", ops, got.err, c.want, c.code)
 				}
@@ -172,7 +172,7 @@ func TestDatabaseGone(t *testing.T) {
 	const sql = "CREATE DATABASE d;\nFLUSH BINARY LOGS;\nDROP DATABASE d;\nCREATE DATABASE d;\nCREATE TABLE d.t (id INT PRIMARY KEY);\nCREATE TABLE d.n (id INT PRIMARY KEY)"
 	hint := &schema.Table{Name: schema.Name{Schema: "d", Table: "t"}, Columns: []schema.Column{{Name: "id", Type: schema.Type{Kind: schema.Int, Bits: 64}}}}
 	log := unmade(record(t, testdb.MariaDB1011, sql))
-	got := readFrom(log.source(Options{}), rowferry.Start{Hints: []*schema.Table{hint}})
+	got := readFrom(log.source(Options{}), rowferry.Start{Hint: hinting(hint)})
 	if ops := opsOf(got.txs); got.err != nil || !slices.Equal(ops, []string{"drop t", "shape t", "shape n"}) {
 		t.Errorf("%q, %v", ops, got.err)
 	}
@@ -210,5 +210,17 @@ func TestCharsetFromRows(t *testing.T) {
 	log := unmade(record(t, testdb.MariaDB1011, sql, testdb.RowMetadata("NO_LOG")))
 	if got := log.read(Options{}); rowferry.CodeOf(got.err) != rowferry.CodeShapeUnknown {
 		t.Errorf("without metadata: %v", got.err)
+	}
+}
+
+// hinting returns what looks up the given target tables by source name.
+func hinting(tables ...*schema.Table) func(schema.Name) *schema.Table {
+	return func(n schema.Name) *schema.Table {
+		for _, t := range tables {
+			if t.Name == n {
+				return t
+			}
+		}
+		return nil
 	}
 }
