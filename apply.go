@@ -78,7 +78,7 @@ func (e *Engine) applyOnce(ctx context.Context, b *batch) error {
 	if !b.spilled() {
 		ctx = context.WithoutCancel(ctx)
 	}
-	if err := e.checkKeyless(ctx, b); err != nil {
+	if err := e.checkOccupied(ctx, b); err != nil {
 		return err
 	}
 	tx, err := e.parts.Sink.Begin(ctx)
@@ -228,7 +228,7 @@ func (w *writer) handle(i int, c *Change, origin *Origin) error {
 		}
 	case Drop:
 		if w.known(c.Table.Name) == nil {
-			return nil // it was gone before this pipeline began
+			return nil // and checkOccupied found no rows of it in the target
 		}
 		return shapeChanged(c.Table.Name, []string{"table dropped or renamed"})
 	default:

@@ -14,6 +14,7 @@ type txn struct {
 	changes []Change
 	spool   Spool           // holds what came before changes, where that was too large
 	shapes  []*schema.Table // told by the changes
+	dropped []schema.Name   // tables that the changes end
 	undone  []span          // indices of changes that a rollback to a savepoint undid
 	count   int             // changes collected, undone ones included
 	bytes   int             // of changes
@@ -32,8 +33,12 @@ func (t *txn) add(tx *Tx) {
 	for i := range tx.Changes {
 		c := &tx.Changes[i]
 		t.bytes += c.Size()
-		if c.Op == Shape {
+		switch c.Op {
+		case Shape:
 			t.shapes = append(t.shapes, c.Table)
+		case Drop:
+			t.dropped = append(t.dropped, c.Table.Name)
+		default: // rows
 		}
 	}
 	if tx.Last {

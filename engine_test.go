@@ -150,6 +150,23 @@ func TestEngineRefusesKeylessRows(t *testing.T) {
 	}
 }
 
+// TestEngineRefusesToDropStrangers: a table that ends and is not the
+// pipeline's is no matter, unless the target has rows of it.
+func TestEngineRefusesToDropStrangers(t *testing.T) {
+	b := newBench(t)
+	other := *items
+	other.Name.Table = "other"
+	s := log([]rowferry.Change{put(1, 0)}, []rowferry.Change{{Op: rowferry.Drop, Table: &other}, put(2, 0)}, []rowferry.Change{put(3, 0)})
+	b.must(&script{txs: s.txs[:1]}, rowferry.Fresh)
+	execute(t, b.target, "CREATE TABLE other (id INTEGER PRIMARY KEY, n INTEGER) STRICT")
+	execute(t, b.target, "INSERT INTO other VALUES (1, 1)")
+	b.fails(s, rowferry.CodeShapeChanged)
+	b.rows(1)
+	execute(t, b.target, "DELETE FROM other")
+	b.must(s, rowferry.Resumed)
+	b.rows(1, 2, 3)
+}
+
 // TestEngineIsFenced: an engine that was taken over commits nothing more,
 // whether its successor has already written the same rows or none.
 func TestEngineIsFenced(t *testing.T) {

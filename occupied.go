@@ -6,14 +6,45 @@ import (
 	"github.com/rowferry/rowferry/schema"
 )
 
+// checkOccupied refuses, before the batch begins, what tables of the target
+// that hold rows already forbid.
+func (e *Engine) checkOccupied(ctx context.Context, b *batch) error {
+	keeper, ok := e.parts.Sink.(CheckpointKeeper)
+	if !ok {
+		return nil
+	}
+	if err := e.checkDropped(ctx, keeper, b); err != nil {
+		return err
+	}
+	return e.checkKeyless(ctx, keeper, b)
+}
+
+// checkDropped refuses the end of a table that is not the pipeline's but whose
+// rows the target has: they would stay. One that is gone or empty there was
+// gone before the pipeline began.
+func (e *Engine) checkDropped(ctx context.Context, keeper CheckpointKeeper, b *batch) error {
+	var names []schema.Name
+	for _, t := range b.txs {
+		for _, n := range t.dropped {
+			if e.shapes[n] == nil {
+				names = append(names, e.parts.Handler.Target(n))
+			}
+		}
+	}
+	occupied, err := occupiedOf(ctx, keeper, names)
+	if err != nil || len(occupied) == 0 {
+		return err
+	}
+	return shapeChanged(occupied[0], []string{"table dropped or renamed, and the target has rows of it"})
+}
+
 // checkKeyless refuses a table without a key that is new to the pipeline and
 // already holds rows in the target: they could not be told from the
 // pipeline's own, and each would be there twice. Rows of a keyed table are met
 // by their key. While a lost state directory is being rebuilt the tables that
 // were known before cannot be told from new ones.
-func (e *Engine) checkKeyless(ctx context.Context, b *batch) error {
-	keeper, ok := e.parts.Sink.(CheckpointKeeper)
-	if !ok || e.rebuilding {
+func (e *Engine) checkKeyless(ctx context.Context, keeper CheckpointKeeper, b *batch) error {
+	if e.rebuilding {
 		return nil
 	}
 	var names []schema.Name
@@ -24,19 +55,20 @@ func (e *Engine) checkKeyless(ctx context.Context, b *batch) error {
 			}
 		}
 	}
-	if len(names) == 0 {
-		return nil
-	}
-	occupied, err := keeper.Occupied(ctx, names)
-	if err != nil {
+	occupied, err := occupiedOf(ctx, keeper, names)
+	if err != nil || len(occupied) == 0 {
 		return err
 	}
-	if len(occupied) > 0 {
-		return Errorf(CodeTargetOccupied, "a table without a key already holds rows, which could not be told from replicated ones").
-			Fact("tables", "%v", occupied).
-			Remedy("begin", "empty the tables, or take them out of 'tables', and run the same command again")
+	return Errorf(CodeTargetOccupied, "a table without a key already holds rows, which could not be told from replicated ones").
+		Fact("tables", "%v", occupied).
+		Remedy("begin", "empty the tables, or take them out of 'tables', and run the same command again")
+}
+
+func occupiedOf(ctx context.Context, keeper CheckpointKeeper, names []schema.Name) ([]schema.Name, error) {
+	if len(names) == 0 {
+		return nil, nil
 	}
-	return nil
+	return keeper.Occupied(ctx, names)
 }
 
 // adopt ties an Appender's target to what the state recorded of it. It may cut
