@@ -30,6 +30,8 @@ type head struct {
 	lengths  []byte // of the fixed part of each event type, from type 1 on
 	format   []byte // the format description as it was, naming no checksum
 	events   uint64 // where the event after the format description starts
+	started  uint32 // when its server started or reset the log, if with this file; else 0
+	join     join   // how it fits the file that was read before it
 	// What was in the log before this file; neither where the server is too
 	// old to say.
 	gtids  *gtidSet
@@ -124,6 +126,7 @@ func (f *framer) describe(file logFile) (*head, error) {
 		return nil, corruptAt(at, "it was written by %q, which is not a version of a server this program knows (MySQL from 5.6.1, MariaDB from 5.3)", version)
 	}
 	n := len(b) - checksumSize
+	h.started = binary.LittleEndian.Uint32(b[2+50:])
 	h.lengths = bytes.Clone(b[fixed : n-1])
 	switch alg := b[n-1]; alg {
 	case checksumOff, checksumCRC32:

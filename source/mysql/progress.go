@@ -52,34 +52,67 @@ func (p *progress) from(at Parsed) {
 }
 
 // head takes the head of a file. The first one says what precedes all files;
-// a later one must be what has been passed, or transactions are missing.
+// a later one must be what has been passed, or transactions are missing. Where
+// it names none, what else ties the file to the one before it has to do.
 func (p *progress) head(at place, h *head) error {
 	first := p.file < 0
 	p.file = at.file
 	if first {
 		return p.firstHead(at, h)
 	}
-	if h.gtids != nil {
-		if lost := h.gtids.minus(&p.logged); !lost.empty() {
-			return absent(at, lost.String())
+	if err := p.compare(at, h); err != nil {
+		return err
+	}
+	j := h.join
+	if p.proves(h) {
+		// Another server that goes on with the same GTIDs is a replica. The
+		// same one counts anew after a reset.
+		if j.server == nil {
+			return j.rotation
 		}
+		return nil
+	}
+	for _, err := range []error{j.server, j.rotation, j.clock, j.names} {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// proves reports whether a head that names what has been passed proves that
+// nothing is missing before it: all that is logged has a GTID.
+func (p *progress) proves(h *head) bool {
+	if h.states != nil {
+		return len(h.states.servers) > 0
+	}
+	return h.gtids != nil && !h.gtids.empty() && p.naming == byGTID
+}
+
+// compare checks that a head names exactly what has been passed.
+func (p *progress) compare(at place, h *head) error {
+	if h.gtids != nil {
+		// First what another log lacks: of that one something is missing too.
 		if extra := p.logged.minus(h.gtids); !extra.empty() {
 			return unrelated(at, extra.String())
+		}
+		if lost := h.gtids.minus(&p.logged); !lost.empty() {
+			return absent(at, lost.String())
 		}
 	}
 	if h.states == nil {
 		return nil
-	}
-	for k, seq := range h.states.servers {
-		if have, ok := p.states.servers[k]; !ok || have != seq {
-			return absent(at, domainGTID{k[0], k[1], seq}.String())
-		}
 	}
 	for k, seq := range p.states.servers {
 		// A whole domain may have been deleted from the state on purpose.
 		_, kept := h.states.last[k[0]]
 		if _, ok := h.states.servers[k]; kept && !ok {
 			return unrelated(at, domainGTID{k[0], k[1], seq}.String())
+		}
+	}
+	for k, seq := range h.states.servers {
+		if have, ok := p.states.servers[k]; !ok || have != seq {
+			return absent(at, domainGTID{k[0], k[1], seq}.String())
 		}
 	}
 	return nil

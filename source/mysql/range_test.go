@@ -106,6 +106,32 @@ func TestPlacesOutside(t *testing.T) {
 	}
 }
 
+// A time after the log's end is taken as its end, and said to be one; a time
+// before the end is not, though no transaction comes after it.
+func TestTimeAfterTheEnd(t *testing.T) {
+	for _, name := range []string{"mysql anonymous", "mysql", "mariadb"} {
+		log := recorded(t, name)
+		all := log.read(Options{Scope: notOther})
+		must(t, all.err)
+		events := eventsOf(t, log[2].data)
+		end := clock(parseHeader(log[2].data[events[len(events)-1].start:]).time)
+		for d, late := range map[time.Duration]bool{0: false, time.Second: true, time.Hour: true} {
+			at := end.Add(d).Format(time.RFC3339)
+			until := log.read(Options{Scope: notOther, Until: at})
+			from := log.read(Options{Scope: notOther, From: end.Add(d).Format(time.RFC3339)})
+			if until.err != nil || text(until.txs) != text(all.txs) || from.err != nil || late && len(from.txs) > 0 {
+				t.Errorf("%s: %s after the end: %v, %v, %d transactions", name, d, until.err, from.err, len(from.txs))
+			}
+			for what, got := range map[string]result{"until": until, "from": from} {
+				noticed := len(got.notices) == 1 && strings.Contains(got.notices[0], at) && strings.Contains(got.notices[0], end.Format(time.RFC3339))
+				if late && !noticed || !late && len(got.notices) > 0 {
+					t.Errorf("%s: %s %s after the end: notices %q", name, what, d, got.notices)
+				}
+			}
+		}
+	}
+}
+
 func TestPositionsNotInTheLog(t *testing.T) {
 	mysql, maria, anonymous := recorded(t, "mysql"), recorded(t, "mariadb"), recorded(t, "mysql anonymous")
 	last := mysql.read(Options{Scope: notOther})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-mysql-org/go-mysql/replication"
 
@@ -26,6 +27,7 @@ type reader struct {
 	start    rowferry.Position
 	lineage  string // of the transaction that ends where we begin; "" once compared
 	prepared map[string]bool
+	newest   uint32 // the latest time of an event, in seconds
 	notices  []string
 	err      error // what Next returns from now on
 }
@@ -55,6 +57,9 @@ func (r *reader) begin(ctx context.Context, start rowferry.Start) error {
 	}
 	r.progress, r.emit, r.lineage = at.progress, at.emit, start.Lineage
 	r.start = start.Position
+	if at.notice != "" {
+		r.notices = append(r.notices, at.notice)
+	}
 	if !resumed {
 		r.start = r.progress.position(at.emit)
 	}
@@ -139,6 +144,7 @@ func (r *reader) step(ctx context.Context) (*rowferry.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.newest = max(r.newest, e.time)
 	if err := r.known(e); err != nil {
 		return nil, err
 	}
@@ -279,6 +285,9 @@ func (r *reader) end() error {
 	if ahead := r.progress.ahead(); ahead != "" {
 		return r.src.outside(shorten(string(r.start)), "transactions of it are in none of the files").
 			Fact("not found", "%s", shorten(ahead))
+	}
+	if ends := clock(r.newest); r.until.timed() && ends.Before(r.until.pos.Time) {
+		r.notices = append(r.notices, fmt.Sprintf("the log ends at %s, before the end that was asked for, %s: everything was read", ends.Format(time.RFC3339), r.until.pos))
 	}
 	return r.until.missed(r.group.last)
 }

@@ -3,6 +3,7 @@ package mysql
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ type startPoint struct {
 	// over, to compare the last one with its lineage.
 	read, emit place
 	progress   *progress // as of emit
+	notice     string    // what the operator should know of it, or ""
 }
 
 // startAt finds the place of a position. lineage names the transaction that
@@ -54,7 +56,7 @@ func (s *Source) startEarliest(ctx context.Context) (*startPoint, error) {
 	first := place{0, s.files[0].name, magicSize}
 	p := newProgress()
 	err := s.scan(ctx, 0, p, func(seen) (bool, error) { return true, nil })
-	return &startPoint{first, first, p}, err
+	return &startPoint{read: first, emit: first, progress: p}, err
 }
 
 func (s *Source) startLatest(ctx context.Context) (*startPoint, error) {
@@ -66,23 +68,26 @@ func (s *Source) startLatest(ctx context.Context) (*startPoint, error) {
 		}
 		return false, nil
 	})
-	return &startPoint{at, at, p}, err
+	return &startPoint{read: at, emit: at, progress: p}, err
 }
 
 // startTime begins before the first transaction that was committed at or
-// after a time, or at the end of the log. Files that begin later than that,
-// and not with the log itself, do not contain it.
+// after a time, or at the end of the log, which is worth a notice if the log
+// ends before that time. Files that begin later than that, and not with the
+// log itself, do not contain it.
 func (s *Source) startTime(ctx context.Context, t time.Time) (*startPoint, error) {
 	p := newProgress()
 	at := place{0, s.files[0].name, magicSize}
+	newest, found := uint32(0), false
 	err := s.scan(ctx, 0, p, func(x seen) (bool, error) {
 		g := x.group
+		newest = max(newest, x.time)
 		if x.typ == replication.FORMAT_DESCRIPTION_EVENT && x.start.file == 0 && int64(x.time) > t.Unix() && s.preceded(p) {
 			return true, s.outside(t.Format(time.RFC3339Nano), "the first file was begun later").
-				Fact("begun", "%s", time.Unix(int64(x.time), 0).UTC().Format(time.RFC3339))
+				Fact("begun", "%s", clock(x.time).Format(time.RFC3339))
 		}
 		if x.how != goesOn && !g.commit.Before(t) {
-			at = g.start
+			at, found = g.start, true
 			return true, nil
 		}
 		if !g.open {
@@ -90,7 +95,11 @@ func (s *Source) startTime(ctx context.Context, t time.Time) (*startPoint, error
 		}
 		return false, nil
 	})
-	return &startPoint{at, at, p}, err
+	sp := &startPoint{read: at, emit: at, progress: p}
+	if ends := clock(newest); !found && ends.Before(t) {
+		sp.notice = fmt.Sprintf("the log ends at %s, before the start that was asked for, %s: nothing was read", ends.Format(time.RFC3339), t.Format(time.RFC3339Nano))
+	}
+	return sp, err
 }
 
 // preceded reports whether something was logged before the first file.
@@ -108,7 +117,7 @@ func (s *Source) startFile(ctx context.Context, pos Parsed, last string, resumed
 	if err != nil {
 		return nil, err
 	}
-	sp := &startPoint{at, at, p}
+	sp := &startPoint{read: at, emit: at, progress: p}
 	if last != "" && prev.end == at {
 		sp.read = prev.start
 	}
@@ -157,7 +166,7 @@ func (s *Source) startGTID(ctx context.Context, pos Parsed, last string, resumed
 	if !named {
 		read = at
 	}
-	return &startPoint{read, at, p}, nil
+	return &startPoint{read: read, emit: at, progress: p}, nil
 }
 
 // choose returns the last file that begins before everything the position

@@ -52,7 +52,7 @@ type fileStream struct {
 	inflater *zstd.Decoder
 	from     place  // where reading starts in the first file that is opened
 	index    int    // of the file that is open, or to be opened next
-	rotate   string // the next file, as this one's ROTATE names it
+	ended    *ended // the file that is open, as far as it was read, or the one before it
 	tail     *tail
 
 	before int64 // bytes of the files before the open one
@@ -147,13 +147,13 @@ func (s *fileStream) openFile() (*event, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.framer, s.current, s.closer, s.rotate = f, h, c, ""
+	if s.ended != nil {
+		h.join = joined(s.ended, file, h)
+	}
+	s.framer, s.current, s.closer, s.ended = f, h, c, &ended{file: file, head: h}
 	end := place{s.index, file.name, h.events}
 	if s.index == s.from.file && s.from.off > h.events {
-		if s.from.off > f.size {
-			return nil, corruptAt(s.from, "the file has only %d bytes", f.size)
-		}
-		if err := f.seek(s.from.off); err != nil {
+		if err := s.goTo(s.from); err != nil {
 			return nil, err
 		}
 	}
@@ -161,6 +161,31 @@ func (s *fileStream) openFile() (*event, error) {
 		header: parseHeader(h.format), raw: h.format,
 		start: place{s.index, file.name, magicSize}, end: end,
 	}, nil
+}
+
+// goTo moves to the place where reading starts. Where that is the end of the
+// file, the events before it are passed over, for the last one tells what
+// follows.
+func (s *fileStream) goTo(at place) error {
+	if at.off > s.framer.size {
+		return corruptAt(at, "the file has only %d bytes", s.framer.size)
+	}
+	for at.off == s.framer.size && s.framer.at.off < at.off {
+		h, err := s.framer.peek()
+		if err != nil {
+			return err
+		}
+		s.ended.last = h
+		if h.typ == replication.ROTATE_EVENT {
+			_, err = s.plain(h)
+		} else {
+			err = s.framer.skip(h)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.framer.seek(at.off)
 }
 
 // read returns the next event of the open file, from a compressed transaction
@@ -171,6 +196,7 @@ func (s *fileStream) read() (*event, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.ended.last = h
 		if s.sparse && !tellsTransactions(h.typ) && !(s.maps && tellsShapes(h.typ)) {
 			e := &event{header: h, start: s.framer.at}
 			err := s.framer.skip(h)
@@ -210,7 +236,7 @@ func tellsShapes(t replication.EventType) bool {
 func (s *fileStream) plain(h header) (*event, error) {
 	e, err := s.framer.next(h)
 	if err == nil && h.typ == replication.ROTATE_EVENT {
-		s.rotate, err = parseRotate(e)
+		s.ended.rotate, err = parseRotate(e)
 	}
 	return e, err
 }
@@ -231,9 +257,10 @@ func (s *fileStream) leave() error {
 	if err := file.follows(next); err != nil {
 		return err
 	}
-	if _, n, ok := splitName(s.rotate); ok && next.numbered && n != next.number {
-		return rowferry.Errorf(rowferry.CodeLogMissing, "%s says that %s follows it, not %s", file.name, s.rotate, next.name).
-			Fact("need", "%s", s.rotate)
+	rotate := s.ended.rotate
+	if _, n, ok := splitName(rotate); ok && next.numbered && n != next.number {
+		return rowferry.Errorf(rowferry.CodeLogMissing, "%s says that %s follows it, not %s", file.name, rotate, next.name).
+			Fact("need", "%s", rotate)
 	}
 	return nil
 }
