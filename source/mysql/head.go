@@ -30,6 +30,7 @@ type head struct {
 	lengths  []byte // of the fixed part of each event type, from type 1 on
 	format   []byte // the format description as it was, naming no checksum
 	events   uint64 // where the event after the format description starts
+	started  bool   // the server was started with this file, or its log begun anew
 	// What was in the log before this file; neither where the server is too
 	// old to say.
 	gtids  *gtidSet
@@ -120,6 +121,7 @@ func (f *framer) describe(file logFile) (*head, error) {
 	}
 	version, _, _ := bytes.Cut(b[2:52], []byte{0})
 	h := &head{srv: parseServer(string(version)), events: f.at.off, format: bytes.Clone(e.raw)}
+	h.started = binary.LittleEndian.Uint32(b[52:]) != 0 // when; files that only follow another have 0
 	if !h.srv.checksums() {
 		return nil, corruptAt(at, "it was written by %q, which is not a version of a server this program knows (MySQL from 5.6.1, MariaDB from 5.3)", version)
 	}

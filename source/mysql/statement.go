@@ -34,14 +34,18 @@ func (r *reader) statement(ctx context.Context, e *event, q *query, v verb, rest
 	case verbOther: // the catalog knows what it does
 	}
 	r.tx.digest.statement(q.db, q.text)
-	if r.tx.skip || r.group.name.alterBegin || r.group.name.alterUndo {
+	if r.group.name.alterBegin || r.group.name.alterUndo {
 		return nil
 	}
 	st, err := q.statement(r.events.head().srv, e)
 	if err != nil {
 		return err
 	}
-	effects, err := r.tables.apply(ctx, st, r.group.start)
+	if r.tx.skip {
+		r.tables.catalog.Passed(st)
+		return nil
+	}
+	effects, err := r.tables.apply(ctx, st, e.start)
 	if err != nil {
 		return r.unread(err)
 	}
@@ -71,6 +75,9 @@ func (t *tables) apply(ctx context.Context, st mysql.Statement, at place) ([]mys
 // incomplete reports whether a statement left a shape in doubt that what came
 // before may settle.
 func incomplete(f mysql.Effect) bool {
+	if f.Unsure {
+		return true
+	}
 	if f.Kind != mysql.Created && f.Kind != mysql.Altered {
 		return false
 	}
@@ -117,7 +124,8 @@ func (r *reader) unread(err error) error {
 //
 //	created           Shape; where it replaces a table, Drop before it
 //	altered           Shape, if anything changed that is carried; where the new shape is not
-//	                  known, it is looked for when rows come
+//	                  known, it is looked for when rows come. Stops if rows changed that were
+//	                  there, or keys that no row will tell
 //	dropped           Drop, if the consumer may have the table
 //	truncated         Truncate, if the consumer may have the table
 //	renamed           stops: the rows would have to move with the name
@@ -137,8 +145,8 @@ func (r *reader) effect(f *mysql.Effect) error {
 			return r.created(f)
 		}
 	case mysql.Altered:
-		if scope && f.After != nil && f.After != f.Before {
-			r.tables.announce(r.tx, r.tables.published(r.tables.hinted(f.After)))
+		if scope {
+			return r.altered(f)
 		}
 	case mysql.Dropped:
 		if scope {
@@ -204,6 +212,30 @@ func (r *reader) created(f *mysql.Effect) error {
 		r.tables.announce(r.tx, r.tables.published(r.tables.hinted(f.After)))
 	}
 	return nil
+}
+
+// altered announces a shape. It stops where comparing shapes does not tell what
+// became of the rows.
+func (r *reader) altered(f *mysql.Effect) error {
+	if len(f.Rewrites) == 0 {
+		if f.After != nil && f.After != f.Before {
+			r.tables.announce(r.tx, r.tables.published(r.tables.hinted(f.After)))
+		}
+		return nil
+	}
+	if r.tables.consumers(f.Table, f.Before) == nil {
+		e := rowferry.Errorf(rowferry.CodeShapeUnknown, "table %s was altered, and its shape before that is not known", f.Table).
+			Fact("table", "%s", f.Table)
+		for _, s := range f.Rewrites {
+			e.Fact("change", "%s", s)
+		}
+		return e.Remedy("tell the shape", "give --schema a dump of the table's definition as of the start of the log")
+	}
+	e := rowferry.Errorf(rowferry.CodeShapeChanged, "the shape of table %s changed", f.Table)
+	for _, s := range f.Rewrites {
+		e.Fact("change", "%s", s)
+	}
+	return e
 }
 
 // dropped tells the consumer that a table is gone, if it may have it.

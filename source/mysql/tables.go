@@ -120,8 +120,11 @@ func (s *Source) learn(ctx context.Context, before place) (*mysql.Catalog, error
 		if !x.start.before(before) {
 			return true, nil
 		}
-		if x.typ == replication.FORMAT_DESCRIPTION_EVENT {
-			catalog.SetVersion(x.head.srv.version)
+		switch {
+		case x.typ == replication.FORMAT_DESCRIPTION_EVENT:
+			begins(catalog, x.head)
+		case x.typ == replication.TRANSACTION_PAYLOAD_EVENT && !x.group.name.named:
+			catalog.MissedStatements() // with GTIDs no statement in it makes a temporary table
 		}
 		if x.query == nil || x.verb != verbOther || x.group.name.alterBegin || x.group.name.alterUndo {
 			return false, nil
@@ -140,11 +143,24 @@ func (s *Source) learn(ctx context.Context, before place) (*mysql.Catalog, error
 	return catalog, err
 }
 
-// file begins a new file: numbers mean other tables.
-func (t *tables) file(h *head) {
+// file begins a new file: numbers mean other tables. whole is set if it is read
+// from its start.
+func (t *tables) file(h *head, whole bool) {
 	t.head = h
 	t.byNumber = map[uint64]*mapping{}
-	t.catalog.SetVersion(h.srv.version)
+	if whole {
+		begins(t.catalog, h)
+	} else {
+		t.catalog.SetVersion(h.srv.version)
+	}
+}
+
+// begins brings a catalog to the start of a file.
+func begins(c *mysql.Catalog, h *head) {
+	c.SetVersion(h.srv.version)
+	if h.started {
+		c.ServerStarted()
+	}
 }
 
 // mapped takes a TABLE_MAP_EVENT. Only the name is read of tables out of
@@ -223,7 +239,7 @@ func (t *tables) relearn(ctx context.Context, before place) (bool, error) {
 }
 
 // elsewhere looks for the shape of a table that the log does not tell here: in
-// all of the log before the open transaction, then in the hints.
+// all of the log before a place, then in the hints.
 func (t *tables) elsewhere(ctx context.Context, at place, name schema.Name, tm *replication.TableMapEvent, unknown error) (*schema.Table, error) {
 	if again, err := t.relearn(ctx, at); err != nil {
 		return nil, err
