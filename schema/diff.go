@@ -12,7 +12,8 @@ import (
 // they were. Labels of an ENUM may be added and reordered, since values travel
 // as labels; those of a SET may be added, but keep their order, since a value
 // prints them in it. Collations and names of keys do not count. Character sets
-// and constraints count only where both sides know them.
+// and constraints count only where both sides know them, and so does whether a
+// column is generated or became AUTO_INCREMENT, which the same statements tell.
 func Diff(a, b *Table) []string {
 	var d []string
 	for _, c := range b.Columns {
@@ -22,6 +23,9 @@ func Diff(a, b *Table) []string {
 			continue
 		}
 		d = append(d, diffColumn(a.Columns[i], c)...)
+		if a.ConstraintsKnown && b.ConstraintsKnown {
+			d = append(d, diffValues(a.Columns[i], c)...)
+		}
 	}
 	for _, c := range a.Columns {
 		if b.Column(c.Name) < 0 {
@@ -54,6 +58,18 @@ func diffColumn(a, b Column) []string {
 	}
 	if a.Nullable != b.Nullable {
 		d = append(d, fmt.Sprintf("column %s changed its nullability", b.Name))
+	}
+	return d
+}
+
+// diffValues lists where rows got other values when the column changed.
+func diffValues(a, b Column) []string {
+	var d []string
+	if (a.Generated == NotGenerated) != (b.Generated == NotGenerated) {
+		d = append(d, fmt.Sprintf("column %s changed whether it is generated", b.Name))
+	}
+	if b.AutoIncrement && !a.AutoIncrement {
+		d = append(d, fmt.Sprintf("column %s became AUTO_INCREMENT", b.Name))
 	}
 	return d
 }

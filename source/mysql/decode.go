@@ -7,12 +7,12 @@ import (
 )
 
 // decode adds the changes of a rows event to the transaction.
-func (r *reader) decode(ctx context.Context, m *mapping, typ replication.EventType, h *rowsHead, rows []byte) error {
+func (r *reader) decode(ctx context.Context, m *mapping, e *event, h *rowsHead, rows []byte) error {
 	t := r.tables
-	if err := t.ready(ctx, m, r.group.start); err != nil {
+	if err := t.ready(ctx, m, e.start); err != nil {
 		return err
 	}
-	hdr, err := t.header(typ)
+	hdr, err := t.header(e.typ)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (r *reader) decode(ctx context.Context, m *mapping, typ replication.EventTy
 	if !m.shape.ConstraintsKnown {
 		t.unsure[m.name] = true
 	}
-	return t.unlogged(ctx, r.group.start, m.shape, h.flags, changes[had:])
+	return t.unlogged(ctx, e.start, m.shape, h.flags, changes[had:])
 }
 
 // header returns the library's form of a rows event's header, of which only

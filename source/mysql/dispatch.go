@@ -49,7 +49,7 @@ func (r *reader) known(e *event) error {
 				return err
 			}
 		}
-		r.tables.file(r.events.head())
+		r.tables.file(r.events.head(), e.start.file > r.from.file || r.from.off <= e.end.off)
 		return nil
 	case replication.PREVIOUS_GTIDS_EVENT, replication.MARIADB_GTID_LIST_EVENT,
 		replication.ROTATE_EVENT, replication.STOP_EVENT,
@@ -131,7 +131,7 @@ func (r *reader) rows(ctx context.Context, e *event, kind byte, compressed bool)
 	if r.tx.skip || !m.scope {
 		return nil
 	}
-	return r.decode(ctx, m, e.typ, &h, rows)
+	return r.decode(ctx, m, e, &h, rows)
 }
 
 // noTable is the table number of a rows event that only ends a statement.

@@ -13,7 +13,8 @@ import (
 //
 //	created           Shape; where it replaces a table that the consumer may have, Drop before it
 //	altered           Shape, if anything changed that is carried; where the new shape is not
-//	                  known, it is looked for when rows come
+//	                  known, it is looked for when rows come. Stops if rows changed that were
+//	                  there, or keys that no row will tell
 //	dropped           Drop, if the consumer may have the table; stops where that needs a shape
 //	                  that nothing tells
 //	truncated         Truncate, likewise
@@ -34,8 +35,8 @@ func (r *reader) effect(f *mysql.Effect) error {
 			return r.created(f)
 		}
 	case mysql.Altered:
-		if scope && f.After != nil && f.After != f.Before {
-			r.tables.announce(r.tx, r.tables.published(r.tables.hinted(f.After)))
+		if scope {
+			return r.altered(f)
 		}
 	case mysql.Dropped:
 		if scope {
@@ -77,6 +78,26 @@ func nameOr(n schema.Name, unknown string) string {
 func statementLog(f *mysql.Effect) error {
 	return rowferry.Errorf(rowferry.CodeStatementLog, "rows of %s were changed by a statement that is in the log as text", nameOr(f.Table, "a table that cannot be told")).
 		Remedy("log rows", "SET GLOBAL binlog_format=ROW on the source, and copy the table anew")
+}
+
+// altered announces a shape. It stops where comparing shapes does not tell what
+// became of the rows.
+func (r *reader) altered(f *mysql.Effect) error {
+	if len(f.Rewrites) == 0 {
+		if f.After != nil && f.After != f.Before {
+			r.tables.announce(r.tx, r.tables.published(r.tables.hinted(f.After)))
+		}
+		return nil
+	}
+	code, what := rowferry.CodeShapeChanged, "the shape of table %s changed"
+	if r.tables.emitted[f.Table] == nil && f.Before == nil && r.tables.hint(f.Table) == nil {
+		code, what = rowferry.CodeShapeUnknown, "table %s was altered, and its shape before that is not known"
+	}
+	e := rowferry.Errorf(code, what, f.Table)
+	for _, s := range f.Rewrites {
+		e.Fact("change", "%s", s)
+	}
+	return e
 }
 
 // created announces a new table. A statement that says nothing of the shape

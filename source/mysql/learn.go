@@ -102,7 +102,7 @@ func (t *tables) learn(ctx context.Context, before place) error {
 func (l *learner) visit(ctx context.Context, x seen) error {
 	switch {
 	case x.typ == replication.FORMAT_DESCRIPTION_EVENT:
-		l.catalog.SetVersion(x.head.srv.version)
+		begins(l.catalog, x.head)
 	case x.typ == replication.TABLE_MAP_EVENT:
 		return l.mapped(ctx, x)
 	case x.query != nil && x.verb == verbOther && !x.group.name.alterBegin && !x.group.name.alterUndo:

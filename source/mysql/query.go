@@ -1,6 +1,8 @@
 package mysql
 
 import (
+	"github.com/go-mysql-org/go-mysql/replication"
+
 	"github.com/rowferry/rowferry/internal/dialect/mysql"
 )
 
@@ -17,6 +19,9 @@ type query struct {
 	// session, where the event says so: numbers by number of the built-in one.
 	defaults   map[uint64]uint64
 	timestamps timestampRule
+
+	thread uint64 // the session's thread
+	atomic bool   // it has the transaction id of an atomic DDL (MySQL)
 }
 
 // timestampRule is what the event says of explicit_defaults_for_timestamp.
@@ -60,11 +65,12 @@ const (
 // https://dev.mysql.com/doc/dev/mysql-server/latest/classmysql_1_1binlog_1_1event_1_1Query__event.html
 func parseQuery(e *event, compressed bool) (*query, error) {
 	in := &input{b: e.body()}
-	in.bytes(8) // thread, duration
+	thread := in.uint(4)
+	in.bytes(4) // duration
 	dbLength := in.uint(1)
 	in.uint(2) // error
 	status := in.bytes(in.uint(2))
-	q := &query{db: string(in.bytes(dbLength))}
+	q := &query{db: string(in.bytes(dbLength)), thread: thread}
 	in.uint(1)
 	q.text = in.rest()
 	if in.err != nil {
@@ -129,7 +135,10 @@ func (q *query) status(b []byte) {
 			in.bytes(3)
 		case statusAutoInc, statusMasterLength:
 			in.bytes(4)
-		case statusMapUpdates, statusXID, statusMariaXID:
+		case statusXID:
+			in.bytes(8)
+			q.atomic = true
+		case statusMapUpdates, statusMariaXID:
 			in.bytes(8)
 		case statusTimeZone, statusCatalog:
 			in.bytes(in.uint(1))
@@ -156,7 +165,10 @@ const mariaExplicitTimestamps = 1 << 24
 
 // statement prepares the query for a catalog: its text as UTF-8.
 func (q *query) statement(srv server, e *event) (mysql.Statement, error) {
-	st := mysql.Statement{Database: q.db, SQL: string(q.text), SQLMode: mysql.SQLMode(q.sqlMode)}
+	st := mysql.Statement{
+		Database: q.db, SQL: string(q.text), SQLMode: mysql.SQLMode(q.sqlMode), DDLXID: q.atomic,
+		ThreadID: uint64(e.server)<<32 | q.thread, ThreadSpecific: e.flags&replication.LOG_EVENT_THREAD_SPECIFIC_F != 0,
+	}
 	if q.client != 0 {
 		charset, _, ok := findCollation(q.client, srv)
 		if !ok {

@@ -22,6 +22,7 @@ type reader struct {
 	group    group
 	tx       *assembly // of the open transaction
 	tables   *tables
+	from     place // where reading began
 	emit     place // transactions that start before it are passed over
 	until    untilPoint
 	start    rowferry.Position
@@ -76,7 +77,7 @@ func (r *reader) begin(ctx context.Context, start rowferry.Start) error {
 	if err := r.tables.begin(ctx, start, at.emit, learn); err != nil {
 		return err
 	}
-	r.events = newFileStream(r.src, at.read)
+	r.events, r.from = newFileStream(r.src, at.read), at.read
 	return nil
 }
 

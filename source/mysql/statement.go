@@ -33,14 +33,18 @@ func (r *reader) statement(ctx context.Context, e *event, q *query, v verb, rest
 	case verbOther: // the catalog knows what it does
 	}
 	r.tx.digest.statement(q.db, q.text)
-	if r.tx.skip || r.group.name.alterBegin || r.group.name.alterUndo {
+	if r.group.name.alterBegin || r.group.name.alterUndo {
 		return nil
 	}
 	st, err := q.statement(r.events.head().srv, e)
 	if err != nil {
 		return err
 	}
-	effects, err := r.tables.apply(ctx, st, r.group.start)
+	if r.tx.skip {
+		r.tables.catalog.Passed(st)
+		return nil
+	}
+	effects, err := r.tables.apply(ctx, st, e.start)
 	if err != nil {
 		return r.unread(err)
 	}
@@ -74,6 +78,9 @@ func (t *tables) apply(ctx context.Context, st mysql.Statement, at place) ([]mys
 // incomplete reports whether a statement left a shape in doubt that what came
 // before may settle.
 func incomplete(f mysql.Effect) bool {
+	if f.Unsure {
+		return true
+	}
 	if f.Kind != mysql.Created && f.Kind != mysql.Altered {
 		return false
 	}

@@ -58,11 +58,24 @@ func newTables(s *Source) *tables {
 	}
 }
 
-// file begins a new file: numbers mean other tables.
-func (t *tables) file(h *head) {
+// file begins a new file: numbers mean other tables. whole is set if it is read
+// from its start.
+func (t *tables) file(h *head, whole bool) {
 	t.head = h
 	t.byNumber = map[uint64]*mapping{}
-	t.catalog.SetVersion(h.srv.version)
+	if whole {
+		begins(t.catalog, h)
+	} else {
+		t.catalog.SetVersion(h.srv.version)
+	}
+}
+
+// begins brings a catalog to the start of a file.
+func begins(c *mysql.Catalog, h *head) {
+	c.SetVersion(h.srv.version)
+	if h.started != 0 {
+		c.ServerStarted()
+	}
 }
 
 // mapped takes a TABLE_MAP_EVENT. Only the name is read of tables out of

@@ -35,7 +35,7 @@ func (p *parser) alterTable() ([]Effect, error) {
 			break
 		}
 	}
-	return p.alter(a)
+	return p.alterWhose(a, "ALTER")
 }
 
 func newAlteration(n schema.Name) *alteration {
@@ -63,7 +63,7 @@ func (p *parser) alter(a *alteration) ([]Effect, error) {
 		return nil, err
 	}
 	effects = append(effects, more...)
-	if e := p.alterShape(a); e.Before == nil || e.After != e.Before || a.to.Table == "" && a.rows == "" {
+	if e := p.alterShape(a); e.Before == nil || e.After != e.Before || len(e.Rewrites) > 0 || a.to.Table == "" && a.rows == "" {
 		effects = append(effects, e)
 	}
 	more, err = p.cat.children(a.table, a.table, func(f *foreign) bool { return renameAll(f.referenced, a.renames) })
@@ -86,8 +86,12 @@ func (p *parser) alterShape(a *alteration) Effect {
 	old := p.cat.tables[a.table]
 	if old == nil {
 		e.Detail = "the table was not known"
+		e.Rewrites = p.rewrites(nil, a)
+		e.Unsure = len(e.Rewrites) > 0
 		return e
 	}
+	e.Rewrites = p.rewrites(old.draft, a)
+	e.Unsure = len(e.Rewrites) > 0 && old.draft.recorded
 	d := old.draft.clone()
 	err := p.altered(d, a)
 	if err == nil {
@@ -326,6 +330,7 @@ func (d *draft) followColumns(a *alteration, gone map[string]bool) {
 			renameAll(d.foreign[i].referenced, a.renames)
 		}
 	}
+	d.followSpecs(a, gone)
 	for i, q := range d.periods {
 		d.periods[i].start, d.periods[i].end = renamed(q.start), renamed(q.end)
 	}

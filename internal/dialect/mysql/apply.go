@@ -20,6 +20,8 @@ type parser struct {
 	st    *Statement
 	dump  bool
 	names []schema.Name // the tables named so far
+
+	ignore bool // ALTER IGNORE
 }
 
 // What the commonest statements do. Callers get a copy of the slice header
@@ -173,6 +175,8 @@ func (p *parser) shape(verb string) ([]Effect, error) {
 			unique = true
 		case "TEMPORARY":
 			temporary = true
+		case "IGNORE":
+			p.ignore = true
 		}
 	}
 }
@@ -194,11 +198,14 @@ func (p *parser) object(verb string, replace, unique, temporary bool) ([]Effect,
 	}
 	switch object {
 	case "TABLE", "TABLES", "DATABASE", "SCHEMA", "INDEX", "SEQUENCE":
-		if temporary && object != "INDEX" {
+		if err := p.readable(); err != nil && temporary {
+			p.cat.MissedStatements()
 			return one(Nothing), nil
-		}
-		if err := p.readable(); err != nil {
+		} else if err != nil {
 			return nil, err
+		}
+		if temporary && object != "INDEX" {
+			return p.temporary(verb)
 		}
 		return p.change(verb, object, replace, kind)
 	case "VIEW", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "USER", "ROLE", "SERVER", "TABLESPACE", "UNDO",
@@ -238,8 +245,7 @@ func (p *parser) change(verb, object string, replace bool, kind keyKind) ([]Effe
 	case verb == "RENAME":
 		return p.renameTables()
 	case verb == "TRUNCATE":
-		n, err := p.named()
-		return []Effect{{Kind: Truncated, Table: n, Before: p.cat.Table(n)}}, err
+		return p.truncate()
 	default:
 		return p.unknown(verb, object), nil
 	}

@@ -19,6 +19,8 @@ type Catalog struct {
 	tables    map[schema.Name]*entry
 	databases map[string]collation // defaults of databases whose creation was seen
 	library   library
+
+	temporaries temporaries
 }
 
 type entry struct {
@@ -108,7 +110,7 @@ func (c *Catalog) put(d *draft) (*schema.Table, error) {
 
 // draftOf turns a shape into a draft.
 func draftOf(t *schema.Table) *draft {
-	d := &draft{name: t.Name, columns: t.Columns, known: t.ConstraintsKnown, notes: t.Unsupported}
+	d := &draft{name: t.Name, columns: t.Columns, known: t.ConstraintsKnown, recorded: true, notes: t.Unsupported}
 	parts := func(ordinals, prefixes []int) []part {
 		list := make([]part, len(ordinals))
 		for i, o := range ordinals {

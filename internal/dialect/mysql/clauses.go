@@ -14,6 +14,7 @@ type alteration struct {
 	drops   []drop
 	adds    []*addition
 	renames map[string]string // columns: old name, folded, to new
+	renamed [][2]string       // columns: old and new name as they stand, in order
 	indexes [][2]string       // RENAME INDEX
 	hidden  map[string]bool   // ALTER COLUMN SET [IN]VISIBLE, by folded name
 	options tableOptions
@@ -23,6 +24,8 @@ type alteration struct {
 	rows               string      // what a clause does to rows and the log does not carry
 	with               schema.Name // the other table whose rows that concerns
 	makes, takes       bool        // CONVERT PARTITION: the other table is new, or gone
+	partitions         bool        // PARTITION BY was seen
+	blackhole          bool        // ENGINE=BLACKHOLE
 	ordering           bool        // ORDER BY was seen: its columns look like clauses
 }
 
@@ -46,6 +49,7 @@ type addition struct {
 // (a list of partitions).
 func (p *parser) clause(a *alteration, c *cursor) (last bool, err error) {
 	last = c.cutPartitions()
+	a.partitions = a.partitions || last
 	if last && c.end() {
 		return true, nil
 	}
@@ -154,6 +158,7 @@ func (p *parser) optionClause(a *alteration, c *cursor) error {
 	if a.ordering {
 		return nil
 	}
+	a.blackhole = a.blackhole || c.namesBlackhole()
 	w := c.wordAt(0)
 	if !alterOptions[w] && !c.isPunct(1, '=') {
 		return syntaxError(c, "a clause of ALTER TABLE")
@@ -260,7 +265,9 @@ func (p *parser) changeClause(a *alteration, c *cursor, named bool) error {
 	if x.def.what != defColumn {
 		return syntaxError(c, "a column")
 	}
-	if !named {
+	if named {
+		a.renamed = append(a.renamed, [2]string{x.old, x.def.name})
+	} else {
 		x.old = x.def.name
 	}
 	a.renames[strings.ToLower(x.old)] = x.def.name
@@ -330,6 +337,7 @@ func (p *parser) renameClause(a *alteration, c *cursor) (err error) {
 	}
 	if what == "COLUMN" {
 		a.renames[strings.ToLower(from)] = to
+		a.renamed = append(a.renamed, [2]string{from, to})
 		return nil
 	}
 	a.indexes = append(a.indexes, [2]string{from, to})

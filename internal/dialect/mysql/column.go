@@ -266,9 +266,16 @@ func (p *parser) generated(c *cursor, note *columnNote) error {
 		note.rowEnd = true
 		return nil
 	case c.accept("AS"):
+		start := c.i
 		if err := c.skipParens(); err != nil {
 			return err
 		}
+		var b strings.Builder
+		for _, t := range c.tokens[start:c.i] {
+			b.WriteString(c.raw(t))
+			b.WriteByte(' ')
+		}
+		note.expression = b.String()
 		note.generated = schema.Virtual
 		if w := c.acceptAny("VIRTUAL", "STORED", "PERSISTENT"); w != "" && w != "VIRTUAL" {
 			note.generated = schema.Stored

@@ -73,7 +73,7 @@ func (p *parser) createLike(name schema.Name) (*schema.Table, error) {
 		return nil, syntaxError(p.cursor, "the end of the statement")
 	}
 	from := p.cat.tables[model]
-	if from == nil {
+	if from == nil || p.whose(model, "CREATE") != tables {
 		p.cat.forget(name)
 		return nil, nil
 	}
@@ -208,6 +208,7 @@ func (p *parser) addDefinition(d *draft, def *definition, at *position) error {
 		if err := d.insert(col, at); err != nil {
 			return err
 		}
+		d.define(def)
 		return p.addColumnKeys(d, def)
 	}
 }

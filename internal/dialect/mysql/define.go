@@ -43,10 +43,12 @@ type columnNote struct {
 	collate   string
 	bin       bool // the BINARY attribute
 	generated schema.Generation
-	invisible bool
-	json      bool // MariaDB: CHECK (json_valid(column))
-	rowStart  bool // MariaDB: system versioning
-	rowEnd    bool
+	// expression is that of a generated column, token by token.
+	expression string
+	invisible  bool
+	json       bool // MariaDB: CHECK (json_valid(column))
+	rowStart   bool // MariaDB: system versioning
+	rowEnd     bool
 }
 
 // keyNote is what is known of a key beside what the library reads.

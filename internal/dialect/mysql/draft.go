@@ -25,6 +25,8 @@ type draft struct {
 	// defaults is what new columns get that name no character set.
 	defaults collation
 	known    bool // ConstraintsKnown
+	specs    specs
+	recorded bool // it came by Put, without definitions
 	notes    []string
 }
 

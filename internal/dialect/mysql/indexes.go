@@ -40,11 +40,11 @@ func (p *parser) changeIndex(verb string, replace bool, kind keyKind) ([]Effect,
 			a.drops = []drop{{what: "KEY", name: name, ifExists: true}}
 		}
 	}
-	effects, err := p.alter(a)
+	effects, err := p.alterWhose(a, verb+" INDEX")
 	if err != nil {
 		return nil, err
 	}
-	if e := effects[0]; len(effects) == 1 && (e.After != nil && e.After == e.Before || verb == "CREATE" && kind != uniqueKey && e.Before == nil) {
+	if e := effects[0]; len(effects) == 1 && (e.After != nil && e.After == e.Before && len(e.Rewrites) == 0 || verb == "CREATE" && kind != uniqueKey && e.Before == nil) {
 		return one(Nothing), nil
 	}
 	return effects, nil

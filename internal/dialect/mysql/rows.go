@@ -27,9 +27,18 @@ func (p *parser) rows(verb string) []Effect {
 	if err != nil || len(names) == 0 {
 		names = []schema.Name{{}}
 	}
-	effects := make([]Effect, len(names))
-	for i, n := range names {
-		effects[i] = Effect{Kind: RowsChanged, Table: n, Detail: verb}
+	var effects []Effect
+	for _, n := range names {
+		w := tables
+		if n.Table != "" {
+			w = p.whose(n, verb)
+		}
+		if w != sessions {
+			effects = append(effects, Effect{Kind: RowsChanged, Table: n, Detail: verb, Unsure: w == unsaid})
+		}
+	}
+	if len(effects) == 0 {
+		return one(Nothing)
 	}
 	return effects
 }

@@ -24,6 +24,8 @@ const (
 	Oracle             SQLMode = 1 << 9  // MariaDB
 	MaxDB              SQLMode = 1 << 12 // MariaDB
 	NoBackslashEscapes SQLMode = 1 << 20
+	strictTrans        SQLMode = 1 << 21
+	strictAll          SQLMode = 1 << 22
 )
 
 // Statement is one statement of the log with what its session decided.
@@ -38,6 +40,11 @@ type Statement struct {
 	// DDL (status variable 17, MySQL 8.0 and newer). There, a CREATE TABLE IF NOT
 	// EXISTS without it found the table in place, whatever its shape.
 	DDLXID bool
+	// ThreadID is the session's: the id of its server, and in the low 32 bits that
+	// of its thread. ThreadSpecific is set where the event's header has
+	// LOG_EVENT_THREAD_SPECIFIC_F: the session has used a temporary table.
+	ThreadID       uint64
+	ThreadSpecific bool
 	// ServerCollation is the session's collation_server: what CREATE DATABASE
 	// takes where it names none. Empty: not known.
 	ServerCollation string
@@ -94,6 +101,13 @@ type Effect struct {
 	Before *schema.Table
 	After  *schema.Table
 	Detail string
+	// Rewrites says for people what an alteration did that Before and After do
+	// not show: to rows that were there already, or, where the keys of Before
+	// are not known, to keys.
+	Rewrites []string
+	// Unsure is set where the effect would be another one, or none, if more were
+	// known of what the log said before.
+	Unsure bool
 }
 
 // Details of Created effects.

@@ -15,7 +15,14 @@ func (p *parser) dropTables() ([]Effect, error) {
 		if err != nil {
 			return nil, err
 		}
-		effects = append(effects, Effect{Kind: Dropped, Table: n, Before: p.cat.Table(n)})
+		switch p.whose(n, "DROP") {
+		case sessions:
+			p.cat.temporaries.drop(p.st.ThreadID, n)
+		case unsaid:
+			effects = append(effects, undecided(n, "DROP")...)
+		case tables:
+			effects = append(effects, Effect{Kind: Dropped, Table: n, Before: p.cat.Table(n)})
+		}
 		if !p.acceptPunct(',') {
 			break
 		}
@@ -25,6 +32,9 @@ func (p *parser) dropTables() ([]Effect, error) {
 	}
 	for _, e := range effects {
 		p.cat.forget(e.Table)
+	}
+	if len(effects) == 0 {
+		return one(Nothing), nil
 	}
 	return effects, nil
 }
@@ -60,11 +70,17 @@ func (p *parser) renameTables() ([]Effect, error) {
 	}
 	var effects []Effect
 	for _, r := range pairs {
+		if p.renamesTemporary(r.from, r.to) {
+			continue
+		}
 		more, err := p.cat.rename(r.from, r.to)
 		if err != nil {
 			return nil, err
 		}
 		effects = append(effects, more...)
+	}
+	if len(effects) == 0 {
+		return one(Nothing), nil
 	}
 	return effects, nil
 }
