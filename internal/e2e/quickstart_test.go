@@ -70,6 +70,20 @@ func TestMinimalImages(t *testing.T) {
 	}
 }
 
+// TestTemporaryTables: a temporary table that hides a real one is another
+// table, also where what is done to it is in the log.
+func TestTemporaryTables(t *testing.T) {
+	rec := expect(t, script(t, testdb.MariaDB1011,
+		"CREATE TABLE t (id INT PRIMARY KEY, a INT)", "INSERT INTO t VALUES (1, 10)",
+		"SET SESSION binlog_format=MIXED",
+		"CREATE TEMPORARY TABLE t (id INT PRIMARY KEY, a INT)", "TRUNCATE TABLE t", "ALTER TABLE t ADD COLUMN b INT", "DROP TEMPORARY TABLE t",
+		"SET SESSION binlog_format=ROW",
+		"INSERT INTO t VALUES (2, 2)"))
+	p := newPlace(t, rec.Files...)
+	must(t, p.replay()...)
+	testdb.RequireEqual(t, rec.Expected, "sqlite://"+p.target)
+}
+
 // TestQuickstartRefusesForeignRows: without target row but with rows, nothing
 // is overwritten.
 func TestQuickstartRefusesForeignRows(t *testing.T) {

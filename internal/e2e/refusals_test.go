@@ -154,6 +154,12 @@ var placeRefusals = []refusal{
 		"CREATE TABLE a (id INT PRIMARY KEY)", "INSERT INTO a VALUES (1)", "SET SESSION binlog_format=STATEMENT", "INSERT INTO a VALUES (2)")},
 	{"shape change", rowferry.CodeShapeChanged, recorded(
 		"CREATE TABLE a (id INT PRIMARY KEY)", "INSERT INTO a VALUES (1)", "ALTER TABLE a ADD COLUMN x INT", "INSERT INTO a VALUES (2, 2)")},
+	{"column names that change places", rowferry.CodeShapeChanged, recorded(
+		"CREATE TABLE a (id INT PRIMARY KEY, x INT, y INT)", "INSERT INTO a VALUES (1, 10, 20)",
+		"ALTER TABLE a RENAME COLUMN x TO y, RENAME COLUMN y TO x", "INSERT INTO a VALUES (2, 1, 2)")},
+	{"a column dropped and made anew", rowferry.CodeShapeChanged, recorded(
+		"CREATE TABLE a (id INT PRIMARY KEY, x INT)", "INSERT INTO a VALUES (1, 10)",
+		"ALTER TABLE a DROP COLUMN x, ADD COLUMN x INT DEFAULT 7", "INSERT INTO a VALUES (2, 2)")},
 	{"geometry", rowferry.CodeTypeRefused, recorded("CREATE TABLE g (id INT PRIMARY KEY, p POINT)", "INSERT INTO g VALUES (1, POINT(1, 2))")},
 	{"beyond the target's range", rowferry.CodeOutOfRange, recorded(
 		"CREATE TABLE u (id BIGINT UNSIGNED PRIMARY KEY)", "INSERT INTO u VALUES (9223372036854775807)", "INSERT INTO u VALUES (9223372036854775808)")},
