@@ -48,7 +48,7 @@ var temporaryCases = []temporaryCase{
 // TestTemporary: a session's temporary tables are none of the consumer's, and
 // what hides behind them is left alone.
 func TestTemporary(t *testing.T) {
-	for _, k := range []testdb.Kind{testdb.MySQL97, testdb.MariaDB1011} {
+	for _, k := range testdb.Kinds() {
 		t.Run(string(k), func(t *testing.T) {
 			t.Parallel()
 			var text strings.Builder
@@ -130,7 +130,7 @@ func resumeEverywhere(t *testing.T, name string, log logFiles, opt Options, whol
 // TestKeysAdded: a full log tells the columns of a table, but neither what keys
 // it had nor, in any row, that it got one.
 func TestKeysAdded(t *testing.T) {
-	for _, k := range []testdb.Kind{testdb.MySQL97, testdb.MariaDB1011} {
+	for _, k := range testdb.Kinds() {
 		t.Run(string(k), func(t *testing.T) {
 			t.Parallel()
 			log := record(t, k, `CREATE DATABASE r;
