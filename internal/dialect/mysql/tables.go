@@ -77,6 +77,7 @@ func (p *parser) renameTables() ([]Effect, error) {
 		if err != nil {
 			return nil, err
 		}
+		more[0].Unsure = p.cat.flavor == MariaDB && !p.cat.temporaries.complete
 		effects = append(effects, more...)
 	}
 	if len(effects) == 0 {

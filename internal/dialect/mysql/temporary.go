@@ -17,6 +17,11 @@ import (
 // takes both, the flag and a CREATE TEMPORARY of the same session before it.
 // RENAME TABLE lacks the flag; MariaDB renames the temporary table, MySQL the
 // other one.
+//
+// Of a temporary table whose creation was not logged, since it was made in
+// format ROW or from an unsafe query, no server logs anything. A session that
+// makes one under sql_log_bin=0 and goes on without it deceives replicas and us
+// alike.
 type temporaries struct {
 	names map[uint64]map[schema.Name]bool // by session
 	// complete is set where all was seen since the server started: before that
@@ -86,9 +91,7 @@ func (p *parser) whose(n schema.Name, verb string) whose {
 			return unsaid
 		}
 	}
-	// MariaDB, and MySQL before 8.0, do not log a temporary table that is made
-	// from an unsafe query, but do log what happens to it.
-	if p.cat.temporaries.complete && p.cat.flavor == MySQL && p.cat.version >= 80000 {
+	if p.cat.temporaries.complete {
 		return tables
 	}
 	return unsaid
