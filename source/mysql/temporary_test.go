@@ -68,9 +68,10 @@ func TestTemporary(t *testing.T) {
 				if got := operations(whole, 2); got != want {
 					t.Errorf("%s: %s (%v), want %s", c.name, got, whole.err, want)
 				}
-				// Without what came before, t may be hidden in the procedure.
+				// Without what came before, t may be hidden in the procedure. The newest
+				// MariaDB sets the flag only where it is true.
 				alone := want
-				if c.name == "procedure" {
+				if c.name == "procedure" && k != testdb.MariaDB11 {
 					alone = string(rowferry.CodeShapeChanged)
 				}
 				if got := operations(log[i+1:i+2].read(opt), 2); got != alone {
