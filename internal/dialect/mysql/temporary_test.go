@@ -35,8 +35,8 @@ func TestTemporary(t *testing.T) {
 			cat.ServerStarted()
 		}
 		apply := func(sql string) []Effect {
-			st := Statement{Database: "d", ThreadID: 1}
-			if sql, st.SQL = "", sql; strings.HasPrefix(st.SQL, "2") {
+			st := Statement{Database: "d", ThreadID: 1, SQL: sql}
+			if strings.HasPrefix(st.SQL, "2") {
 				st.ThreadID, st.SQL = 2, st.SQL[1:]
 			}
 			st.SQL, st.ThreadSpecific = strings.CutPrefix(st.SQL, "*")
