@@ -1,5 +1,7 @@
 package rowferry
 
+import "slices"
+
 // applied is the sentence for errors that stop a run between transactions.
 const applied = "Every transaction before it is applied and checkpointed, nothing of its own transaction is."
 
@@ -21,15 +23,7 @@ const again = "run the same command again"
 
 // catalogue explains every code. `rowferry explain CODE` prints it and the
 // reference page is generated from it, so it is written for operators.
-var catalogue = slicesOf(configCodes, sourceCodes, targetCodes, stateCodes, programCodes)
-
-func slicesOf(parts ...[]CodeInfo) []CodeInfo {
-	var all []CodeInfo
-	for _, p := range parts {
-		all = append(all, p...)
-	}
-	return all
-}
+var catalogue = slices.Concat(configCodes, sourceCodes, targetCodes, stateCodes, programCodes)
 
 var configCodes = []CodeInfo{
 	{CodeUnknownKey, ClassUsage, "unknown configuration key",

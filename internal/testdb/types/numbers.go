@@ -84,7 +84,7 @@ func decimals() []string {
 				defs = append(defs, fmt.Sprintf("d%d_%d DECIMAL(%d,%d)", before, after, before+after, after))
 				v := strings.Repeat("9", before) + "." + strings.Repeat("9", after)
 				most, least = append(most, strings.TrimSuffix(v, ".")), append(least, "-"+strings.TrimSuffix(v, "."))
-				one = append(one, map[bool]string{true: "1", false: "0." + strings.Repeat("0", max0(after-1)) + "1"}[before > 0])
+				one = append(one, map[bool]string{true: "1", false: "0." + strings.Repeat("0", max(after-1, 0)) + "1"}[before > 0])
 			}
 		}
 	}
@@ -92,8 +92,6 @@ func decimals() []string {
 	s.keyed("decimal_pk", "DECIMAL(40,20)", "-12345678901234567890.00000000000000000001", "0", "0.1", "0.10000000000000000001", "12345678901234567890")
 	return s
 }
-
-func max0(n int) int { return max(n, 0) }
 
 func floats() []string {
 	var s script
