@@ -40,10 +40,6 @@ func integers() []string {
 		s.keyed("int_pk_"+w.name, w.name, w.min, w.max, "0", "-1", "1")
 		s.keyed("int_pk_u_"+w.name, w.name+" UNSIGNED", w.umax, "0", "1", w.umax+"-1")
 	}
-	// The sign of a column behind others, one of them virtual.
-	s.add("CREATE TABLE int_after (id INT NOT NULL PRIMARY KEY, v INT AS (id * 2) VIRTUAL, u TINYINT UNSIGNED, s TINYINT, m MEDIUMINT UNSIGNED)",
-		"INSERT INTO int_after (id, u, s, m) VALUES (1, 255, -1, 16777215), (2, 128, -128, 8388608)",
-		"UPDATE int_after SET u = u - 1, m = m - 1")
 	return s
 }
 

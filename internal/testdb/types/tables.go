@@ -14,7 +14,11 @@ func generated() []string {
 		"UPDATE gen_all SET a = a + 1, name = CONCAT(name, 'é')", "DELETE FROM gen_all WHERE id = 4",
 		"CREATE TABLE gen_unique (id INT NOT NULL PRIMARY KEY, mail VARCHAR(40), low VARCHAR(40) AS (LOWER(mail)) VIRTUAL, UNIQUE KEY (low))",
 		"INSERT INTO gen_unique (id, mail) VALUES (1, 'A@x'), (2, 'B@x')",
-		"UPDATE gen_unique SET mail = 'C@X' WHERE id = 1", "DELETE FROM gen_unique WHERE id = 2", "INSERT INTO gen_unique (id, mail) VALUES (3, 'b@x')")
+		"UPDATE gen_unique SET mail = 'C@X' WHERE id = 1", "DELETE FROM gen_unique WHERE id = 2", "INSERT INTO gen_unique (id, mail) VALUES (3, 'b@x')",
+		// The sign of a column behind others, one of them virtual.
+		"CREATE TABLE gen_before (id INT NOT NULL PRIMARY KEY, v INT AS (id * 2) VIRTUAL, u TINYINT UNSIGNED, s TINYINT, m MEDIUMINT UNSIGNED)",
+		"INSERT INTO gen_before (id, u, s, m) VALUES (1, 255, -1, 16777215), (2, 128, -128, 8388608)",
+		"UPDATE gen_before SET u = u - 1, m = m - 1")
 	return s
 }
 
