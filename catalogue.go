@@ -62,6 +62,15 @@ var configCodes = []CodeInfo{
 	{CodeSeveralErrors, ClassUsage, "the configuration has several errors",
 		"Each error is listed with its own code, line and column.",
 		notStarted, ways("correct", "all of them; they are independent")},
+	{CodeBadTLS, ClassUsage, "the TLS settings cannot be used",
+		"A certificate or key cannot be read, or the mode is none that is safe. Connections off loopback are encrypted and the server's certificate is verified, unless tls says otherwise.",
+		notStarted, ways("correct", "tls: {mode, ca, cert, key, server_name}")},
+	{CodeBadSecret, ClassUsage, "a password cannot be had",
+		"The file or command that is to give a password failed, or a password was put where others can read it: on the command line.",
+		notStarted, ways("give it", "password_file, password_command, or ${env:NAME} in the configuration")},
+	{CodeNoStart, ClassUsage, "it was not said where to start",
+		"The pipeline has no checkpoint, and following a server from a place nobody chose would leave out what came before.",
+		notStarted, ways("from now on", "--from latest", "from all that is logged", "--from earliest", "from a place", "--from mysql-bin.000042:1337, a GTID set or a time")},
 }
 
 var sourceCodes = []CodeInfo{
@@ -136,6 +145,18 @@ var sourceCodes = []CodeInfo{
 	{CodeBadText, ClassRuntime, "a text value is not valid in its character set",
 		"A text value of the source holds bytes that mean nothing in its column's character set, or that Unicode has no character for. Carrying it would change it.",
 		applied, ways("mend", "the row at the source, in a new pipeline", "leave out", "the table, in a new pipeline")},
+	{CodeSourceAway, ClassUnreachable, "the source server cannot be reached",
+		"The source does not answer, answers too late, or broke the connection off.",
+		applied, ways("look", "whether the server runs and the network lets this machine through", "then", again)},
+	{CodeSourceDenied, ClassUsage, "the source server refuses the login or the request",
+		"The user or password is wrong, or a privilege is missing.",
+		notChanged, ways("see", "rowferry doctor, which prints the GRANT that is missing")},
+	{CodeSourceUnfit, ClassUsage, "the source server is not set up for replication",
+		"A setting of the source would lose changes or make them impossible to read.",
+		notStarted, ways("see", "rowferry doctor, which names each setting with its remedy")},
+	{CodeServerIDTaken, ClassHeld, "another replica uses this server id",
+		"The source breaks off one of two connections with the same server id, so both would flap for ever.",
+		applied, ways("choose", "another source.server_id", "stop", "the other one")},
 }
 
 var targetCodes = []CodeInfo{
@@ -178,6 +199,24 @@ var targetCodes = []CodeInfo{
 	{CodeTargetHeld, ClassHeld, "another program writes to the target file",
 		"The file is locked by another Rowferry process, or grew or shrank by what this one did not write. Two writers would destroy each other's events.",
 		"Nothing was cut off from the file.", ways("wait", "until the other program ends, or stop it, and "+again, "choose", "another file, in a new pipeline")},
+	{CodeTargetAway, ClassUnreachable, "the target server cannot be reached",
+		"The target does not answer, answers too late, has no connection left, or broke the connection off.",
+		"Every batch is in the target whole or not at all.", ways("look", "whether the server runs and the network lets this machine through", "then", again)},
+	{CodeTargetDenied, ClassUsage, "the target server refuses the login or the request",
+		"The user or password is wrong, or a privilege is missing.",
+		"The batch was rolled back, and everything before it is checkpointed.", ways("see", "rowferry doctor, which prints the GRANT that is missing")},
+	{CodeTargetConflict, ClassRuntime, "another session of the target was in the way",
+		"A deadlock, a lock that was waited for too long, or a serialization failure. The whole batch is rolled back and applied again; this is what is said when that did not help.",
+		"The batch was rolled back, and everything before it is checkpointed.", ways("find", "the session that holds the locks", "then", again)},
+	{CodeTargetReadOnly, ClassRuntime, "the target takes no writes",
+		"The target is read-only: a replica, a standby, or a primary that was demoted.",
+		"The batch was rolled back, and everything before it is checkpointed.", ways("go on", "make the target writable, or point target.url at the new primary, and "+again)},
+	{CodeTargetUnfit, ClassUsage, "the target server is not set up for this",
+		"A setting of the target would change or lose values on the way in.",
+		notStarted, ways("see", "rowferry doctor, which names each setting with its remedy")},
+	{CodeNameRefused, ClassRuntime, "a name cannot be carried to the target",
+		"The name of a table, column or schema is longer than the target allows, or the target would fold it together with another.",
+		notChanged, ways("rename", "entities: {db.table: {to: other}}", "leave out", "the table, in 'tables'")},
 }
 
 var stateCodes = []CodeInfo{

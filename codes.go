@@ -22,6 +22,9 @@ const (
 	CodeConfigChanged   Code = "RF-1010"
 	CodeConfigFile      Code = "RF-1011"
 	CodeSeveralErrors   Code = "RF-1012"
+	CodeBadTLS          Code = "RF-1013"
+	CodeBadSecret       Code = "RF-1014"
+	CodeNoStart         Code = "RF-1015"
 	CodeNotABinlog      Code = "RF-2001"
 	CodeCorruptLog      Code = "RF-2002"
 	CodeTruncatedLog    Code = "RF-2003"
@@ -45,6 +48,10 @@ const (
 	CodeCascades        Code = "RF-2021"
 	CodeEventTooLarge   Code = "RF-2022"
 	CodeBadText         Code = "RF-2023"
+	CodeSourceAway      Code = "RF-2024"
+	CodeSourceDenied    Code = "RF-2025"
+	CodeSourceUnfit     Code = "RF-2026"
+	CodeServerIDTaken   Code = "RF-2027"
 	CodeTarget          Code = "RF-3001"
 	CodeRowRefused      Code = "RF-3002"
 	CodeShapeChanged    Code = "RF-3003"
@@ -58,6 +65,12 @@ const (
 	CodeTargetBusy      Code = "RF-3011"
 	CodeAbsentColumn    Code = "RF-3012"
 	CodeTargetHeld      Code = "RF-3013"
+	CodeTargetAway      Code = "RF-3014"
+	CodeTargetDenied    Code = "RF-3015"
+	CodeTargetConflict  Code = "RF-3016"
+	CodeTargetReadOnly  Code = "RF-3017"
+	CodeTargetUnfit     Code = "RF-3018"
+	CodeNameRefused     Code = "RF-3019"
 	CodeStateUnwritable Code = "RF-4001"
 	CodeStateNewer      Code = "RF-4002"
 	CodeStateLocked     Code = "RF-4003"
@@ -75,6 +88,17 @@ const (
 	CodeInterrupted     Code = "RF-9001"
 	CodeInternal        Code = "RF-9002"
 )
+
+// Transient reports whether an error of this code can pass by itself, so that
+// waiting and trying again helps.
+func (c Code) Transient() bool {
+	switch c {
+	case CodeSourceAway, CodeTargetAway, CodeTargetConflict, CodeTargetReadOnly, CodeTargetBusy, CodeTargetFull:
+		return true
+	default:
+		return false
+	}
+}
 
 // CodeInfo explains a code.
 type CodeInfo struct {

@@ -54,7 +54,11 @@ func mayImport(own string) (allowed []string, restricted bool) {
 	case first == "schema":
 		return []string{"schema"}, true
 	case strings.HasPrefix(own, "internal/dialect"):
-		return []string{".", "schema", "internal/dialect"}, true
+		return []string{".", "schema", "internal/dialect", "internal/connect"}, true
+	case own == "internal/connect":
+		return []string{"."}, true
+	case own == "internal/sqlsink": // what sinks that speak SQL have in common
+		return []string{".", "schema", "internal/failpoint"}, true
 	case own == "internal/equal": // judges the engine's work, so it knows nothing of it
 		return nil, true
 	case own == "source/sourcetest", own == "sink/sinktest":
@@ -62,7 +66,11 @@ func mayImport(own string) (allowed []string, restricted bool) {
 	case first == "source", first == "sink":
 		parts := strings.Split(own, "/")
 		adapter := path.Join(parts[:min(2, len(parts))]...)
-		return []string{".", "schema", "internal/dialect", "internal/failpoint", adapter}, true
+		allowed := []string{".", "schema", "internal/dialect", "internal/connect", "internal/failpoint", adapter}
+		if first == "sink" {
+			allowed = append(allowed, "internal/sqlsink")
+		}
+		return allowed, true
 	case first == "checkpoint", first == "mapping":
 		return []string{".", "schema", "internal/dialect", "internal/failpoint", first}, true
 	default:

@@ -75,3 +75,19 @@ type Appender interface {
 	// events. A refused file is left as it was.
 	Adopt(ctx context.Context, extent string) error
 }
+
+// Sequence is what a target table counts its next key from.
+type Sequence struct {
+	Table  schema.Name
+	Column string
+	Last   uint64 // the largest value in the table; 0 where it is empty
+	Next   uint64 // the next value before; after it is Last+1 where that is larger
+}
+
+// Sequencer is a Sink whose tables count keys by themselves.
+type Sequencer interface {
+	Sink
+	// Sequences returns the counting columns of the existing tables, and with
+	// advance sets each past the table's rows. None is ever set back.
+	Sequences(ctx context.Context, tables []schema.Name, advance bool) ([]Sequence, error)
+}

@@ -2,6 +2,7 @@ package rowferry
 
 import (
 	"context"
+	"time"
 
 	"github.com/rowferry/rowferry/schema"
 )
@@ -59,4 +60,12 @@ type Reader interface {
 	// Close releases what the reader holds. It may be called once, by any
 	// goroutine that has seen Next return.
 	Close() error
+}
+
+// Follower is a Reader of a log that goes on.
+type Follower interface {
+	Reader
+	// CaughtUp returns when the source last said that there was nothing more
+	// to read; zero while there is more. Safe for concurrent use.
+	CaughtUp() time.Time
 }

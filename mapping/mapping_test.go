@@ -50,6 +50,7 @@ func TestScope(t *testing.T) {
 func TestRefusedOptions(t *testing.T) {
 	for _, o := range []mapping.Options{
 		{Tables: []string{"orders"}}, {Tables: []string{"shop."}}, {Tables: []string{"shop.[a"}},
+		{Namespaces: true, Into: "x"}, {Namespaces: true, Into: "x", Tables: []string{"a.*", "b.*"}}, {Namespaces: true, Into: "x", Tables: []string{"a*.*"}}, {Into: "x", Tables: []string{"a.*"}},
 		{Renames: map[string]string{"orders": "x"}}, {Renames: map[string]string{"shop.orders": ""}},
 	} {
 		if _, err := mapping.New(o); rowferry.CodeOf(err) != rowferry.CodeBadValue {
@@ -134,5 +135,24 @@ func TestHandler(t *testing.T) {
 	}
 	if _, err := h.Handle(nil, &rowferry.Change{Op: rowferry.Insert, Table: table("b", "child", "parent"), After: row}); rowferry.CodeOf(err) != rowferry.CodeNameCollision {
 		t.Errorf("two tables of one target name: %v", err)
+	}
+}
+
+// TestInto maps the one database in scope to the one that the target names.
+func TestInto(t *testing.T) {
+	r := rules(t, mapping.Options{
+		Tables: []string{"shop.*", "!*.tmp", "shop.x"}, Namespaces: true, Into: "staging",
+		Renames: map[string]string{"shop.a": "b", "shop.c": "other.d"},
+	})
+	if db, one := r.Database(); db != "shop" || !one {
+		t.Errorf("the tables are of %q, %t", db, one)
+	}
+	for from, to := range map[string]string{"orders": "staging.orders", "a": "staging.b", "c": "other.d"} {
+		if got := r.Target(schema.Name{Schema: "shop", Table: from}).String(); got != to {
+			t.Errorf("shop.%s goes to %s, want %s", from, got, to)
+		}
+	}
+	if kept := rules(t, mapping.Options{Tables: []string{"shop.*", "!*.tmp", "shop.x"}, Namespaces: true}); kept.Hash() == r.Hash() {
+		t.Error("another target database has the same hash")
 	}
 }

@@ -25,6 +25,10 @@ type Options struct {
 	// Namespaces tells that the target has schemas, so that the source's
 	// database is kept; else a target table is called by its bare name.
 	Namespaces bool
+	// Into is the namespace that takes the place of the source's database,
+	// where the tables in scope are all of one; "" keeps the database. A rename
+	// with a dot goes before it.
+	Into string
 }
 
 // Rules decide scope and names. They are immutable and safe for concurrent
@@ -33,6 +37,7 @@ type Rules struct {
 	patterns   []pattern
 	renames    map[schema.Name]schema.Name
 	namespaces bool
+	into       string
 }
 
 type pattern struct {
@@ -50,13 +55,18 @@ const checkpointTable = "rowferry_checkpoint"
 // New checks the options. Every error is CodeBadValue; all are returned,
 // joined.
 func New(o Options) (*Rules, error) {
-	r := &Rules{renames: map[schema.Name]schema.Name{}, namespaces: o.Namespaces}
+	r := &Rules{renames: map[schema.Name]schema.Name{}, namespaces: o.Namespaces, into: o.Into}
 	for _, text := range o.Tables {
 		p, err := parsePattern(text)
 		if err != nil {
 			return nil, err
 		}
 		r.patterns = append(r.patterns, p)
+	}
+	if _, one := r.Database(); o.Into != "" && !(one && o.Namespaces) {
+		return nil, rowferry.Errorf(rowferry.CodeBadValue, "the target names one database, %q, and the tables are of several", o.Into).
+			Remedy("keep them apart", "leave the database out of the target's URL").
+			Remedy("take one", `tables: ["shop.*"]`)
 	}
 	for _, from := range slices.Sorted(maps.Keys(o.Renames)) {
 		source, err := parseName(from)
@@ -67,7 +77,7 @@ func New(o Options) (*Rules, error) {
 		if before, after, dotted := strings.Cut(o.Renames[from], "."); dotted && o.Namespaces {
 			target = schema.Name{Schema: before, Table: after}
 		} else if o.Namespaces {
-			target.Schema = source.Schema
+			target.Schema = r.namespace(source.Schema)
 		}
 		if target.Table == "" {
 			return nil, rowferry.Errorf(rowferry.CodeBadValue, "table %s is renamed to nothing", from)
@@ -127,9 +137,32 @@ func (r *Rules) Target(n schema.Name) schema.Name {
 		return to
 	}
 	if r.namespaces {
-		return n
+		return schema.Name{Schema: r.namespace(n.Schema), Table: n.Table}
 	}
 	return schema.Name{Table: n.Table}
+}
+
+func (r *Rules) namespace(database string) string {
+	if r.into != "" {
+		return r.into
+	}
+	return database
+}
+
+// Database returns the one database that all tables in scope are of, where
+// there is one.
+func (r *Rules) Database() (string, bool) {
+	one := ""
+	for _, p := range r.patterns {
+		switch {
+		case p.out:
+		case strings.ContainsAny(p.schema, `*?[\`), one != "" && one != p.schema:
+			return "", false
+		default:
+			one = p.schema
+		}
+	}
+	return one, one != ""
 }
 
 // Canonical returns the rules as one line of text: equal if and only if they
@@ -156,6 +189,9 @@ func (r *Rules) Canonical() string {
 		fmt.Fprintf(&b, "%q.%q:%q.%q", s.Schema, s.Table, to.Schema, to.Table)
 	}
 	fmt.Fprintf(&b, " namespaces=%t", r.namespaces)
+	if r.into != "" {
+		fmt.Fprintf(&b, " into=%q", r.into)
+	}
 	return b.String()
 }
 
