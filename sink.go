@@ -33,6 +33,18 @@ type SinkTx interface {
 	Rollback() error
 }
 
+// Preparer is a Sink whose target cannot make tables inside a transaction.
+type Preparer interface {
+	Sink
+	// Prepare makes or checks the tables of the given Shape mutations, in
+	// order, as Write does elsewhere. It is called before Begin with the
+	// shapes of the coming batch, and on start with all that are known; the
+	// Shapes that Write is given afterwards are then no more than checked. It
+	// is idempotent: a table that was made for a batch that never committed is
+	// empty, and is found again.
+	Prepare(ctx context.Context, shapes []Mutation) error
+}
+
 // CheckpointKeeper is a Sink whose target has transactions and keeps the
 // checkpoint itself, in the table rowferry_checkpoint. A Sink that is neither
 // this nor an Appender with an extent is at least once: the State's position is
@@ -40,7 +52,9 @@ type SinkTx interface {
 type CheckpointKeeper interface {
 	Sink
 	// ReadCheckpoint returns the pipeline's row, or nil when there is none.
-	// It does not create the table.
+	// It does not create the table. On a server it waits for a transaction
+	// that is changing the row, within the sink's timeout (CodeTargetConflict):
+	// what it returns cannot be overtaken by a commit whose answer was lost.
 	ReadCheckpoint(ctx context.Context, pipeline string) (*Checkpoint, error)
 	// ListCheckpoints returns all rows, by pipeline name.
 	ListCheckpoints(ctx context.Context) ([]Checkpoint, error)
