@@ -77,6 +77,11 @@ func (s *Server) prepare(ctx context.Context, template string) error {
 	if err != nil {
 		return fmt.Errorf("%s: copy data directory: %w\n%s", s.Kind, err, out)
 	}
+	for name, content := range s.config.files {
+		if err := os.WriteFile(filepath.Join(s.dir, name), content, 0o600); err != nil {
+			return err
+		}
+	}
 	if s.config.flavor == Postgres {
 		return s.preparePostgres()
 	}
@@ -182,10 +187,14 @@ func (s *Server) awaitReady(ctx context.Context) error {
 // forced to disk, yet a commit is written before it is answered: a killed server
 // loses nothing by that, a killed machine may.
 func (s *Server) args() []string {
-	if s.config.flavor == Postgres {
-		return append(s.postgresArgs(), s.config.args...)
-	}
 	in := s.home.inside(s.dir)
+	var more []string
+	for _, a := range s.config.args {
+		more = append(more, strings.ReplaceAll(a, "{dir}", in))
+	}
+	if s.config.flavor == Postgres {
+		return append(s.postgresArgs(), more...)
+	}
 	args := []string{
 		"--no-defaults", "--user=root", "--server-id=1",
 		"--datadir=" + in + "/data", "--tmpdir=" + s.home.inside(s.tmp), "--socket=" + in + "/sock",
@@ -202,7 +211,10 @@ func (s *Server) args() []string {
 	} else {
 		args = append(args, "--binlog-format=ROW", "--innodb-log-file-size=32M", "--sync-frm=OFF")
 	}
-	return append(args, s.config.args...)
+	if s.config.plugins && s.home.root == "" {
+		args = append(args, "--plugin-dir="+filepath.Join(s.home.base, "plugins-mariadb"))
+	}
+	return append(args, more...)
 }
 
 // tail returns the last lines of a text.

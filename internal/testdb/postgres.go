@@ -52,8 +52,12 @@ func (h *home) initializePostgres(ctx context.Context, data string) error {
 
 // preparePostgres gives the server what it must own.
 func (s *Server) preparePostgres() error {
-	for _, d := range []string{s.dir, s.tmp} {
-		if err := os.Chown(d, nobody, nobody); err != nil {
+	owned := []string{s.dir, s.tmp}
+	for name := range s.config.files {
+		owned = append(owned, filepath.Join(s.dir, name))
+	}
+	for _, path := range owned {
+		if err := os.Chown(path, nobody, nobody); err != nil {
 			return err
 		}
 	}
