@@ -30,6 +30,8 @@ func TestScope(t *testing.T) {
 		{"*.orders", "a.orders b.orders", "a.customers"},
 		{"shop.a?", "shop.ab shop.a/", "shop.a shop.abc"},
 		{"mysql.*", "", "mysql.user"},
+		{`a\*b.*`, "a*b.x", "axb.x a.x"},
+		{`\!a\\.x`, `!a\.x`, `a\.x !a.x`},
 	} {
 		var tables []string
 		if c.tables != "" {
@@ -75,6 +77,18 @@ func TestTarget(t *testing.T) {
 		if got := c.rules.Target(c.source); got != c.want {
 			t.Errorf("Target(%s) = %s, want %s", c.source, got, c.want)
 		}
+	}
+}
+
+// TestLiteralDatabase: a name with special characters can be written as a
+// pattern that matches nothing else.
+func TestLiteralDatabase(t *testing.T) {
+	r := rules(t, mapping.Options{Tables: []string{`a\.b\*.*`}, Namespaces: true, Into: "x"})
+	if db, one := r.Database(); db != "a.b*" || !one {
+		t.Errorf("the tables are of %q, %t", db, one)
+	}
+	if !r.InScope(schema.Name{Schema: "a.b*", Table: "c.d"}) || r.InScope(schema.Name{Schema: "a", Table: "b*.c"}) || r.InScope(schema.Name{Schema: "a.bc", Table: "d"}) {
+		t.Error("a literal database is not matched alone")
 	}
 }
 

@@ -91,9 +91,8 @@ func look(ctx context.Context, in *invocation, s *settings) (sv survey, err erro
 	if sv.peeked, err = s.peek(ctx); err != nil {
 		return sv, err
 	}
-	scheme, _, _ := splitURL(s.target) // checked with the settings
-	sv.keeps = scheme != "jsonl"
-	keeper, err := s.openKeeper(ctx, true)
+	sv.keeps = s.targetScheme() != "jsonl"
+	keeper, err := s.openKeeper(ctx, in, true)
 	if err != nil {
 		return sv, err
 	}
@@ -155,7 +154,7 @@ func status(ctx context.Context, in *invocation) error {
 		Pipeline: s.name, Running: sv.peeked.holder != "", Agreement: sv.agreement(), At: viewOf(sv.decides),
 		Target: statusTarget{s.target, sv.keeps, viewOf(sv.row)},
 		State:  statusState{s.state, sv.peeked.exists, sv.peeked.id, viewOf(sv.peeked.checkpoint)},
-		Resume: s.replayAgain(),
+		Resume: s.goOn(),
 	}
 	in.result = r
 	if sv.decides == nil && sv.peeked.holder == "" {

@@ -86,8 +86,8 @@ func next(s *settings, err error) []string {
 	if err != nil {
 		return append(list, s.again("status"))
 	}
-	scheme, path, _ := splitURL(s.target) // parsed before the target was opened
-	if scheme == "sqlite" {
+	if s.targetScheme() == "sqlite" {
+		_, path, _ := splitURL(s.target) // parsed before the target was opened
 		list = append(list, "sqlite3 "+quote(path)+" .tables")
 	}
 	return append(list, s.again("status"))

@@ -42,7 +42,7 @@ func tail(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	source, err := s.source(rules, divide(s.memory), in)
+	source, err := s.openSource(ctx, rules, divide(s.memory), in)
 	if err != nil {
 		return err
 	}

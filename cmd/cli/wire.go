@@ -42,7 +42,7 @@ func (w *wiring) open(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	if w.parts.Source, err = s.source(rules, w.budget, in); err != nil {
+	if w.parts.Source, err = s.openSource(ctx, rules, w.budget, in); err != nil {
 		return err
 	}
 	state, err := s.openState(ctx)
@@ -76,13 +76,14 @@ func (w *wiring) close() error {
 
 // rules are the mapping rules that the settings mean.
 func (s *settings) rules() (*mapping.Rules, error) {
-	return mapping.New(mapping.Options{Tables: s.tables, Renames: s.renames, Namespaces: s.namespaces()})
-}
-
-// namespaces reports whether the target keeps the source's databases apart.
-func (s *settings) namespaces() bool {
-	scheme, _, err := splitURL(s.target)
-	return err == nil && scheme == "jsonl"
+	o := mapping.Options{Tables: s.tables, Renames: s.renames}
+	switch s.targetScheme() {
+	case "mysql", "mariadb":
+		o.Namespaces, o.Into = true, s.sink.endpoint.Database
+	case "postgres", "jsonl":
+		o.Namespaces = true
+	}
+	return mapping.New(o)
 }
 
 func checkPattern(text string) error {
@@ -101,11 +102,8 @@ func checkTargetName(text string) error {
 }
 
 // source is the log that the settings name. What can be told to be wrong is
-// told here, before anything is made.
-func (s *settings) source(rules *mapping.Rules, b budget, in *invocation) (rowferry.Source, error) {
-	if err := checkFiles(s.files); err != nil {
-		return nil, err
-	}
+// told here, before anything is made or asked.
+func (s *settings) openSource(ctx context.Context, rules *mapping.Rules, b budget, in *invocation) (rowferry.Source, error) {
 	for _, p := range []string{s.from, s.until} {
 		if p == "" {
 			continue
@@ -113,6 +111,12 @@ func (s *settings) source(rules *mapping.Rules, b budget, in *invocation) (rowfe
 		if _, err := mysql.ParsePosition(p); err != nil {
 			return nil, err
 		}
+	}
+	if s.source.given() {
+		return s.openLive(ctx, rules, b, in)
+	}
+	if err := checkFiles(s.files); err != nil {
+		return nil, err
 	}
 	return mysql.Files(mysql.Options{
 		Paths: s.files, From: s.from, Until: s.until, Scope: rules.InScope, Dump: s.schema,
@@ -128,6 +132,9 @@ func (s *settings) openState(ctx context.Context) (*checkpoint.Store, error) {
 // openSink opens the target for writing. notice is told about tables as they
 // are made.
 func (s *settings) openSink(ctx context.Context, in *invocation, notice func(string)) (rowferry.Sink, error) {
+	if s.sink.given() {
+		return s.openServer(ctx, in, opening{create: s.create, triggers: s.triggers, notice: notice})
+	}
 	scheme, path, err := splitURL(s.target)
 	if err != nil {
 		return nil, err
@@ -148,7 +155,10 @@ func (s *settings) openSink(ctx context.Context, in *invocation, notice func(str
 // openKeeper opens the target for its checkpoints, to read them or to write
 // them too. It returns nil where the target keeps none or, to read, does not
 // exist: looking makes nothing.
-func (s *settings) openKeeper(ctx context.Context, readOnly bool) (rowferry.CheckpointKeeper, error) {
+func (s *settings) openKeeper(ctx context.Context, in *invocation, readOnly bool) (rowferry.CheckpointKeeper, error) {
+	if s.sink.given() {
+		return s.openServer(ctx, in, opening{readOnly: readOnly})
+	}
 	scheme, path, err := splitURL(s.target)
 	if err != nil {
 		return nil, err

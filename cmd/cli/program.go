@@ -71,7 +71,10 @@ func isTerminal(stream any) bool {
 func (p *program) run(ctx context.Context, args []string) int {
 	p.color = p.wantsColor()
 	p.json = p.wantsJSON(args)
-	err := p.dispatch(ctx, args)
+	err := refuseSecrets(args)
+	if err == nil {
+		err = p.dispatch(ctx, args)
+	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil && rowferry.CodeOf(err) == "" {
 		err = rowferry.Errorf(rowferry.CodeInterrupted, "interrupted before anything was done")
 	}
