@@ -3,7 +3,6 @@ package rowferry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -27,28 +26,44 @@ const writeChunk = 512
 // the end of a known table, stop by name. A transaction without changes, or
 // one that the log rolled back, moves the position only.
 func (e *Engine) apply(ctx context.Context, b *batch) error {
-	err := e.applyOnce(ctx, b)
+	err := e.insist(ctx, b)
 	if err == nil || len(b.txs) == 1 || !worthSplitting(err) {
 		return located(err, b)
 	}
 	e.stats.fellBack()
 	for _, one := range b.split() {
-		if err := e.applyOnce(ctx, one); err != nil {
+		if err := e.insist(ctx, one); err != nil {
 			return located(err, one)
 		}
 	}
 	return nil
 }
 
+// insist applies the batch, again and again while what keeps it from the
+// target passes by itself.
+func (e *Engine) insist(ctx context.Context, b *batch) error {
+	a := &attempt{engine: e, batch: b}
+	var r retry
+	for {
+		err := a.run(ctx)
+		if err == nil {
+			return nil
+		}
+		if err := e.pause(ctx, &r, err); err != nil {
+			return err
+		}
+	}
+}
+
 // worthSplitting reports whether err is about what the batch contains, so
 // that a part of the batch may succeed.
 func worthSplitting(err error) bool {
 	var e *Error
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) || errors.Is(err, context.Canceled) {
 		return false
 	}
 	switch e.Code {
-	case CodeFenced, CodeInternal, CodeTarget, CodeStateCorrupt, CodeStateFull:
+	case CodeFenced, CodeInternal, CodeTarget, CodeTargetAway, CodeTargetReadOnly, CodeTargetDenied, CodeStateCorrupt, CodeStateFull:
 		return false
 	default:
 		return true
@@ -71,40 +86,12 @@ func located(err error, b *batch) error {
 	return err
 }
 
-// applyOnce applies the batch in one target transaction. A small batch is
-// finished even if ctx is cancelled; one that streams from a spool is rolled
-// back, since it may take minutes.
-func (e *Engine) applyOnce(ctx context.Context, b *batch) error {
-	if !b.spilled() {
-		ctx = context.WithoutCancel(ctx)
-	}
-	if err := e.checkOccupied(ctx, b); err != nil {
-		return err
-	}
-	tx, err := e.parts.Sink.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	w := &writer{engine: e, tx: tx, tally: tally{}, shapes: map[schema.Name]*schema.Table{}}
-	if err := w.write(ctx, b); err != nil {
-		return e.refused(ctx, errors.Join(err, tx.Rollback()))
-	}
-	record := e.record(b, w.shapes)
-	if err := e.commit(ctx, tx, &record); err != nil {
-		return err
-	}
-	e.at, e.rebuilding = record.Checkpoint, false
-	maps.Copy(e.shapes, w.shapes)
-	e.stats.committed(b, w.tally, e.at)
-	return failpoint.Hit("confirm")
-}
-
 // refused says why a batch could not be written: a row that is in the way or
 // gone may be the work of another engine that has taken the pipeline, which is
 // then the reason to give.
 func (e *Engine) refused(ctx context.Context, err error) error {
 	keeper, ok := e.parts.Sink.(CheckpointKeeper)
-	if !ok || ctx.Err() != nil {
+	if !ok || ctx.Err() != nil || CodeOf(err) == CodeTargetAway {
 		return err
 	}
 	row, readErr := keeper.ReadCheckpoint(ctx, e.at.Pipeline)
@@ -131,49 +118,6 @@ func (e *Engine) record(b *batch, shapes map[schema.Name]*schema.Table) Record {
 		cp.Held.Oldest = cp.Start
 	}
 	return Record{Checkpoint: cp, Shapes: slices.Collect(maps.Values(shapes)), Rules: e.opts.Rules}
-}
-
-// commit makes the batch durable. Where the target keeps the checkpoint the
-// state goes first and the target decides; else the target goes first and the
-// state decides, which may repeat the batch after a crash but never loses it.
-func (e *Engine) commit(ctx context.Context, tx SinkTx, r *Record) error {
-	keeper, ok := e.parts.Sink.(CheckpointKeeper)
-	if !ok {
-		if err := tx.Commit(ctx, r.Checkpoint); err != nil {
-			return errors.Join(err, tx.Rollback())
-		}
-		r.Checkpoint.Extent = e.extent()
-		return e.parts.State.Record(*r)
-	}
-	if err := e.parts.State.Record(*r); err != nil {
-		return errors.Join(err, tx.Rollback(), e.parts.State.DiscardAfter(e.at.Sequence))
-	}
-	if err := failpoint.Hit("recorded"); err != nil {
-		return errors.Join(err, tx.Rollback(), e.parts.State.DiscardAfter(e.at.Sequence))
-	}
-	err := tx.Commit(ctx, r.Checkpoint)
-	if err == nil {
-		return nil
-	}
-	return e.settle(ctx, keeper, r.Checkpoint, errors.Join(err, tx.Rollback()))
-}
-
-// settle finds out what became of a commit that returned an error, by reading
-// the checkpoint row: never by trying again.
-func (e *Engine) settle(ctx context.Context, keeper CheckpointKeeper, cp Checkpoint, commitErr error) error {
-	row, err := keeper.ReadCheckpoint(ctx, cp.Pipeline)
-	switch {
-	case err != nil:
-		return errors.Join(commitErr, fmt.Errorf("whether the batch was committed is not known; the next start reads it: %w", err))
-	case row != nil && row.Fence == cp.Fence && row.Sequence == cp.Sequence && row.StateID == cp.StateID:
-		return nil
-	case row != nil && row.Fence == cp.Fence && row.Sequence == e.at.Sequence:
-		return errors.Join(commitErr, e.parts.State.DiscardAfter(e.at.Sequence))
-	case CodeOf(commitErr) == CodeFenced:
-		return commitErr
-	default:
-		return errors.Join(fenced(cp, row), commitErr)
-	}
 }
 
 func fenced(ours Checkpoint, row *Checkpoint) *Error {

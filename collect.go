@@ -19,6 +19,7 @@ type queue struct {
 	txs     []*txn
 	bytes   int
 	limit   int
+	inHand  bool  // what was taken last is being applied
 	stopped bool  // nobody takes any more
 	end     error // nobody puts any more, and why
 }
@@ -45,6 +46,14 @@ func (q *queue) put(t *txn) bool {
 	return true
 }
 
+// state returns the bytes that are queued, and whether there is nothing queued
+// and no batch in hand.
+func (q *queue) state() (bytes int, idle bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bytes, len(q.txs) == 0 && !q.inHand
+}
+
 // finish says that nothing follows what is queued, and why.
 func (q *queue) finish(err error) {
 	q.mu.Lock()
@@ -67,6 +76,7 @@ func (q *queue) stop() {
 func (q *queue) take(opts *Options) (*batch, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.inHand = false
 	for len(q.txs) == 0 && q.end == nil && !q.stopped {
 		q.changed.Wait()
 	}
@@ -88,6 +98,7 @@ func (q *queue) take(opts *Options) (*batch, error) {
 		}
 	}
 	b := &batch{txs: append([]*txn(nil), q.txs[:n]...)}
+	q.inHand = true
 	clear(q.txs[:n])
 	q.txs = q.txs[n:]
 	q.bytes -= bytes

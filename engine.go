@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/rowferry/rowferry/schema"
 )
@@ -17,6 +19,8 @@ const (
 	DefaultBatchRows  = 20_000
 	DefaultBatchBytes = 8 << 20
 	DefaultSpillBytes = 24 << 20
+
+	DefaultLongestPause = 10 * time.Second
 )
 
 // Options tune an Engine. Zero values mean the defaults.
@@ -35,6 +39,11 @@ type Options struct {
 	// SpillBytes is how much of one transaction is held in memory before the
 	// rest of it goes to the state's spool.
 	SpillBytes int
+	// Patience is how long a source or target that is away, busy, read-only or
+	// full is waited for before its error ends the run. Zero: not at all, apart
+	// from a few tries for locks of other sessions. LongestPause bounds the
+	// jittered pauses between two tries.
+	Patience, LongestPause time.Duration
 	// Log receives notices. Errors are returned, never logged.
 	Log *slog.Logger
 }
@@ -54,13 +63,21 @@ type Parts struct {
 type Engine struct {
 	parts  Parts
 	opts   Options
-	reader Reader
+	hint   hints
 	at     Checkpoint // as committed
 	resume Resume
 	shapes map[schema.Name]*schema.Table // as committed, under source names
 	// rebuilding is set until a rebuilt state directory has its first record.
 	rebuilding bool
 	stats      stats
+
+	mu        sync.Mutex // guards reader and queue for Progress
+	reader    Reader     // nil while a lost source is waited for
+	queue     *queue
+	notices   []string // of readers that are closed
+	lost      retry    // of the source
+	lostAt    Position
+	readSince time.Time
 }
 
 // Open finds where the pipeline is, by the rules of reconcile, takes the
@@ -70,10 +87,7 @@ func Open(ctx context.Context, parts Parts, opts Options) (*Engine, error) {
 	opts.setDefaults()
 	e := &Engine{parts: parts, opts: opts, shapes: map[schema.Name]*schema.Table{}}
 	if err := e.open(ctx); err != nil {
-		if e.reader != nil {
-			err = errors.Join(err, e.reader.Close())
-		}
-		return nil, err
+		return nil, errors.Join(err, e.closeReader())
 	}
 	return e, nil
 }
@@ -90,6 +104,9 @@ func (o *Options) setDefaults() {
 			*d.field = d.value
 		}
 	}
+	if o.LongestPause <= 0 {
+		o.LongestPause = DefaultLongestPause
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -97,11 +114,36 @@ func (o *Options) setDefaults() {
 
 // Run applies until the source's log ends (nil), ctx is cancelled
 // (CodeInterrupted, after the batch in hand is committed or rolled back), or
-// something stops the pipeline by name. It is called once.
+// something stops the pipeline by name. What passes by itself is waited for as
+// long as Options.Patience says: a target with the batch in hand, a source by
+// opening it again where the target is. Run is called once.
 func (e *Engine) Run(ctx context.Context) error {
+	for {
+		err := e.runReader(ctx)
+		if CodeOf(err) == CodeSourceAway && ctx.Err() == nil {
+			if err = e.reopen(ctx, err); err == nil {
+				continue
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+			return e.interrupted()
+		default:
+			return err
+		}
+	}
+}
+
+// runReader applies what the reader returns until it, or something else, ends.
+func (e *Engine) runReader(ctx context.Context) error {
 	readCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	q := newQueue(2 * e.opts.BatchBytes)
+	e.mu.Lock()
+	e.queue = q
+	e.mu.Unlock()
 	defer context.AfterFunc(readCtx, q.stop)()
 	var wg sync.WaitGroup
 	wg.Go(func() { // the goroutine "read"
@@ -111,13 +153,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	cancel()
 	q.stop()
 	wg.Wait()
-	switch {
-	case errors.Is(err, io.EOF):
-		err = nil
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		err = e.interrupted()
-	}
-	if closeErr := q.rest().close(); err == nil {
+	if closeErr := q.rest().close(); closeErr != nil && (err == nil || errors.Is(err, io.EOF)) {
 		err = closeErr
 	}
 	return err
@@ -147,15 +183,26 @@ func (e *Engine) interrupted() error {
 // Close releases the reader. It is called after Run has returned, or instead
 // of Run.
 func (e *Engine) Close() error {
-	if e.reader == nil {
-		return nil
-	}
-	err := e.reader.Close()
-	e.reader = nil
-	if err != nil {
+	if err := e.closeReader(); err != nil {
 		return fmt.Errorf("close the source: %w", err)
 	}
 	return nil
+}
+
+func (e *Engine) closeReader() error {
+	e.mu.Lock()
+	r := e.reader
+	e.reader = nil
+	e.mu.Unlock()
+	if r == nil {
+		return nil
+	}
+	for _, n := range r.Notices() {
+		if !slices.Contains(e.notices, n) {
+			e.notices = append(e.notices, n)
+		}
+	}
+	return r.Close()
 }
 
 // Checkpoint returns the last committed checkpoint. Not safe while Run runs.
@@ -165,4 +212,10 @@ func (e *Engine) Checkpoint() Checkpoint { return e.at }
 func (e *Engine) Resume() Resume { return e.resume }
 
 // Notices returns what the operator should know, after Run.
-func (e *Engine) Notices() []string { return e.reader.Notices() }
+func (e *Engine) Notices() []string {
+	all := slices.Clone(e.notices)
+	if e.reader != nil {
+		all = append(all, e.reader.Notices()...)
+	}
+	return all
+}

@@ -25,6 +25,7 @@ func (e *Engine) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e.hint = hint
 	switch kind {
 	case Fresh:
 		err = e.openFresh(ctx, hint)
@@ -167,7 +168,8 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	if f.keeps {
 		known, at = f.at, *f.row
 	}
-	if err := e.accept(ctx, at, known.Rules); err != nil {
+	err := e.accept(ctx, at, known.Rules)
+	if err != nil {
 		return err
 	}
 	if err := e.read(ctx, Start{Position: at.Position, Lineage: at.Lineage, Tables: known.Shapes, Hint: hint}); err != nil {
@@ -179,12 +181,16 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	if err := e.readopt(ctx, at); err != nil {
 		return err
 	}
+	var ms []Mutation
 	for _, t := range known.Shapes {
 		e.shapes[t.Name] = t
 		// The handler learns which names are taken.
-		if _, err := e.parts.Handler.Handle(nil, &Change{Op: Shape, Table: t}); err != nil {
+		if ms, err = e.parts.Handler.Handle(ms, &Change{Op: Shape, Table: t}); err != nil {
 			return err
 		}
+	}
+	if err := e.prepareShapes(ctx, ms); err != nil {
+		return err
 	}
 	switch e.resume.Kind {
 	case Rewound:
@@ -279,13 +285,15 @@ func (e *Engine) sameRules(at Checkpoint, rules string) error {
 		Remedy("start over", "use another --name and another target")
 }
 
-// read opens the source once and for all.
+// read opens the source.
 func (e *Engine) read(ctx context.Context, s Start) error {
 	r, err := e.parts.Source.Open(ctx, s)
 	if err != nil {
 		return err
 	}
-	e.reader = r
+	e.mu.Lock()
+	e.reader, e.readSince = r, time.Now()
+	e.mu.Unlock()
 	return nil
 }
 

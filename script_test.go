@@ -125,6 +125,7 @@ type bench struct {
 	t             *testing.T
 	target, state string
 	opts          rowferry.Options
+	wrap          func(*sqlite.Sink) rowferry.Sink // nil: the sink as it is
 }
 
 func newBench(t *testing.T) *bench {
@@ -149,7 +150,11 @@ func (b *bench) open(s rowferry.Source) (*rowferry.Engine, func(), error) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	e, err := rowferry.Open(ctx, rowferry.Parts{Source: s, Handler: mapping.NewHandler(rules), Sink: sink, State: state}, b.opts)
+	parts := rowferry.Parts{Source: s, Handler: mapping.NewHandler(rules), Sink: sink, State: state}
+	if b.wrap != nil {
+		parts.Sink = b.wrap(sink)
+	}
+	e, err := rowferry.Open(ctx, parts, b.opts)
 	return e, func() {
 		var errs []error
 		if e != nil {

@@ -31,6 +31,15 @@ type Progress struct {
 	Commit       time.Time // source commit time of the last applied transaction
 	ReadBytes    int64
 	TotalBytes   int64 // 0 when unknown
+	QueueBytes   int   // read and not yet taken by a batch
+	// CaughtUp tells that a source that goes on had nothing more to read when
+	// it was last heard, and that all it had is applied.
+	CaughtUp bool
+	// Lag is how long ago the source committed what was applied last; 0 where
+	// CaughtUp, or nothing was applied yet. Clocks that differ do not make it
+	// negative.
+	Lag     time.Duration
+	Waiting string // what is being waited for, and why; "" when nothing is
 }
 
 // stats is shared between "apply", which adds, and whoever asks for Progress.
@@ -50,8 +59,27 @@ func (e *Engine) Progress() Progress {
 		p.Tables = append(p.Tables, *t)
 	}
 	slices.SortFunc(p.Tables, func(a, b TableStats) int { return cmp.Compare(a.Table.String(), b.Table.String()) })
-	p.ReadBytes, p.TotalBytes = e.reader.Progress()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	idle := false
+	if e.queue != nil {
+		p.QueueBytes, idle = e.queue.state()
+	}
+	if e.reader != nil {
+		p.ReadBytes, p.TotalBytes = e.reader.Progress()
+		f, goesOn := e.reader.(Follower)
+		p.CaughtUp = goesOn && idle && !f.CaughtUp().IsZero()
+	}
+	if !p.CaughtUp && !p.Commit.IsZero() {
+		p.Lag = max(0, time.Since(p.Commit))
+	}
 	return p
+}
+
+func (s *stats) wait(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.progress.Waiting = what
 }
 
 // tally counts the changes of one batch until it is committed.

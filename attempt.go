@@ -1,0 +1,169 @@
+package rowferry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/rowferry/rowferry/internal/failpoint"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// attempt brings one batch into the target in one target transaction. It may
+// be run again after an error, until it returns nil.
+type attempt struct {
+	engine *Engine
+	batch  *batch
+	w      *writer
+	record Record
+	// sent is set while a COMMIT may have reached the target whose answer did
+	// not come back, and why it did not.
+	sent error
+}
+
+// run applies the batch. A small batch is finished even if ctx is cancelled;
+// one that streams from a spool is rolled back, since it may take minutes.
+func (a *attempt) run(ctx context.Context) error {
+	if !a.batch.spilled() {
+		ctx = context.WithoutCancel(ctx)
+	}
+	if a.sent != nil {
+		err := a.settle(ctx)
+		if err == nil {
+			return a.done()
+		}
+		if a.sent != nil || !CodeOf(err).Transient() {
+			return err
+		}
+	}
+	if err := a.write(ctx); err != nil {
+		return err
+	}
+	return a.done()
+}
+
+func (a *attempt) write(ctx context.Context) error {
+	e := a.engine
+	if err := e.checkOccupied(ctx, a.batch); err != nil {
+		return err
+	}
+	if err := e.prepare(ctx, a.batch); err != nil {
+		return err
+	}
+	tx, err := e.parts.Sink.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	a.w = &writer{engine: e, tx: tx, tally: tally{}, shapes: map[schema.Name]*schema.Table{}}
+	if err := a.w.write(ctx, a.batch); err != nil {
+		return e.refused(ctx, errors.Join(err, tx.Rollback()))
+	}
+	a.record = e.record(a.batch, a.w.shapes)
+	return a.commit(ctx, tx)
+}
+
+// done counts the committed batch.
+func (a *attempt) done() error {
+	e := a.engine
+	e.at, e.rebuilding = a.record.Checkpoint, false
+	maps.Copy(e.shapes, a.w.shapes)
+	e.stats.committed(a.batch, a.w.tally, e.at)
+	return failpoint.Hit("confirm")
+}
+
+// commit makes the batch durable. Where the target keeps the checkpoint the
+// state goes first and the target decides; else the target goes first and the
+// state decides, which may repeat the batch after a crash but never loses it.
+func (a *attempt) commit(ctx context.Context, tx SinkTx) error {
+	e, r := a.engine, &a.record
+	if _, ok := e.parts.Sink.(CheckpointKeeper); !ok {
+		if err := tx.Commit(ctx, r.Checkpoint); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+		r.Checkpoint.Extent = e.extent()
+		return e.parts.State.Record(*r)
+	}
+	if err := e.parts.State.Record(*r); err != nil {
+		return errors.Join(err, tx.Rollback(), e.parts.State.DiscardAfter(e.at.Sequence))
+	}
+	if err := failpoint.Hit("recorded"); err != nil {
+		return errors.Join(err, tx.Rollback(), e.parts.State.DiscardAfter(e.at.Sequence))
+	}
+	err := tx.Commit(ctx, r.Checkpoint)
+	if err == nil {
+		return nil
+	}
+	a.sent = errors.Join(err, tx.Rollback())
+	return a.settle(ctx)
+}
+
+// settle finds out what became of a commit that returned an error, by reading
+// the checkpoint row: never by trying again. It returns nil where the batch is
+// committed, and clears sent once it knows.
+func (a *attempt) settle(ctx context.Context) error {
+	e, cp, commitErr := a.engine, a.record.Checkpoint, a.sent
+	keeper, ok := e.parts.Sink.(CheckpointKeeper)
+	if !ok {
+		return Errorf(CodeInternal, "a target without checkpoint was asked what became of a commit")
+	}
+	row, err := keeper.ReadCheckpoint(ctx, cp.Pipeline)
+	if err != nil {
+		return errors.Join(commitErr, fmt.Errorf("whether the batch was committed is not known; the next start reads it: %w", err))
+	}
+	a.sent = nil
+	switch {
+	case row != nil && row.Fence == cp.Fence && row.Sequence == cp.Sequence && row.StateID == cp.StateID:
+		return nil
+	case row != nil && row.Fence == cp.Fence && row.Sequence == e.at.Sequence:
+		return errors.Join(commitErr, e.parts.State.DiscardAfter(e.at.Sequence))
+	case CodeOf(commitErr) == CodeFenced:
+		return commitErr
+	default:
+		return errors.Join(fenced(cp, row), commitErr)
+	}
+}
+
+// prepare has the tables made that are new with the batch, where the target
+// cannot make them inside a transaction. A shape that changed is left to the
+// writer, which stops there by name.
+func (e *Engine) prepare(ctx context.Context, b *batch) error {
+	if _, ok := e.parts.Sink.(Preparer); !ok {
+		return nil
+	}
+	var ms []Mutation
+	told := map[schema.Name]*schema.Table{}
+	for _, t := range b.txs {
+		for _, s := range t.shapes {
+			known := told[s.Name]
+			if known == nil {
+				known = e.shapes[s.Name]
+			}
+			if reflect.DeepEqual(known, s) || known != nil && len(schema.Diff(known, s)) > 0 {
+				continue
+			}
+			told[s.Name] = s
+			var err error
+			if ms, err = e.parts.Handler.Handle(ms, &Change{Op: Shape, Table: s}); err != nil {
+				return err
+			}
+		}
+	}
+	return e.prepareShapes(ctx, ms)
+}
+
+func (e *Engine) prepareShapes(ctx context.Context, ms []Mutation) error {
+	p, ok := e.parts.Sink.(Preparer)
+	if !ok || len(ms) == 0 {
+		return nil
+	}
+	return p.Prepare(ctx, ms)
+}
+
+// sortedShapes returns the shapes in the order of their names.
+func sortedShapes(shapes map[schema.Name]*schema.Table) []*schema.Table {
+	return slices.SortedFunc(maps.Values(shapes), func(a, b *schema.Table) int { return strings.Compare(a.Name.String(), b.Name.String()) })
+}
