@@ -152,6 +152,29 @@ func TestHandler(t *testing.T) {
 	}
 }
 
+// TestFills asks the way back, from target names to the scope.
+func TestFills(t *testing.T) {
+	tables, renames := []string{"shop.*", "!shop.tmp"}, map[string]string{"shop.a": "b", "shop.tmp": "t", "shop.c": "other.d"}
+	for _, c := range []struct {
+		options mapping.Options
+		in, out string
+	}{
+		{mapping.Options{Tables: tables, Renames: renames, Namespaces: true}, "shop.orders shop.b other.d", "shop.a shop.tmp other.x shop.rowferry_checkpoint"},
+		{mapping.Options{Tables: tables, Renames: renames, Namespaces: true, Into: "staging"}, "staging.orders staging.b other.d", "staging.a shop.orders staging.tmp"},
+		{mapping.Options{Tables: tables}, ".orders", ".rowferry_checkpoint"},
+	} {
+		r := rules(t, c.options)
+		for want, names := range map[bool]string{true: c.in, false: c.out} {
+			for _, n := range strings.Fields(names) {
+				s, table, _ := strings.Cut(n, ".")
+				if got := r.Fills(schema.Name{Schema: s, Table: table}); got != want {
+					t.Errorf("%+v: Fills(%s) = %t", c.options, n, got)
+				}
+			}
+		}
+	}
+}
+
 // TestInto maps the one database in scope to the one that the target names.
 func TestInto(t *testing.T) {
 	r := rules(t, mapping.Options{

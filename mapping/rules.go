@@ -174,6 +174,27 @@ func (r *Rules) Target(n schema.Name) schema.Name {
 	return schema.Name{Table: n.Table}
 }
 
+// Fills reports whether a table in scope may be the target table of that name.
+// Where the target has no namespaces, every name may.
+func (r *Rules) Fills(target schema.Name) bool {
+	for from, to := range r.renames {
+		if to == target && r.InScope(from) {
+			return true
+		}
+	}
+	if !r.namespaces {
+		return target.Table != checkpointTable
+	}
+	from := target
+	if r.into != "" {
+		if target.Schema != r.into {
+			return false
+		}
+		from.Schema, _ = r.Database()
+	}
+	return r.InScope(from) && r.Target(from) == target
+}
+
 func (r *Rules) namespace(database string) string {
 	if r.into != "" {
 		return r.into

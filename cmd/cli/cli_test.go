@@ -153,7 +153,7 @@ func TestUsage(t *testing.T) {
     Nothing was started.
     → did you mean   rowferry explain RF-2004   (a log file is missing from the sequence)
     → did you mean   rowferry explain RF-2014   (the log mixes transactions with and without GTID)
-    → did you mean   rowferry explain RF-1004   (a setting has a value that makes no sense)
+    → did you mean   rowferry explain RF-2024   (the source server cannot be reached)
 `},
 		{"unknown shell", []string{"completion", "fsh"}, 2, `✗ RF-1006  there is no completion for "fsh"
     Nothing was started.

@@ -14,6 +14,8 @@ var (
 	stateOption     = &option{name: "state", value: "DIR", usage: "the directory of the pipeline's own state", def: defaultState, key: "state"}
 	fromOption      = &option{name: "from", value: "POS|TIME", usage: "where a pipeline without a checkpoint starts: file:position, GTID set, RFC 3339 time or earliest", def: "earliest"}
 	fromHereOption  = &option{name: "from", value: "POS|TIME", usage: "where a pipeline without a checkpoint starts: file:position, GTID set, RFC 3339 time, earliest or latest"}
+	tailFromOption  = &option{name: "from", value: "POS|TIME", usage: "where to begin: file:position, GTID set, RFC 3339 time, earliest or latest; without it, the files' beginning, and a server's latest"}
+	tailUntilOption = &option{name: "until", value: "POS|TIME", usage: "stop after this position or before this time; without it, at the end of the files, and never for a server"}
 	untilOption     = &option{name: "until", value: "POS|TIME", usage: "stop after this position or before this time", def: "the end of the files"}
 	untilOnceOption = &option{name: "until", value: "POS|TIME", usage: "stop after this position or before this time; without it, follow"}
 	onceOption      = &option{name: "once", usage: "stop when everything is applied that the source had when asked last"}

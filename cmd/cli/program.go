@@ -142,7 +142,8 @@ func (p *program) finish(err error) int {
 		}
 	}
 	list := problems(err)
-	if !p.json {
+	var already told
+	if !p.json && !errors.As(err, &already) {
 		for _, e := range list {
 			writeProblem(p.screen, e, p.errInk())
 		}

@@ -31,8 +31,9 @@ const largestSecret = 64 << 10
 var withPassword = regexp.MustCompile(`(://(?:[^/@\s][^@\s]*?)?:)(\S+)@`)
 
 // namedPassword finds what stands after a key that is called a password, as
-// somebody may write it who does not know password_file.
-var namedPassword = regexp.MustCompile(`(?i)\b((?:password|passwd|passphrase|secret|pwd|pw|pass)["']?\s*[:=]\s*)([^\s{\[].*)`)
+// somebody may write it who does not know password_file, and the command that
+// prints one.
+var namedPassword = regexp.MustCompile(`(?i)\b((?:password|password_command|passwd|passphrase|secret|pwd|pw|pass)["']?\s*[:=]\s*)(\S.*)`)
 
 // masked replaces what may be a password in a text that is about to be
 // printed.

@@ -18,31 +18,37 @@ import (
 
 // wiring is one pipeline's parts, opened and ready for an engine.
 type wiring struct {
+	in       *invocation
 	settings *settings
+	mode     mode
 	parts    rowferry.Parts
 	options  rowferry.Options
 	budget   budget
-	notices  []string       // of the target, about tables as they are made
-	closers  []func() error // in the order of opening
+	monitor  *monitor
+	start    rowferry.Position // where the engine began
+	notices  []string          // of the target, about tables as they are made
+	closers  []func() error    // in the order of opening
 }
 
-// openWiring opens everything a pipeline needs: the state first, so that a
-// second engine stops before it touches the target.
-func openWiring(ctx context.Context, in *invocation, s *settings) (*wiring, error) {
-	w := &wiring{settings: s, budget: divide(s.memory)}
-	if err := w.open(ctx, in); err != nil {
-		return nil, errors.Join(err, w.close())
-	}
-	return w, nil
+func newWiring(in *invocation, s *settings, m mode) *wiring {
+	w := &wiring{in: in, settings: s, mode: m, budget: divide(s.memory)}
+	w.monitor = newMonitor(w)
+	return w
 }
 
-func (w *wiring) open(ctx context.Context, in *invocation) error {
-	s := w.settings
+// open opens everything a pipeline needs: the state first, so that a second
+// engine stops before it touches the target. What failed half way is closed by
+// close.
+func (w *wiring) open(ctx context.Context) error {
+	s, in := w.settings, w.in
 	rules, err := s.rules()
 	if err != nil {
 		return err
 	}
 	if w.parts.Source, err = s.openSource(ctx, rules, w.budget, in); err != nil {
+		return err
+	}
+	if err := w.needStart(ctx); err != nil {
 		return err
 	}
 	state, err := s.openState(ctx)
@@ -51,15 +57,21 @@ func (w *wiring) open(ctx context.Context, in *invocation) error {
 	}
 	w.parts.State = state
 	w.closers = append(w.closers, state.Close)
+	w.serve()
 	w.parts.Handler = mapping.NewHandler(rules)
-	if w.parts.Sink, err = s.openSink(ctx, in, w.notice); err != nil {
+	err = w.patiently(ctx, func() (err error) {
+		w.parts.Sink, err = s.openSink(ctx, in, w.notice)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	w.closers = append(w.closers, w.parts.Sink.Close)
 	w.options = rowferry.Options{
 		Pipeline: s.name, Config: rules.Hash(), Rules: rules.Canonical(), FromGiven: s.from != "", Log: in.log,
+		Patience: w.mode.patience,
 	}
-	return nil
+	return w.examine(ctx)
 }
 
 func (w *wiring) notice(text string) { w.notices = append(w.notices, text) }

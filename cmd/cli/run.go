@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"context"
+	"math"
+
+	"github.com/rowferry/rowferry"
+)
+
+func runCommand() *command {
+	return &command{
+		name:    "run",
+		summary: "follow a server and apply what it logs to a target",
+		about: "Applies every change in the order of the source's log, in groups, and records the position in the same target transaction. The same command again goes on where the last one stopped: nothing is lost and nothing is applied twice. Where there is no checkpoint yet, --from says where to start; nothing is guessed.\n\n" +
+			"The checks of `rowferry doctor` are made first. A server that is lost on the way is waited for. SIGTERM and SIGINT finish the batch in hand and end the run; with --once or --until that is exit code 130 when it comes too early.\n\n" +
+			"A password never goes on the command line: put the URL into ROWFERRY_SOURCE and ROWFERRY_TARGET, or use password_file or password_command in the configuration file.",
+		example: "rowferry run -c shop.yaml --from latest",
+		options: []*option{
+			sourceOption, targetOption, stateOption, nameOption, fromHereOption, onceOption, untilOnceOption,
+			schemaOption, tablesOption, triggersOption, memoryOption, serverIDOption, patienceOption,
+		},
+		run: runPipeline,
+	}
+}
+
+func runPipeline(ctx context.Context, in *invocation) error {
+	s, err := in.settings()
+	if err == nil {
+		err = s.need("source", "target")
+	}
+	if err != nil {
+		return err
+	}
+	if !s.source.given() {
+		return rowferry.Errorf(rowferry.CodeUsage, "run follows a server, and the source is files").
+			Remedy("apply the files", "%s", s.goOn())
+	}
+	return carry(ctx, in, s, s.modeOf("run", math.MaxInt64))
+}
+
+// needStart refuses to start a server's pipeline from a place nobody chose.
+// It makes nothing.
+func (w *wiring) needStart(ctx context.Context) error {
+	s := w.settings
+	if !s.source.given() || s.from != "" {
+		return nil
+	}
+	var sv survey
+	err := w.patiently(ctx, func() (err error) {
+		sv, err = look(ctx, w.in, s)
+		return err
+	})
+	if err != nil || sv.decides != nil || sv.peeked.holder != "" {
+		return err
+	}
+	again := s.goOn()
+	return rowferry.Errorf(rowferry.CodeNoStart, "pipeline %q has no checkpoint, and it was not said where to start", s.name).
+		Fact("source", "%s", s.source.endpoint).Fact("target", "%s", s.target).Fact("state", "%s", s.state).
+		Remedy("from now on", "%s --from latest", again).
+		Remedy("from all that is logged", "%s --from earliest", again).
+		Remedy("from a place", "%s --from mysql-bin.000042:1337, a GTID set or a time", again)
+}
