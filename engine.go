@@ -153,7 +153,7 @@ func (e *Engine) runReader(ctx context.Context) error {
 	cancel()
 	q.stop()
 	wg.Wait()
-	if closeErr := q.rest().close(); closeErr != nil && (err == nil || errors.Is(err, io.EOF)) {
+	if closeErr := q.rest().close(); closeErr != nil && errors.Is(err, io.EOF) {
 		err = closeErr
 	}
 	return err

@@ -53,6 +53,9 @@ const (
 	SetDefault Action = "set default"
 )
 
+// Acts reports whether the action changes rows by itself.
+func (a Action) Acts() bool { return a == Cascade || a == SetNull || a == SetDefault }
+
 // ForeignKey points from Columns (ordinals of this table) to Referenced
 // columns (names) of Parent.
 type ForeignKey struct {
@@ -63,6 +66,9 @@ type ForeignKey struct {
 	OnDelete   Action   `json:"on_delete,omitempty"`
 	OnUpdate   Action   `json:"on_update,omitempty"`
 }
+
+// Acts reports whether the foreign key changes child rows by itself.
+func (f ForeignKey) Acts() bool { return f.OnDelete.Acts() || f.OnUpdate.Acts() }
 
 // Table is one version of a table's shape. It is immutable once published.
 type Table struct {
@@ -122,6 +128,20 @@ func (t *Table) identifies(x Index) bool {
 
 func (t *Table) anyNullable(ordinals []int) bool {
 	return slices.ContainsFunc(ordinals, func(o int) bool { return t.Columns[o].Nullable })
+}
+
+// UniqueOver reports whether the columns at the ordinals, in any order, are
+// exactly the primary key or a whole unique key, so that a foreign key may refer
+// to them. An ordinal of -1 is no column.
+func (t *Table) UniqueOver(ordinals []int) bool {
+	if sameSet(t.PrimaryKey, ordinals) {
+		return true
+	}
+	return slices.ContainsFunc(t.Uniques, func(u Index) bool { return u.Whole() && sameSet(u.Columns, ordinals) })
+}
+
+func sameSet(a, b []int) bool {
+	return len(a) > 0 && len(a) == len(b) && !slices.ContainsFunc(b, func(o int) bool { return !slices.Contains(a, o) })
 }
 
 // WithName returns a copy of the shape under another name. Column and key

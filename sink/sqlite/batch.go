@@ -8,7 +8,7 @@ import (
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/sqlite"
 	"github.com/rowferry/rowferry/internal/failpoint"
-	"github.com/rowferry/rowferry/schema"
+	"github.com/rowferry/rowferry/internal/sqlsink"
 )
 
 // largeValue is the size beyond which a bound value is let go after its
@@ -56,25 +56,9 @@ func (b *batch) Write(ctx context.Context, ms []rowferry.Mutation) error {
 		if cause := ctx.Err(); cause != nil {
 			return cause
 		}
-		return blame(err, &ms[i])
+		return sqlsink.Blame(err, &ms[i])
 	}
 	return nil
-}
-
-// blame marks an error about m's table as a refusal of m, so that what comes
-// before it can be saved. Failures of the target as a whole are about no row.
-func blame(err error, m *rowferry.Mutation) error {
-	e, ok := err.(*rowferry.Error)
-	if !ok || e.Mutation != nil {
-		return err
-	}
-	switch e.Code {
-	case rowferry.CodeTableDiffers, rowferry.CodeTriggers, rowferry.CodeCascades, rowferry.CodeNameCollision,
-		rowferry.CodeTypeRefused, rowferry.CodeRowRefused, rowferry.CodeOutOfRange:
-		kept := *m
-		e.Mutation = &kept
-	}
-	return err
 }
 
 func (b *batch) apply(m *rowferry.Mutation) error {
@@ -105,7 +89,7 @@ func (b *batch) apply(m *rowferry.Mutation) error {
 
 // change writes one insert, update or delete.
 func (b *batch) change(t *target, m *rowferry.Mutation) error {
-	if err := t.checkImages(m); err != nil {
+	if err := t.CheckImages(m); err != nil {
 		return err
 	}
 	if m.ChecksOff && m.Op != rowferry.Insert {
@@ -128,8 +112,7 @@ func (b *batch) change(t *target, m *rowferry.Mutation) error {
 		return err
 	}
 	if n != 1 && m.Op != rowferry.Insert {
-		return about(rowferry.Errorf(rowferry.CodeRowMissing, "the row to %s was not found exactly once in the target", m.Op), t, m).
-			Fact("found", "%d", n)
+		return t.Missing(m, int64(n))
 	}
 	if large(st.set, m.After) || large(st.match, m.Before) {
 		return b.sink.translate(st.stmt.ClearBindings())
@@ -172,70 +155,6 @@ func large(columns []int, r rowferry.Row) bool {
 		}
 	}
 	return false
-}
-
-// checkImages demands what finding and writing the row needs.
-func (t *target) checkImages(m *rowferry.Mutation) error {
-	for _, image := range []struct {
-		row    rowferry.Row
-		needed bool
-	}{{m.Before, m.Op != rowferry.Insert}, {m.After, m.Op != rowferry.Delete}} {
-		if image.needed && len(image.row) != len(t.columns) {
-			return about(rowferry.Errorf(rowferry.CodeInternal, "a row image has %d values for %d columns", len(image.row), len(t.columns)), t, m)
-		}
-	}
-	if m.Op != rowferry.Delete {
-		if err := t.checkAfter(m); err != nil {
-			return err
-		}
-	}
-	if m.Op == rowferry.Insert {
-		return nil
-	}
-	if t.identity != nil {
-		for _, o := range t.identity {
-			if m.Before[o].IsAbsent() {
-				return t.absent(m, o, "the old image lacks a column of the key")
-			}
-		}
-		return nil
-	}
-	for o, c := range t.columns {
-		if m.Before[o].IsAbsent() && !c.skip && t.shape.Columns[o].Generated == "" {
-			return t.absent(m, o, "the table has no key, and the old image lacks a column")
-		}
-	}
-	return nil
-}
-
-// checkAfter refuses an insert that would leave a column to the target: neither
-// its default nor its NULL need be the source's value. An update without a
-// generated column would leave it as it was: MariaDB from 11 on logs updates
-// so. SQLite fills a NULL
-// rowid by itself, so a NULL in the key is refused here.
-func (t *target) checkAfter(m *rowferry.Mutation) error {
-	for o := range t.columns {
-		c := &t.columns[o]
-		if !c.skip && m.After[o].IsAbsent() {
-			switch {
-			case m.Op == rowferry.Insert:
-				return t.absent(m, o, "the image of a new row lacks a column")
-			case t.shape.Columns[o].Generated != schema.NotGenerated:
-				return t.absent(m, o, "the image of a changed row lacks a generated column, which the change may have changed too")
-			}
-		}
-		if c.key && m.After[o].IsNull() {
-			return about(rowferry.Errorf(rowferry.CodeRowRefused, "a column of the primary key is NULL"), t, m).
-				Fact("column", "%s", t.shape.Columns[o].Name)
-		}
-	}
-	return nil
-}
-
-func (t *target) absent(m *rowferry.Mutation, o int, what string) error {
-	return about(rowferry.Errorf(rowferry.CodeAbsentColumn, "%s", what), t, m).
-		Fact("column", "%s", t.shape.Columns[o].Name).
-		Remedy("whole images", "SET GLOBAL binlog_row_image=FULL")
 }
 
 // truncate removes every row.

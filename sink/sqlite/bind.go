@@ -9,6 +9,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/sqlsink"
 )
 
 // maxLength is the size beyond which SQLite takes no text or blob
@@ -19,8 +20,8 @@ const maxLength = 1_000_000_000
 // first on.
 func (t *target) bind(stmt *sqlite.Stmt, first int, columns []int, values rowferry.Row, m *rowferry.Mutation) error {
 	for i, o := range columns {
-		if err := bindValue(stmt, first+i, t.columns[o].carry, values[o]); err != nil {
-			return about(err, t, m).Fact("column", "%s", t.shape.Columns[o].Name)
+		if err := bindValue(stmt, first+i, t.carry[o], values[o]); err != nil {
+			return t.About(err, m).Fact("column", "%s", t.Shape.Columns[o].Name)
 		}
 	}
 	return nil
@@ -57,8 +58,7 @@ func bindValue(stmt *sqlite.Stmt, param int, c carrier, v rowferry.Value) *rowfe
 		binary.BigEndian.PutUint64(b[:], v.Uint())
 		stmt.BindBytes(param, b[:])
 	default:
-		return rowferry.Errorf(rowferry.CodeInternal, "a value is carried in another way than its column's type says").
-			Fact("carried as", "%s", kindName(kind)).Fact("stored as", "%s", c)
+		return sqlsink.Miscarried(v, c.String())
 	}
 	return nil
 }
@@ -68,8 +68,7 @@ func bindText(stmt *sqlite.Stmt, param int, s string) *rowferry.Error {
 		return tooLong(len(s))
 	}
 	if !utf8.ValidString(s) {
-		return rowferry.Errorf(rowferry.CodeInternal, "a text value is not UTF-8, although text always is").
-			Fact("value", "%q", shorten(s))
+		return sqlsink.NotUTF8(s)
 	}
 	stmt.BindText(param, s)
 	return nil
@@ -101,26 +100,5 @@ func (c carrier) String() string {
 		return "BLOB"
 	default:
 		return "?"
-	}
-}
-
-func kindName(k rowferry.ValueKind) string {
-	switch k {
-	case rowferry.Absent:
-		return "absent"
-	case rowferry.Null:
-		return "NULL"
-	case rowferry.Int:
-		return "integer"
-	case rowferry.Uint:
-		return "unsigned integer"
-	case rowferry.Float:
-		return "float"
-	case rowferry.Text:
-		return "text"
-	case rowferry.Bytes:
-		return "bytes"
-	default:
-		return "unknown"
 	}
 }

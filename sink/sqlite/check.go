@@ -2,13 +2,19 @@ package sqlite
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/sqlite"
+	"github.com/rowferry/rowferry/internal/sqlsink"
 	"github.com/rowferry/rowferry/schema"
 )
+
+// folding is how SQLite compares names. Shapes have no namespace here.
+var folding = sqlsink.Folding{
+	Table:  func(n schema.Name) schema.Name { return schema.Name{Table: dialect.Fold(n.Table)} },
+	Column: dialect.Fold,
+}
 
 // check refuses an existing table that cannot hold the shape's rows exactly,
 // or that would do something with them by itself.
@@ -21,7 +27,7 @@ func (s *Sink) check(t *schema.Table, x *dialect.Existing) error {
 		e.Facts = append(e.Facts, facts...)
 		return e
 	}
-	if err := checkActions(t, x); err != nil {
+	if err := folding.CheckActions(t, x.Shape); err != nil {
 		return err
 	}
 	if len(x.Triggers) > 0 && s.options.Triggers != "fire" {
@@ -39,7 +45,7 @@ func differences(t *schema.Table, x *dialect.Existing) []rowferry.Fact {
 		facts = append(facts, rowferry.Fact{Name: "column " + column, Value: fmt.Sprintf(format, args...)})
 	}
 	for _, c := range t.Columns {
-		o := columnOf(x.Shape, c.Name)
+		o := folding.Ordinal(x.Shape, c.Name)
 		if o < 0 {
 			differ(c.Name, "is missing in the target")
 			continue
@@ -58,94 +64,12 @@ func differences(t *schema.Table, x *dialect.Existing) []rowferry.Fact {
 	}
 	for o, c := range x.Shape.Columns {
 		filled := c.Nullable || x.Columns[o].HasDefault || c.Generated != schema.NotGenerated || o == x.RowidAlias
-		if columnOf(t, c.Name) < 0 && !filled {
+		if folding.Ordinal(t, c.Name) < 0 && !filled {
 			differ(c.Name, "is not in the source, and in the target is NOT NULL without a default")
 		}
 	}
-	if key := keyDifference(t, x); key != "" {
+	if key := folding.KeyDifference(t, x.Shape, x.RowidAlias); key != "" {
 		facts = append(facts, rowferry.Fact{Name: "primary key", Value: key})
 	}
 	return facts
-}
-
-// keyDifference returns how the target's key is another one, or "". The
-// source's key must be unique in the target too. A target key of its own is
-// fine only as a rowid that fills itself.
-func keyDifference(t *schema.Table, x *dialect.Existing) string {
-	have := x.Shape.ColumnNames(x.Shape.PrimaryKey)
-	want := t.ColumnNames(t.PrimaryKey)
-	if len(want) > 0 && !dialect.References(x.Shape, want) {
-		return fmt.Sprintf("(%s) in the source, (%s) in the target", strings.Join(want, ", "), strings.Join(have, ", "))
-	}
-	if len(have) == 0 || sameNames(have, want) {
-		return ""
-	}
-	if o := x.RowidAlias; o >= 0 && columnOf(t, x.Shape.Columns[o].Name) < 0 {
-		return ""
-	}
-	if slices.ContainsFunc(t.Uniques, func(u schema.Index) bool { return u.Whole() && sameNames(have, t.ColumnNames(u.Columns)) }) {
-		return ""
-	}
-	return fmt.Sprintf("(%s) in the target, which the source does not have", strings.Join(have, ", "))
-}
-
-func sameNames(a, b []string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for _, n := range a {
-		if !slices.ContainsFunc(b, func(m string) bool { return dialect.Fold(m) == dialect.Fold(n) }) {
-			return false
-		}
-	}
-	return true
-}
-
-// checkActions demands that the target's foreign keys act exactly as the
-// source's do: what a foreign key changes is not in the source's log. Where
-// the source's constraints are not known, nothing can be compared.
-func checkActions(t *schema.Table, x *dialect.Existing) error {
-	if !t.ConstraintsKnown {
-		return nil
-	}
-	for _, f := range t.ForeignKeys {
-		if dialect.Acts(f) && !slices.ContainsFunc(x.Shape.ForeignKeys, func(g schema.ForeignKey) bool { return sameKey(t, f, x.Shape, g) }) {
-			return actionError(t, f, "a foreign key changes rows by itself in the source, and the target's table has no such foreign key")
-		}
-	}
-	for _, g := range x.Shape.ForeignKeys {
-		if dialect.Acts(g) && !slices.ContainsFunc(t.ForeignKeys, func(f schema.ForeignKey) bool { return sameKey(t, f, x.Shape, g) }) {
-			return actionError(x.Shape, g, "a foreign key changes rows by itself in the target, and not in the source")
-		}
-	}
-	return nil
-}
-
-func sameKey(t *schema.Table, f schema.ForeignKey, x *schema.Table, g schema.ForeignKey) bool {
-	return sameAction(f.OnDelete, g.OnDelete) && sameAction(f.OnUpdate, g.OnUpdate) &&
-		dialect.Fold(f.Parent.Table) == dialect.Fold(g.Parent.Table) &&
-		sameNames(t.ColumnNames(f.Columns), x.ColumnNames(g.Columns)) && sameNames(f.Referenced, g.Referenced)
-}
-
-// sameAction reports whether a and b do the same to rows; two that refuse do.
-func sameAction(a, b schema.Action) bool {
-	refuses := func(a schema.Action) bool { return a == schema.NoAction || a == schema.Restrict }
-	return a == b || refuses(a) && refuses(b)
-}
-
-func actionError(t *schema.Table, f schema.ForeignKey, what string) error {
-	return rowferry.Errorf(rowferry.CodeCascades, "%s", what).
-		Fact("table", "%s", t.Name).
-		Fact("foreign key", "(%s) to %s (%s)", strings.Join(t.ColumnNames(f.Columns), ", "), f.Parent.Table, strings.Join(f.Referenced, ", ")).
-		Fact("actions", "%s", actions(f))
-}
-
-func actions(f schema.ForeignKey) string {
-	name := func(a schema.Action) string {
-		if a == schema.NoAction {
-			return "no action"
-		}
-		return string(a)
-	}
-	return "on delete " + name(f.OnDelete) + ", on update " + name(f.OnUpdate)
 }

@@ -1,23 +1,20 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
-	"time"
+	"strings"
 
 	"zombiezen.com/go/sqlite"
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/sqlite"
 	"github.com/rowferry/rowferry/internal/failpoint"
+	"github.com/rowferry/rowferry/internal/sqlsink"
 	"github.com/rowferry/rowferry/schema"
 )
-
-// checkpointTable holds one row per pipeline, written in the transaction of
-// each batch. Its columns are readable as they are.
-const checkpointTable = "rowferry_checkpoint"
 
 const createCheckpoint = `CREATE TABLE IF NOT EXISTS rowferry_checkpoint (
   pipeline TEXT NOT NULL PRIMARY KEY,
@@ -35,58 +32,28 @@ const createCheckpoint = `CREATE TABLE IF NOT EXISTS rowferry_checkpoint (
   format INTEGER NOT NULL
 ) STRICT`
 
-const checkpointColumns = "pipeline, position, lineage, start, fence, sequence, config, state_id, held, log, commit_time, updated, format"
+var checkpointColumns = strings.Join(sqlsink.CheckpointColumns, ", ")
 
-const (
+var (
 	insertCheckpoint = "INSERT INTO rowferry_checkpoint (" + checkpointColumns + ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
 	updateCheckpoint = `UPDATE rowferry_checkpoint SET position = ?2, lineage = ?3, start = ?4, fence = ?5, sequence = ?6,
   config = ?7, state_id = ?8, held = ?9, log = ?10, commit_time = ?11, updated = ?12, format = ?13
   WHERE pipeline = ?1 AND fence = ?14 AND sequence = ?15 AND format <= ?16`
 )
 
-// args returns the row's columns in order. Counters are SQLite integers, so
-// they end at 2^63-1.
-func args(cp rowferry.Checkpoint) ([]any, error) {
-	if cp.Fence > math.MaxInt64 || cp.Sequence > math.MaxInt64 {
-		return nil, rowferry.Errorf(rowferry.CodeInternal, "a checkpoint counter is beyond 2^63-1: fence %d, sequence %d", cp.Fence, cp.Sequence)
-	}
-	held, err := json.Marshal(cp.Held)
-	if err != nil {
-		return nil, rowferry.Errorf(rowferry.CodeInternal, "a checkpoint cannot be written: %w", err)
-	}
-	return []any{
-		cp.Pipeline, string(cp.Position), cp.Lineage, string(cp.Start), int64(cp.Fence), int64(cp.Sequence),
-		cp.Config, cp.StateID, string(held), cp.Log, formatTime(cp.Commit), formatTime(cp.Updated), cp.Format,
-	}, nil
-}
-
-func formatTime(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
-}
-
-func parseTime(s string) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	return time.Parse(time.RFC3339Nano, s)
-}
-
 // advance moves the pipeline's row on by one sequence inside the open
 // transaction.
 func (s *Sink) advance(cp rowferry.Checkpoint) error {
-	was := rowferry.Checkpoint{Fence: cp.Fence, Sequence: cp.Sequence - 1}
-	if cp.Sequence == 0 {
-		return rowferry.Errorf(rowferry.CodeInternal, "a batch cannot have sequence 0")
+	was, err := sqlsink.Before(cp)
+	if err != nil {
+		return err
 	}
 	return s.replace(was, cp)
 }
 
 // replace updates the row that is still as was, else CodeFenced.
 func (s *Sink) replace(was, now rowferry.Checkpoint) error {
-	values, err := args(now)
+	values, err := sqlsink.CheckpointArgs(now)
 	if err != nil {
 		return err
 	}
@@ -115,17 +82,11 @@ func (s *Sink) replace(was, now rowferry.Checkpoint) error {
 
 // fenced says whose row was found instead.
 func (s *Sink) fenced(now rowferry.Checkpoint) error {
-	e := rowferry.Errorf(rowferry.CodeFenced, "the pipeline's checkpoint in the target is not as this engine left it").
-		Fact("pipeline", "%s", now.Pipeline).Fact("this engine", "fence %d, sequence %d to write", now.Fence, now.Sequence)
 	found, err := s.readCheckpoints(now.Pipeline)
-	switch {
-	case err != nil:
-		return err
-	case len(found) == 0:
-		return e.Fact("target", "no row")
-	default:
-		return e.Fact("target", "fence %d, sequence %d, at %s", found[0].Fence, found[0].Sequence, found[0].Position)
+	if err != nil || len(found) == 0 {
+		return cmp.Or(err, sqlsink.Fenced(now, nil))
 	}
+	return sqlsink.Fenced(now, &found[0])
 }
 
 func (s *Sink) hasCheckpoints() (bool, error) {
@@ -133,7 +94,7 @@ func (s *Sink) hasCheckpoints() (bool, error) {
 	err := dialect.Query(s.conn, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", func(row) error {
 		exists = true
 		return nil
-	}, checkpointTable)
+	}, sqlsink.CheckpointTable)
 	return exists, s.translate(err)
 }
 
@@ -146,8 +107,7 @@ func (s *Sink) readCheckpoints(pipeline string) ([]rowferry.Checkpoint, error) {
 	}
 	err = dialect.Query(s.conn, "SELECT pipeline, format FROM rowferry_checkpoint WHERE format > ?1 AND ?2 IN ('', pipeline) ORDER BY 1 LIMIT 1",
 		func(r row) error {
-			return rowferry.Errorf(rowferry.CodeCheckpointNew, "the checkpoint in the target was written by a newer Rowferry").
-				Fact("pipeline", "%s", r.ColumnText(0)).Fact("format", "%d, this program knows %d", r.ColumnInt(1), rowferry.CheckpointFormat)
+			return sqlsink.Newer(r.ColumnText(0), r.ColumnInt64(1))
 		}, rowferry.CheckpointFormat, pipeline)
 	if err != nil {
 		return nil, s.translate(err)
@@ -163,22 +123,16 @@ func (s *Sink) readCheckpoints(pipeline string) ([]rowferry.Checkpoint, error) {
 }
 
 func scanCheckpoint(r row) (rowferry.Checkpoint, error) {
-	cp := rowferry.Checkpoint{
-		Pipeline: r.ColumnText(0), Position: rowferry.Position(r.ColumnText(1)), Lineage: r.ColumnText(2),
-		Start: rowferry.Position(r.ColumnText(3)), Fence: uint64(r.ColumnInt64(4)), Sequence: uint64(r.ColumnInt64(5)),
-		Config: r.ColumnText(6), StateID: r.ColumnText(7), Log: r.ColumnText(9), Format: r.ColumnInt(12),
+	var cp sqlsink.CheckpointRow
+	for i, field := range cp.Fields() {
+		switch p := field.(type) {
+		case *string:
+			*p = r.ColumnText(i)
+		case *int64:
+			*p = r.ColumnInt64(i)
+		}
 	}
-	err := json.Unmarshal([]byte(r.ColumnText(8)), &cp.Held)
-	if err == nil {
-		cp.Commit, err = parseTime(r.ColumnText(10))
-	}
-	if err == nil {
-		cp.Updated, err = parseTime(r.ColumnText(11))
-	}
-	if err != nil {
-		return cp, rowferry.Errorf(rowferry.CodeTarget, "the checkpoint row in the target cannot be read: %w", err).Fact("pipeline", "%s", cp.Pipeline)
-	}
-	return cp, nil
+	return cp.Checkpoint()
 }
 
 // idle refuses reading through the connection that has a batch open: it would
@@ -219,8 +173,8 @@ func (s *Sink) WriteCheckpoint(ctx context.Context, was *rowferry.Checkpoint, no
 	if err := s.idle(ctx); err != nil {
 		return err
 	}
-	if now.Pipeline == "" || was != nil && was.Pipeline != now.Pipeline {
-		return rowferry.Errorf(rowferry.CodeInternal, "a checkpoint of pipeline %q cannot be written", now.Pipeline)
+	if err := sqlsink.CheckReplacement(was, now); err != nil {
+		return err
 	}
 	if err := s.start(ctx); err != nil {
 		return err
@@ -244,7 +198,7 @@ func (s *Sink) writeCheckpoint(was *rowferry.Checkpoint, now rowferry.Checkpoint
 	if was != nil {
 		return s.replace(*was, now)
 	}
-	values, err := args(now)
+	values, err := sqlsink.CheckpointArgs(now)
 	if err != nil {
 		return err
 	}
@@ -291,7 +245,7 @@ func (s *Sink) Tables(ctx context.Context) ([]*schema.Table, error) {
 	}
 	var shapes []*schema.Table
 	for _, name := range names {
-		if dialect.Fold(name) == checkpointTable {
+		if dialect.Fold(name) == sqlsink.CheckpointTable {
 			continue
 		}
 		x, err := dialect.Inspect(s.conn, name)

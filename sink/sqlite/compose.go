@@ -7,25 +7,16 @@ import (
 	"github.com/rowferry/rowferry/schema"
 )
 
-// writes reports whether m writes the column: it is in the new image, the
-// target does not compute it, and an update changes it.
-func (t *target) writes(m *rowferry.Mutation, i int) bool {
-	if t.columns[i].skip || m.After[i].IsAbsent() {
-		return false
-	}
-	return m.Op == rowferry.Insert || m.Before[i].IsAbsent() || m.After[i] != m.Before[i]
-}
-
 // matched returns the columns that find m's row: its key, or without one every
 // column that the target does not compute. REAL columns match exactly, since
 // what is compared is the double that was written.
 func (t *target) matched() []int {
-	if t.identity != nil {
-		return t.identity
+	if t.Identity != nil {
+		return t.Identity
 	}
 	var all []int
-	for i := range t.columns {
-		if !t.columns[i].skip && t.shape.Columns[i].Generated == schema.NotGenerated {
+	for i := range t.Columns {
+		if !t.Columns[i].Computed && t.Shape.Columns[i].Generated == schema.NotGenerated {
 			all = append(all, i)
 		}
 	}
@@ -38,7 +29,7 @@ func (t *target) where(prefix string) (string, []int) {
 	match := t.matched()
 	terms := make([]string, len(match))
 	for i, o := range match {
-		terms[i] = prefix + t.columns[o].quoted + " IS ?"
+		terms[i] = prefix + t.Columns[o].Quoted + " IS ?"
 	}
 	return conjunction(terms), match
 }
@@ -65,11 +56,11 @@ func (t *target) compose(m *rowferry.Mutation) *statement {
 	st := &statement{}
 	var names, sets, marks []string
 	if m.Op == rowferry.Insert || m.Op == rowferry.Update {
-		for i := range t.columns {
-			if t.writes(m, i) {
+		for i := range t.Columns {
+			if t.Writes(m, i) {
 				st.set = append(st.set, i)
-				names = append(names, t.columns[i].quoted)
-				sets = append(sets, t.columns[i].quoted+" = ?")
+				names = append(names, t.Columns[i].Quoted)
+				sets = append(sets, t.Columns[i].Quoted+" = ?")
 				marks = append(marks, "?")
 			}
 		}
@@ -83,7 +74,7 @@ func (t *target) compose(m *rowferry.Mutation) *statement {
 	}
 	where, match := t.where("")
 	st.match = match
-	if t.identity == nil {
+	if t.Identity == nil {
 		where = t.rowid + " = (SELECT " + t.rowid + " FROM " + t.quoted + " WHERE " + where + " LIMIT 1)"
 	}
 	switch {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/sqlite"
+	"github.com/rowferry/rowferry/internal/sqlsink"
 )
 
 // constraintDatatype is SQLITE_CONSTRAINT_DATATYPE, which the driver does not
@@ -57,7 +58,7 @@ func translateDialect(err error) *rowferry.Error {
 		return rowferry.Errorf(rowferry.CodeCascades, "a foreign key that changes rows by itself cannot be carried to SQLite: %s", cascade.Reason).
 			Fact("table", "%s", cascade.Table).
 			Fact("foreign key", "(%s) to %s (%s)", strings.Join(cascade.Columns, ", "), cascade.Key.Parent, strings.Join(cascade.Key.Referenced, ", ")).
-			Fact("actions", "%s", actions(cascade.Key))
+			Fact("actions", "%s", sqlsink.DescribeActions(cascade.Key))
 	default:
 		return nil
 	}
@@ -82,7 +83,7 @@ func (s *Sink) refuse(err error, t *target, m *rowferry.Mutation) error {
 		e = rowferry.Errorf(rowferry.CodeRowRefused, "the target refused the %s of a row", m.Op)
 	}
 	e.Err = err
-	return about(e, t, m).Fact("constraint", "%s", constraintOf(err))
+	return t.About(e, m).Fact("constraint", "%s", constraintOf(err))
 }
 
 // constraintOf returns SQLite's own words for what was violated.
@@ -92,54 +93,4 @@ func constraintOf(err error) string {
 		return after
 	}
 	return strings.TrimPrefix(s, "sqlite: step: ")
-}
-
-// about adds to e which mutation it is about and what identifies its row.
-func about(e *rowferry.Error, t *target, m *rowferry.Mutation) *rowferry.Error {
-	kept := *m // the caller may use its slice again
-	e.Mutation = &kept
-	e.Fact("table", "%s", m.Table.Name)
-	if key := keyText(t, m); key != "" {
-		e.Fact("key", "%s", key)
-	}
-	return e
-}
-
-// keyText returns the identity of the row that m is about, for people, from
-// the image that names it in the target. Without a key it is the first columns.
-func keyText(t *target, m *rowferry.Mutation) string {
-	row := m.Before
-	if m.Op == rowferry.Insert || row == nil {
-		row = m.After
-	}
-	if t == nil || len(row) != len(t.shape.Columns) {
-		return ""
-	}
-	ordinals := t.identity
-	if ordinals == nil {
-		for i := range min(len(row), 4) {
-			ordinals = append(ordinals, i)
-		}
-	}
-	parts := make([]string, len(ordinals))
-	for i, o := range ordinals {
-		parts[i] = t.shape.Columns[o].Name + "=" + shorten(row[o].String())
-	}
-	return strings.Join(parts, " ")
-}
-
-// shorten cuts a value for a message, between characters.
-func shorten(s string) string {
-	const limit = 80
-	if len(s) <= limit {
-		return s
-	}
-	cut := 0
-	for i := range s {
-		if i > limit {
-			break
-		}
-		cut = i
-	}
-	return s[:cut] + "…"
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/sqlite"
+	"github.com/rowferry/rowferry/internal/sqlsink"
+	"github.com/rowferry/rowferry/schema"
 )
 
 type row = *sqlite.Stmt
@@ -66,7 +68,7 @@ func (s *Sink) settle(t *target) error {
 		return err
 	}
 	unsound := map[string]bool{}
-	fold := dialect.Fold(t.shape.Name.Table)
+	fold := dialect.Fold(t.Shape.Name.Table)
 	for _, r := range g.from[fold] {
 		sound, err := s.sound(r)
 		if err != nil {
@@ -91,7 +93,7 @@ func (s *Sink) settle(t *target) error {
 		child := s.targets[r.child]
 		if child == nil {
 			return rowferry.Errorf(rowferry.CodeTableDiffers, "a foreign key points to columns of a target table that have no unique key").
-				Fact("table", "%s", t.shape.Name).Fact("foreign key of", "%s", r.child).Fact("columns", "%s", strings.Join(r.referenced, ", "))
+				Fact("table", "%s", t.Shape.Name).Fact("foreign key of", "%s", r.child).Fact("columns", "%s", strings.Join(r.referenced, ", "))
 		}
 		if err := s.remake(child, map[string]bool{fold: true}); err != nil {
 			return err
@@ -126,7 +128,7 @@ func (b *batch) checkCascade(t *target, m *rowferry.Mutation) error {
 	if err != nil {
 		return err
 	}
-	for _, r := range g.to[dialect.Fold(t.shape.Name.Table)] {
+	for _, r := range g.to[dialect.Fold(t.Shape.Name.Table)] {
 		action := r.onDelete
 		if m.Op == rowferry.Update {
 			action = r.onUpdate
@@ -139,8 +141,7 @@ func (b *batch) checkCascade(t *target, m *rowferry.Mutation) error {
 			return err
 		}
 		if hit {
-			e := rowferry.Errorf(rowferry.CodeCascades, "the source's foreign-key checks were off, so its foreign key did not act, but the target's would")
-			return about(e, t, m).Fact("child table", "%s", r.child).Fact("action", "%s", strings.ToLower(action))
+			return t.SetOff(m, r.child, schema.Action(strings.ToLower(action)))
 		}
 	}
 	return nil
@@ -149,14 +150,15 @@ func (b *batch) checkCascade(t *target, m *rowferry.Mutation) error {
 // changesAny reports whether the update gives one of the named columns another
 // value. No names means the primary key.
 func changesAny(t *target, m *rowferry.Mutation, names []string) bool {
-	for i := range t.columns {
-		named := len(names) == 0 && t.columns[i].key ||
-			slices.ContainsFunc(names, func(n string) bool { return dialect.Fold(n) == dialect.Fold(t.shape.Columns[i].Name) })
-		if named && !m.After[i].IsAbsent() && m.After[i] != m.Before[i] {
-			return true
+	var ordinals []int
+	for i, c := range t.Columns {
+		named := len(names) == 0 && c.Key ||
+			slices.ContainsFunc(names, func(n string) bool { return dialect.Fold(n) == dialect.Fold(t.Shape.Columns[i].Name) })
+		if named {
+			ordinals = append(ordinals, i)
 		}
 	}
-	return false
+	return t.Changes(m, ordinals)
 }
 
 // cascadeHits reports whether the reference's child has rows that point to
@@ -216,7 +218,7 @@ func (b *batch) violations() []rowferry.Fact {
 		if !t.written {
 			continue
 		}
-		fold := dialect.Fold(t.shape.Name.Table)
+		fold := dialect.Fold(t.Shape.Name.Table)
 		for _, r := range append(slices.Clone(g.from[fold]), g.to[fold]...) {
 			if !seen[r] {
 				seen[r] = true
@@ -261,7 +263,7 @@ func (s *Sink) orphans(r *reference) []rowferry.Fact {
 	_ = dialect.Query(s.conn, sql, func(q row) error {
 		parts := make([]string, len(shown))
 		for i, c := range shown {
-			parts[i] = c + "=" + shorten(q.ColumnText(i))
+			parts[i] = c + "=" + sqlsink.Shorten(q.ColumnText(i))
 		}
 		facts = append(facts, rowferry.Fact{Name: "orphan", Value: r.child + " " + strings.Join(parts, " ") + " has no parent in " + r.parent})
 		return nil

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/sqlsink"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -164,14 +165,11 @@ func TestStatementsAreBounded(t *testing.T) {
 	if err := apply(sink, 1, ms...); err != nil {
 		t.Fatal(err)
 	}
-	if n := sink.stmts.order.Len(); n != maxStatements {
-		t.Errorf("%d statements are kept, want %d", n, maxStatements)
-	}
-	if n := len(sink.targets["wide"].stmts); n != maxStatements {
-		t.Errorf("%d statements are found, want %d", n, maxStatements)
+	if n, _ := sink.stmts.Len(); n != sqlsink.MaxStatements {
+		t.Errorf("%d statements are kept, want %d", n, sqlsink.MaxStatements)
 	}
 	sink.forget()
-	if sink.stmts.params != 0 || sink.stmts.order.Len() != 0 {
-		t.Errorf("%d statements with %d parameters are left", sink.stmts.order.Len(), sink.stmts.params)
+	if n, params := sink.stmts.Len(); n != 0 || params != 0 {
+		t.Errorf("%d statements with %d parameters are left", n, params)
 	}
 }

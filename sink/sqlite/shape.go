@@ -100,7 +100,7 @@ func (s *Sink) remake(t *target, unsound map[string]bool) error {
 		p.Late = unsound[dialect.Fold(name.Table)]
 		return p, err
 	}
-	statements, _, err := dialect.CreateTable(t.shape, awaited)
+	statements, _, err := dialect.CreateTable(t.Shape, awaited)
 	if err != nil || statements[0] != t.existing.SQL {
 		return unsoundError(t, unsound)
 	}
@@ -112,14 +112,14 @@ func (s *Sink) remake(t *target, unsound map[string]bool) error {
 		return unsoundError(t, unsound)
 	}
 	// Where the key acts this fails, before anything is dropped.
-	if _, _, err := dialect.CreateTable(t.shape, without); err != nil {
+	if _, _, err := dialect.CreateTable(t.Shape, without); err != nil {
 		return s.translate(err)
 	}
-	s.stmts.drop(t)
+	s.stmts.Drop(&t.Table)
 	if err := s.run("DROP TABLE " + t.quoted); err != nil {
 		return err
 	}
-	x, err := s.create(t.shape, without)
+	x, err := s.create(t.Shape, without)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (s *Sink) remake(t *target, unsound map[string]bool) error {
 
 func unsoundError(t *target, unsound map[string]bool) error {
 	e := rowferry.Errorf(rowferry.CodeTableDiffers, "a foreign key of a target table points to a table that is missing, or has no unique key over the columns it names").
-		Fact("table", "%s", t.shape.Name)
+		Fact("table", "%s", t.Shape.Name)
 	for name := range unsound {
 		e.Fact("points to", "%s", name)
 	}

@@ -26,6 +26,7 @@ import (
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/sqlite"
+	"github.com/rowferry/rowferry/internal/sqlsink"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -87,7 +88,7 @@ type Sink struct {
 	version int64 // the database's schema version that the caches below belong to
 	targets map[string]*target
 	graph   *graph // nil until needed
-	stmts   stmtCache
+	stmts   *sqlsink.Statements[*statement]
 }
 
 var _ rowferry.CheckpointKeeper = (*Sink)(nil)
@@ -108,8 +109,7 @@ func Open(ctx context.Context, path string, o Options) (*Sink, error) {
 	if err != nil {
 		return nil, rowferry.Errorf(rowferry.CodeTarget, "the SQLite database cannot be opened: %w", err).Fact("file", "%s", path)
 	}
-	s := &Sink{conn: conn, path: path, options: o, targets: map[string]*target{}}
-	s.stmts.init()
+	s := &Sink{conn: conn, path: path, options: o, targets: map[string]*target{}, stmts: sqlsink.NewStatements(finalize)}
 	if err := s.configure(ctx); err != nil {
 		// The first error is the one to tell.
 		_ = conn.Close()
@@ -246,7 +246,7 @@ func (s *Sink) Close() error {
 
 // forget drops all that is remembered of the database's schema.
 func (s *Sink) forget() {
-	s.stmts.clear()
+	s.stmts.Clear()
 	clear(s.targets)
 	s.graph = nil
 }

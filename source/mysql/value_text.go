@@ -70,12 +70,13 @@ func (d *rowDecoder) padded(f *field, v *rowferry.Value, s string) error {
 		*v = rowferry.BytesValue(s)
 		return nil
 	}
-	var full [256]byte
+	var full [16]byte // an address or UUID; the field's width is not above it
 	copy(full[:], s)
 	start := len(d.made)
 	switch f.op {
-	case opPadded:
-		d.made = append(d.made, full[:f.width]...)
+	case opPadded: // a damaged table map may claim more than the 255 of BINARY
+		d.made = append(d.made, s...)
+		d.made = append(d.made, make([]byte, f.width-len(s))...)
 	case opUUID:
 		d.made = appendUUID(d.made, [16]byte(full[:16]))
 	case opInet4:

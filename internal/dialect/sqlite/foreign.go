@@ -33,13 +33,6 @@ func (e *CascadeError) Error() string {
 	return fmt.Sprintf("foreign key of table %s to %s has an action and cannot be carried: %s", e.Table, e.Key.Parent, e.Reason)
 }
 
-// Acts reports whether the foreign key changes child rows by itself.
-func Acts(f schema.ForeignKey) bool { return acts(f.OnDelete) || acts(f.OnUpdate) }
-
-func acts(a schema.Action) bool {
-	return a == schema.Cascade || a == schema.SetNull || a == schema.SetDefault
-}
-
 // foreignKeys splits the table's foreign keys into those to carry and notices
 // about those that are left out. One that acts is carried or is an error.
 func foreignKeys(t *schema.Table, parents Parents) (carried []schema.ForeignKey, notices []string, err error) {
@@ -54,14 +47,14 @@ func foreignKeys(t *schema.Table, parents Parents) (carried []schema.ForeignKey,
 		switch {
 		case reason == "" && exact(t, f):
 			carried = append(carried, f)
-		case reason == "" && Acts(f):
+		case reason == "" && f.Acts():
 			carried = append(carried, f)
 			notices = append(notices, fmt.Sprintf("table %s: the foreign key %s is kept for its action, but compares exactly: "+
 				"a row whose value equals its parent's only by collation will be refused", t.Name, describe(t, f)))
 		case reason == "":
 			notices = append(notices, fmt.Sprintf("table %s is made without the foreign key %s: "+
 				"it compares by a collation that SQLite does not have", t.Name, describe(t, f)))
-		case Acts(f):
+		case f.Acts():
 			return nil, nil, &CascadeError{t.Name, t.ColumnNames(f.Columns), f, reason}
 		default:
 			notices = append(notices, fmt.Sprintf("table %s is made without the foreign key %s: %s", t.Name, describe(t, f), reason))
@@ -107,15 +100,7 @@ func References(parent *schema.Table, referenced []string) bool {
 			return false
 		}
 	}
-	if sameSet(parent.PrimaryKey, ordinals) {
-		return true
-	}
-	for _, u := range parent.Uniques {
-		if u.Whole() && sameSet(u.Columns, ordinals) {
-			return true
-		}
-	}
-	return false
+	return parent.UniqueOver(ordinals)
 }
 
 func describe(t *schema.Table, f schema.ForeignKey) string {
