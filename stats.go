@@ -29,6 +29,7 @@ type Progress struct {
 	Position     Position
 	Log          string
 	Commit       time.Time // source commit time of the last applied transaction
+	Recorded     time.Time // when this run last wrote a checkpoint; zero before
 	ReadBytes    int64
 	TotalBytes   int64 // 0 when unknown
 	QueueBytes   int   // read and not yet taken by a batch
@@ -125,6 +126,7 @@ func (s *stats) committed(b *batch, t tally, cp Checkpoint) {
 	s.progress.Transactions += uint64(len(b.txs))
 	s.progress.Batches++
 	s.progress.Position, s.progress.Log, s.progress.Commit = cp.Position, cp.Log, cp.Commit
+	s.progress.Recorded = cp.Updated
 	for _, tx := range b.txs {
 		if tx.spool != nil {
 			s.progress.Spilled++

@@ -30,6 +30,8 @@ func TestScope(t *testing.T) {
 		{"*.orders", "a.orders b.orders", "a.customers"},
 		{"shop.a?", "shop.ab shop.a/", "shop.a shop.abc"},
 		{"mysql.*", "", "mysql.user"},
+		{`a\*b.*`, "a*b.x", "axb.x a.x"},
+		{`\!a\\.x`, `!a\.x`, `a\.x !a.x`},
 	} {
 		var tables []string
 		if c.tables != "" {
@@ -75,6 +77,18 @@ func TestTarget(t *testing.T) {
 		if got := c.rules.Target(c.source); got != c.want {
 			t.Errorf("Target(%s) = %s, want %s", c.source, got, c.want)
 		}
+	}
+}
+
+// TestLiteralDatabase: a name with special characters can be written as a
+// pattern that matches nothing else.
+func TestLiteralDatabase(t *testing.T) {
+	r := rules(t, mapping.Options{Tables: []string{`a\.b\*.*`}, Namespaces: true, Into: "x"})
+	if db, one := r.Database(); db != "a.b*" || !one {
+		t.Errorf("the tables are of %q, %t", db, one)
+	}
+	if !r.InScope(schema.Name{Schema: "a.b*", Table: "c.d"}) || r.InScope(schema.Name{Schema: "a", Table: "b*.c"}) || r.InScope(schema.Name{Schema: "a.bc", Table: "d"}) {
+		t.Error("a literal database is not matched alone")
 	}
 }
 
@@ -135,6 +149,29 @@ func TestHandler(t *testing.T) {
 	}
 	if _, err := h.Handle(nil, &rowferry.Change{Op: rowferry.Insert, Table: table("b", "child", "parent"), After: row}); rowferry.CodeOf(err) != rowferry.CodeNameCollision {
 		t.Errorf("two tables of one target name: %v", err)
+	}
+}
+
+// TestFills asks the way back, from target names to the scope.
+func TestFills(t *testing.T) {
+	tables, renames := []string{"shop.*", "!shop.tmp"}, map[string]string{"shop.a": "b", "shop.tmp": "t", "shop.c": "other.d"}
+	for _, c := range []struct {
+		options mapping.Options
+		in, out string
+	}{
+		{mapping.Options{Tables: tables, Renames: renames, Namespaces: true}, "shop.orders shop.b other.d", "shop.a shop.tmp other.x shop.rowferry_checkpoint"},
+		{mapping.Options{Tables: tables, Renames: renames, Namespaces: true, Into: "staging"}, "staging.orders staging.b other.d", "staging.a shop.orders staging.tmp"},
+		{mapping.Options{Tables: tables}, ".orders", ".rowferry_checkpoint"},
+	} {
+		r := rules(t, c.options)
+		for want, names := range map[bool]string{true: c.in, false: c.out} {
+			for _, n := range strings.Fields(names) {
+				s, table, _ := strings.Cut(n, ".")
+				if got := r.Fills(schema.Name{Schema: s, Table: table}); got != want {
+					t.Errorf("%+v: Fills(%s) = %t", c.options, n, got)
+				}
+			}
+		}
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 // Options are the rules as the user wrote them.
 type Options struct {
 	// Tables are patterns "database.table" with the wildcards of path.Match;
-	// a leading ! takes out. The last pattern that matches a table decides.
+	// a leading ! takes out, and a backslash takes any character's special
+	// meaning away, the dot's too. The last pattern that matches a table decides.
 	// Without any, every table but the servers' own is in scope.
 	Tables []string
 	// Renames maps "database.table" to the table's name in the target,
@@ -89,7 +90,7 @@ func New(o Options) (*Rules, error) {
 
 func parsePattern(text string) (pattern, error) {
 	rest, out := strings.CutPrefix(text, "!")
-	s, t, ok := strings.Cut(rest, ".")
+	s, t, ok := cutPattern(rest)
 	if !ok || s == "" || t == "" {
 		return pattern{}, rowferry.Errorf(rowferry.CodeBadValue, "table pattern %q is not of the form database.table", text).
 			Remedy("write", "shop.*, shop.orders or !shop.tmp_*")
@@ -100,6 +101,37 @@ func parsePattern(text string) (pattern, error) {
 		}
 	}
 	return pattern{out: out, schema: s, table: t}, nil
+}
+
+// cutPattern splits a pattern at its first dot that no backslash precedes.
+func cutPattern(text string) (database, table string, ok bool) {
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '.':
+			return text[:i], text[i+1:], true
+		}
+	}
+	return text, "", false
+}
+
+// literal returns the one text that a pattern matches, where it has no
+// wildcards.
+func literal(pattern string) (string, bool) {
+	var b strings.Builder
+	for i := 0; i < len(pattern); i++ {
+		switch pattern[i] {
+		case '*', '?', '[':
+			return "", false
+		case '\\':
+			i++
+		}
+		if i < len(pattern) { // a backslash at the end was refused by path.Match
+			b.WriteByte(pattern[i])
+		}
+	}
+	return b.String(), true
 }
 
 func parseName(text string) (schema.Name, error) {
@@ -142,6 +174,27 @@ func (r *Rules) Target(n schema.Name) schema.Name {
 	return schema.Name{Table: n.Table}
 }
 
+// Fills reports whether a table in scope may be the target table of that name.
+// Where the target has no namespaces, every name may.
+func (r *Rules) Fills(target schema.Name) bool {
+	for from, to := range r.renames {
+		if to == target && r.InScope(from) {
+			return true
+		}
+	}
+	if !r.namespaces {
+		return target.Table != checkpointTable
+	}
+	from := target
+	if r.into != "" {
+		if target.Schema != r.into {
+			return false
+		}
+		from.Schema, _ = r.Database()
+	}
+	return r.InScope(from) && r.Target(from) == target
+}
+
 func (r *Rules) namespace(database string) string {
 	if r.into != "" {
 		return r.into
@@ -154,12 +207,13 @@ func (r *Rules) namespace(database string) string {
 func (r *Rules) Database() (string, bool) {
 	one := ""
 	for _, p := range r.patterns {
+		name, exact := literal(p.schema)
 		switch {
 		case p.out:
-		case strings.ContainsAny(p.schema, `*?[\`), one != "" && one != p.schema:
+		case !exact, one != "" && one != name:
 			return "", false
 		default:
-			one = p.schema
+			one = name
 		}
 	}
 	return one, one != ""

@@ -67,7 +67,7 @@ func checkpointList(ctx context.Context, in *invocation) error {
 // list returns the target's checkpoints and, where the target keeps none, the
 // state directory's.
 func (s *settings) list(ctx context.Context, in *invocation) ([]rowferry.Checkpoint, error) {
-	keeper, err := s.openKeeper(ctx, true)
+	keeper, err := s.openKeeper(ctx, in, true)
 	if err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func (in *invocation) moved(s *settings, from rowferry.Position, now rowferry.Ch
 		return nil
 	}
 	return writeAll(in.stdout, fmt.Sprintf("%s pipeline %s is at %s\n%s", in.outInk().good("✓"), s.name, clean(string(now.Position)),
-		pairs([][2]string{{"was", orNone(from)}, {"next", s.replayAgain()}})))
+		pairs([][2]string{{"was", orNone(from)}, {"next", s.goOn()}})))
 }
 
 // held is a pipeline that was taken for a change of its checkpoint.
@@ -119,7 +119,7 @@ func (h *held) open(ctx context.Context) error {
 	}
 	h.state = state
 	through := rowferry.MaxSequence
-	if h.keeper, err = h.settings.openKeeper(ctx, false); err != nil {
+	if h.keeper, err = h.settings.openKeeper(ctx, h.in, false); err != nil {
 		return err
 	}
 	if h.keeper != nil {

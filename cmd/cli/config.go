@@ -47,7 +47,10 @@ func readBounded(path string, limit int64) (text []byte, err error) {
 }
 
 func parseConfig(path, text string, env map[string]string, named bool) (*settings, error) {
-	l := &loader{path: path, lines: strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), env: env, s: defaultSettings()}
+	l := &loader{
+		path: path, lines: strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), env: env, s: defaultSettings(),
+		places: map[string]*token.Token{}, refused: map[*token.Token]bool{},
+	}
 	l.s.config = path
 	root, err := l.parse(text)
 	if err != nil {
@@ -63,6 +66,7 @@ func parseConfig(path, text string, env map[string]string, named bool) (*setting
 		return nil, rowferry.Errorf(rowferry.CodeMissingKey, "%s is empty", path).Remedy("see", "rowferry replay --help")
 	}
 	l.value(top, "", root, nil)
+	l.agree()
 	return l.s, errors.Join(l.errs...)
 }
 
@@ -73,7 +77,7 @@ func (l *loader) parse(text string) (root ast.Node, err error) {
 		// The parser is not ours, and a file must never bring the program
 		// down.
 		if r := recover(); r != nil {
-			root, err = nil, rowferry.Errorf(rowferry.CodeBadSyntax, "%s cannot be read as YAML: %v", l.path, r)
+			root, err = nil, rowferry.Errorf(rowferry.CodeBadSyntax, "%s cannot be read as YAML: %s", l.path, masked(fmt.Sprint(r)))
 		}
 	}()
 	file, err := parser.ParseBytes([]byte(text), 0, parser.AllowDuplicateMapKey())
@@ -100,20 +104,21 @@ func (l *loader) syntax(err error) error {
 	if errors.As(err, &at) && at.GetToken() != nil {
 		return l.problem(rowferry.CodeBadSyntax, at.GetToken(), "this is not YAML: %s", at.GetMessage())
 	}
-	return rowferry.Errorf(rowferry.CodeBadSyntax, "%s is not YAML: %v", l.path, err)
+	return rowferry.Errorf(rowferry.CodeBadSyntax, "%s is not YAML: %s", l.path, masked(err.Error()))
 }
 
 // problem returns an error about one place of the file, with the line and a
 // caret under the place.
 func (l *loader) problem(code rowferry.Code, at *token.Token, format string, args ...any) *rowferry.Error {
-	e := rowferry.Errorf(code, format, args...)
+	e := rowferry.Errorf(code, "%s", masked(fmt.Sprintf(format, args...)))
 	e.Unharmed = "Nothing was started."
 	if at == nil || at.Position == nil {
 		return e.Fact("at", "%s", l.path)
 	}
 	where := fmt.Sprintf("%s:%d:%d", l.path, at.Position.Line, at.Position.Column)
 	if n := at.Position.Line; n >= 1 && n <= len(l.lines) {
-		where += "\n" + pointAt(l.lines[n-1], at.Position.Column, at.Value)
+		line, column := maskedAt(l.lines[n-1], at.Position.Column)
+		where += "\n" + pointAt(line, column, masked(at.Value))
 	}
 	return e.Fact("at", "%s", where)
 }
@@ -139,4 +144,12 @@ func pointAt(line string, column int, word string) string {
 	}
 	marks := strings.Repeat(" ", start+len([]rune(lead))) + strings.Repeat("^", n)
 	return lead + string(rs) + tail + "\n" + marks
+}
+
+// maskedAt is masked for a line of the file, and says where its 1-based column
+// went.
+func maskedAt(line string, column int) (string, int) {
+	rs := []rune(line)
+	before := string(rs[:min(max(column-1, 0), len(rs))])
+	return masked(line), column + runes(masked(before)) - runes(before)
 }

@@ -7,10 +7,12 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/connect"
 )
 
 // TestConfigErrors compares everything that is said about each wrong file in
@@ -21,7 +23,7 @@ func TestConfigErrors(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	for _, f := range files {
-		if filepath.Base(f) == "valid.yaml" {
+		if strings.HasPrefix(filepath.Base(f), "valid") {
 			continue
 		}
 		t.Run(filepath.Base(f), func(t *testing.T) {
@@ -69,21 +71,47 @@ func TestConfigValid(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
+	got, err = loadConfig("testdata/config/valid-server.yaml", map[string]string{"PW": "s3cret"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := "testdata/config/"
+	want = &settings{
+		config: folder + "valid-server.yaml", name: "shop-to-staging", serverID: 4711, create: true, triggers: "suppress",
+		source: server{file: folder + "secrets/shop_pw", endpoint: connect.Endpoint{
+			Scheme: "mysql", Host: "prod-replica", Port: 3307, User: "rowferry", Database: "sho.p", Timeout: 90 * time.Second,
+			TLS: connect.TLS{Mode: "verify-ca", CA: folder + "ca.pem", Cert: folder + "client.pem", Key: folder + "client-key.pem", ServerName: "db.example.org"},
+		}},
+		target: "mariadb://rowferry@staging:3306/shop",
+		sink: server{endpoint: connect.Endpoint{
+			Scheme: "mariadb", Host: "staging", Port: 3306, User: "rowferry", Password: connect.NewSecret("s3cret"), Database: "shop", Timeout: 2 * time.Minute,
+		}},
+		renames: map[string]string{}, memory: 256 << 20, patience: "10m", state: "./state",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
 	if _, err := parseConfig("example.yaml", exampleConfig, nil, false); err != nil {
 		t.Errorf("the example on the reference page: %v", err)
 	}
 }
 
-// TestConfigKeysAreComplete asserts that valid.yaml, and so the test above,
-// uses every key there is.
+// TestConfigKeysAreComplete asserts that the two valid files, and so the test
+// above, use every key there is.
 func TestConfigKeysAreComplete(t *testing.T) {
-	text, err := os.ReadFile("testdata/config/valid.yaml")
-	if err != nil {
-		t.Fatal(err)
+	text := ""
+	for _, name := range []string{"valid", "valid-server"} {
+		b, err := os.ReadFile("testdata/config/" + name + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(b)
 	}
+	// password_command is in TestPasswords: it would be a second password here.
+	text += "password_command:"
 	walkKeys(configKeys(), "", func(full string, k *key) {
-		if !strings.Contains(full, "<") && !strings.Contains(string(text), k.name+":") {
-			t.Errorf("valid.yaml does not use %s", full)
+		if !strings.Contains(full, "<") && !strings.Contains(text, k.name+":") {
+			t.Errorf("neither valid.yaml nor valid-server.yaml uses %s", full)
 		}
 		if k.doc == "" || k.kind == textKey && k.set == nil {
 			t.Errorf("%s has no documentation or no effect", full)

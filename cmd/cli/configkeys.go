@@ -1,5 +1,7 @@
 package cli
 
+import "slices"
+
 // kind is what a configuration key takes.
 type kind int
 
@@ -7,6 +9,7 @@ const (
 	textKey    kind = iota // one piece of text
 	switchKey              // true or false
 	listKey                // a list of texts
+	numberKey              // a whole number
 	mappingKey             // a mapping with the keys given
 	namedKey               // a mapping whose names are free and whose values are alike
 )
@@ -31,7 +34,7 @@ type key struct {
 	set func(s *settings, under []string, value string)
 }
 
-var triggerModes = []string{"fire"}
+var triggerModes = []string{"fire", "suppress"}
 
 // configKeys is the configuration file as a whole.
 func configKeys() *key {
@@ -45,7 +48,7 @@ func configKeys() *key {
 		{name: "target", kind: mappingKey, doc: "Where rows go.", keys: targetKeys()},
 		{
 			name: "tables", kind: listKey, flag: "tables", example: `["shop.*", "!shop.tmp_*"]`, check: checkPattern,
-			doc: "The tables in scope, as `database.table` with `*`, `?` and `[a-z]`. A leading `!` takes out. The last pattern that matches a table decides. Without the key, every table but the server's own.",
+			doc: "The tables in scope, as `database.table` with `*`, `?` and `[a-z]`. A leading `!` takes out. The last pattern that matches a table decides. Without the key, the tables of the database that the source's URL names, or else every table but the server's own.",
 			set: func(s *settings, _ []string, v string) { s.tables = append(s.tables, v) },
 		},
 		{
@@ -54,46 +57,52 @@ func configKeys() *key {
 			each: &key{name: "database.table", kind: mappingKey, doc: "One source table.", keys: entityKeys()},
 		},
 		{
-			name: "memory", def: "256MiB", flag: "memory", example: "512MiB", check: func(v string) error { _, err := parseSize(v); return err },
+			name: "memory", def: "256MiB", flag: "memory", example: "512MiB", check: checkSize,
 			doc: "The most memory to use, in `KiB`, `MiB` or `GiB`, at least `96MiB`. A transaction that does not fit goes through files in the state directory.",
 			set: func(s *settings, _ []string, v string) { s.memory, _ = parseSize(v) }, // checked before it is set
 		},
 		{
+			name: "patience", flag: "patience", example: "10m", check: checkPatience,
+			doc: "How long a server that is lost or busy is waited for before giving up, as `10m`, `0s` or `forever`. Without the key, `forever` in `run` and `0s` in `replay`.",
+			set: func(s *settings, _ []string, v string) { s.patience = v },
+		},
+		{
 			name: "state", def: defaultState, flag: "state", example: "/var/lib/rowferry/shop",
 			doc: "The directory of the pipeline's own state, made when missing, for this pipeline alone.",
-			set: func(s *settings, _ []string, v string) { s.state = beside(s.config, v) },
+			set: func(s *settings, _ []string, v string) { s.state = s.beside(v) },
 		},
 	}}
 }
 
 func sourceKeys() []*key {
-	return []*key{
+	return slices.Concat([]*key{
 		{
-			name: "url", flag: "files", example: "binlog:///backup/mysql-bin.*", check: checkSource,
-			doc: "The binlog files, as `binlog:` and a path that may have `*`, `?` and `[0-9]` in its last parts. A path after `binlog:///` is absolute.",
-			set: func(s *settings, _ []string, v string) {
-				_, path, _ := splitURL(v) // checked before it is set
-				s.files = []string{beside(s.config, path)}
-			},
+			name: "url", flag: "source", example: "mysql://rowferry@prod-replica:3306/shop", check: checkSource,
+			doc: "The server whose log is followed, as `mysql://user@host:port/database` or `mariadb://…`, percent-encoded where needed; a Unix socket stands in the host's place as `%2Frun%2Fmysqld.sock`. Or binlog files, as `binlog:` and a path that may have `*`, `?` and `[0-9]` in its last parts. A path after `binlog:///` is absolute.",
+			set: func(s *settings, _ []string, v string) { s.setSource(v, s.beside) },
+		},
+	}, serverKeys(func(s *settings) *server { return &s.source }), []*key{
+		{
+			name: "server_id", kind: numberKey, flag: "server-id", example: "4711", check: checkServerID,
+			doc: "The number that the source knows this replica by, different from that of every server and replica beside it. Without the key, one that follows from the pipeline.",
+			set: func(s *settings, _ []string, v string) { s.serverID = serverIDOf(v) },
 		},
 		{
 			name: "schema", flag: "schema", example: "shop-schema.sql",
 			doc: "A file with the tables' CREATE statements of the moment the log starts (`mysqldump --no-data`). Needed where the log has neither full row metadata nor the CREATE statements themselves, and for unique and foreign keys.",
-			set: func(s *settings, _ []string, v string) { s.schema = beside(s.config, v) },
+			set: func(s *settings, _ []string, v string) { s.schema = s.beside(v) },
 		},
-	}
+	})
 }
 
 func targetKeys() []*key {
-	return []*key{
+	return slices.Concat([]*key{
 		{
-			name: "url", flag: "target", example: "sqlite:shop.db", check: checkTarget,
-			doc: "The target: `sqlite:` and a path for a SQLite file, `jsonl:` and a path for JSON lines, `jsonl:-` for JSON lines on standard output. A path after `sqlite:///` is absolute.",
-			set: func(s *settings, _ []string, v string) {
-				scheme, path, _ := splitURL(v) // checked before it is set
-				s.target = joinURL(scheme, beside(s.config, path))
-			},
+			name: "url", flag: "target", example: "postgres://rowferry@staging/shop", check: checkTarget,
+			doc: "The target: a server, as `postgres://user@host:port/database`, `mysql://…` or `mariadb://…`; `sqlite:` and a path for a SQLite file, `jsonl:` and a path for JSON lines, `jsonl:-` for JSON lines on standard output. A path after `sqlite:///` is absolute. In MySQL and MariaDB, a database in the URL takes the place of the source's; in PostgreSQL it is where to connect, and the source's databases become schemas.",
+			set: func(s *settings, _ []string, v string) { s.setTarget(v, s.beside) },
 		},
+	}, serverKeys(func(s *settings) *server { return &s.sink }), []*key{
 		{
 			name: "create_tables", kind: switchKey, def: "true",
 			doc: "Whether missing target tables are made. With `false`, a missing table stops the pipeline.",
@@ -101,10 +110,10 @@ func targetKeys() []*key {
 		},
 		{
 			name: "triggers", flag: "triggers", values: triggerModes,
-			doc: "`fire` lets the triggers of target tables fire for replicated rows. Without the key, target tables that have triggers are refused.",
+			doc: "`fire` lets the triggers of target tables fire for replicated rows, `suppress` keeps them from it where the target can. Without the key, target tables that have triggers are refused.",
 			set: func(s *settings, _ []string, v string) { s.triggers = v },
 		},
-	}
+	})
 }
 
 func entityKeys() []*key {

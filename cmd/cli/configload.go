@@ -20,6 +20,10 @@ type loader struct {
 	env   map[string]string
 	s     *settings
 	errs  []error
+	// places are the keys that were found, by full name, and refused those
+	// whose values gave an error.
+	places  map[string]*token.Token
+	refused map[*token.Token]bool
 }
 
 func (l *loader) fail(e *rowferry.Error) { l.errs = append(l.errs, e) }
@@ -39,7 +43,7 @@ func (l *loader) value(k *key, name string, n ast.Node, under []string) {
 		l.named(k, name, n, under)
 	case listKey:
 		l.list(k, name, n, under)
-	case switchKey, textKey:
+	case switchKey, textKey, numberKey:
 		if text, ok := l.scalar(k, name, n); ok {
 			l.store(k, name, n, under, text)
 		}
@@ -59,7 +63,10 @@ func (l *loader) mapping(k *key, name string, n ast.Node, under []string) {
 			l.fail(l.unknown(k, name, sub, at))
 			return
 		}
+		before := len(l.errs)
+		l.places[join(name, sub)] = at
 		l.value(k.keys[i], join(name, sub), v, under)
+		l.refused[at] = len(l.errs) > before
 	})
 	if !ok {
 		return
@@ -148,6 +155,10 @@ func (l *loader) scalar(k *key, name string, n ast.Node) (string, bool) {
 		if k.kind == switchKey {
 			return strconv.FormatBool(n.Value), true
 		}
+	case *ast.IntegerNode:
+		if k.kind == numberKey {
+			return n.GetToken().Value, true
+		}
 	}
 	expanded, missing := expand(text, l.env)
 	for _, v := range missing {
@@ -161,6 +172,9 @@ func (l *loader) scalar(k *key, name string, n ast.Node) (string, bool) {
 		return expanded, true
 	case k.kind == switchKey:
 		l.wrongType(name, "true or false", "", n)
+		return "", false
+	case k.kind == numberKey && expanded == "":
+		l.wrongType(name, "a number", k.example, n)
 		return "", false
 	case expanded == "":
 		l.wrongType(name, "text", k.example, n)
@@ -223,8 +237,10 @@ func (l *loader) wrongType(name, want, example string, n ast.Node) {
 		e.Remedy("for example", "%s", example)
 	case want == "text" && got == "a number":
 		e.Remedy("as text", "%q", n.GetToken().Value)
-	case want == "a list" && got == "text":
+	case want == "a list" && got == "text" && !strings.HasSuffix(name, "_command"): // a command's words are not one
 		e.Remedy("as a list", "[%q]", n.GetToken().Value)
+	case want == "a list" && example != "":
+		e.Remedy("for example", "%s", example)
 	}
 	l.fail(e)
 }

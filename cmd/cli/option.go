@@ -21,6 +21,9 @@ type option struct {
 	values []string // the only values it takes, if limited
 	list   bool     // may be repeated
 	key    string   // the configuration key it overrides
+	// instead is the option that says the same thing in another way. Where
+	// that one is on the command line, this one's environment is not looked at.
+	instead string
 }
 
 // env returns the option's environment variable.
@@ -85,7 +88,7 @@ func resolve(c *ucli.Context, opts []*option, env map[string]string) (values, er
 			continue
 		}
 		text, ok := env[o.env()]
-		if !ok || text == "" {
+		if !ok || text == "" || fromFlags(c, instead(opts, o)) != nil {
 			continue
 		}
 		if o.list {
@@ -104,7 +107,19 @@ func resolve(c *ucli.Context, opts []*option, env map[string]string) (values, er
 	return got, got.check(opts)
 }
 
+func instead(opts []*option, o *option) *option {
+	i := slices.IndexFunc(opts, func(other *option) bool { return o.instead != "" && other.name == o.instead })
+	if i < 0 {
+		return nil
+	}
+	return opts[i]
+}
+
+// fromFlags returns the option's values on the command line, nil for none.
 func fromFlags(c *ucli.Context, o *option) []string {
+	if o == nil {
+		return nil
+	}
 	for _, at := range c.Lineage() {
 		if at.Command == nil || !slices.Contains(at.LocalFlagNames(), o.name) {
 			continue

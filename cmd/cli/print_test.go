@@ -119,6 +119,7 @@ func exampleSummary() *summary {
 func TestSummary(t *testing.T) {
 	done, nothing, failed := exampleSummary(), exampleSummary(), exampleSummary()
 	nothing.Transactions, nothing.Rows, nothing.Tables, nothing.Notices = 0, 0, nil, nil
+	nothing.nothing = "everything in these files was already applied"
 	failed.failed, failed.Stopped, failed.Fallbacks, failed.Spilled = true, "by RF-3002 below", 1, 2
 	failed.Tables[0].Cleared = 3
 	var b strings.Builder
@@ -206,7 +207,7 @@ func TestProgress(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			snapshot := make(chan rowferry.Progress, 2)
 			snapshot <- rowferry.Progress{}
-			stop := prog.follow(ctx, func() rowferry.Progress { return <-snapshot })
+			stop := prog.follow(ctx, nil, func() rowferry.Progress { return <-snapshot })
 			if clock.every != tt.every {
 				t.Errorf("every %v, want %v", clock.every, tt.every)
 			}

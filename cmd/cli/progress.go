@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -18,7 +19,7 @@ const (
 
 // follow shows the progress of a running engine until the returned function
 // is called. When ctx is cancelled it says what happens next.
-func (p *program) follow(ctx context.Context, progress func() rowferry.Progress) (stop func()) {
+func (p *program) follow(ctx context.Context, w *wiring, progress func() rowferry.Progress) (stop func()) {
 	if p.quiet {
 		return func() {}
 	}
@@ -27,7 +28,7 @@ func (p *program) follow(ctx context.Context, progress func() rowferry.Progress)
 		every = redrawEvery
 	}
 	ticks, stopTicks := p.clock.Tick(every)
-	m := meter{begun: p.clock.Now(), first: progress()}
+	m := newMeter(p.clock.Now(), progress(), w)
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() { // the goroutine "progress"
@@ -52,36 +53,14 @@ func (p *program) follow(ctx context.Context, progress func() rowferry.Progress)
 	}
 }
 
-// meter turns snapshots of an engine's progress into rates.
-type meter struct {
-	begun time.Time
-	first rowferry.Progress
-}
-
-// reading is one measurement.
-type reading struct {
-	progress rowferry.Progress
-	took     time.Duration
-	share    float64       // of the log read, 0 to 1; negative when unknown
-	left     time.Duration // 0 when unknown
-}
-
-func (m meter) measure(now time.Time, p rowferry.Progress) reading {
-	r := reading{progress: p, took: now.Sub(m.begun), share: -1}
-	if p.TotalBytes > 0 {
-		r.share = min(float64(p.ReadBytes)/float64(p.TotalBytes), 1)
-	}
-	read, left := p.ReadBytes-m.first.ReadBytes, p.TotalBytes-p.ReadBytes
-	if r.share >= 0 && read > 0 && left > 0 {
-		r.left = time.Duration(float64(r.took) * float64(left) / float64(read))
-	}
-	return r
-}
-
 // show redraws the progress lines, or logs a record.
 func (p *program) show(r reading) {
 	if p.errTerminal {
 		p.screen.draw(r.lines()...)
+		return
+	}
+	if r.follows {
+		p.log.LogAttrs(context.Background(), slog.LevelInfo, "progress", r.followed()...)
 		return
 	}
 	attrs := []slog.Attr{
@@ -106,6 +85,9 @@ func (p *program) show(r reading) {
 // lines is the measurement for a terminal. The second line is there once
 // something is applied.
 func (r reading) lines() []string {
+	if r.follows {
+		return r.following()
+	}
 	head := "replay    "
 	if r.share >= 0 {
 		head += fmt.Sprintf("%5.1f%%  ", 100*r.share)
@@ -126,4 +108,48 @@ func (r reading) lines() []string {
 		second += "  committed " + r.progress.Commit.UTC().Format(time.RFC3339)
 	}
 	return []string{head, second}
+}
+
+// following is the measurement of a run that follows, for a terminal.
+func (r reading) following() []string {
+	p := r.progress
+	head := fmt.Sprintf("follow    lag %s  read %sB/s  apply %s rows/s  queue %.0f%%", r.lag(), brief(r.readBytes), brief(r.rows), 100*r.queue)
+	if p.Waiting != "" {
+		head = "waiting   " + clean(p.Waiting)
+	}
+	at := cmp.Or(p.Log, string(p.Position), string(r.start))
+	second := "          at " + clean(at)
+	if r.age >= 0 {
+		second += "  checkpoint " + shortly(r.age) + " ago"
+	}
+	return []string{head, second}
+}
+
+// lag is how far the target is behind, for people.
+func (r reading) lag() string {
+	if r.progress.Commit.IsZero() && !r.progress.CaughtUp {
+		return "unknown"
+	}
+	return shortly(r.progress.Lag)
+}
+
+// followed is the measurement of a run that follows, for the log.
+func (r reading) followed() []slog.Attr {
+	p := r.progress
+	attrs := []slog.Attr{
+		slog.Bool("caught_up", p.CaughtUp),
+		slog.Float64("read_bytes_per_second", r.readBytes), slog.Float64("rows_per_second", r.rows),
+		slog.Float64("queue_share", r.queue), slog.Uint64("rows", p.Rows), slog.Uint64("transactions", p.Transactions),
+		slog.String("position", string(cmp.Or(p.Position, r.start))), slog.String("log", p.Log),
+	}
+	if !p.Commit.IsZero() || p.CaughtUp {
+		attrs = append(attrs, slog.Float64("lag_seconds", p.Lag.Seconds()))
+	}
+	if r.age >= 0 {
+		attrs = append(attrs, slog.Float64("checkpoint_age_seconds", r.age.Seconds()))
+	}
+	if p.Waiting != "" {
+		attrs = append(attrs, slog.String("waiting", p.Waiting))
+	}
+	return attrs
 }

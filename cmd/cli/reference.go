@@ -181,6 +181,8 @@ func (k *key) takes() string {
 		return "list of text"
 	case switchKey:
 		return "`true` or `false`"
+	case numberKey:
+		return "number"
 	case textKey:
 		if k.values != nil {
 			return "`" + strings.Join(k.values, "` or `") + "`"
@@ -227,6 +229,8 @@ func schemaOf(k *key) map[string]any {
 		s["type"], s["items"] = "array", map[string]any{"type": "string"}
 	case switchKey:
 		s["type"], s["default"] = []string{"boolean", "string"}, k.def == "true"
+	case numberKey:
+		s["type"] = []string{"integer", "string"}
 	case textKey:
 		s["type"] = "string"
 		if k.def != "" {

@@ -24,17 +24,22 @@ const (
 type settings struct {
 	config   string // the file, or ""
 	name     string
-	files    []string // globs
+	files    []string // globs, where the source is files
+	source   server   // where it is a server
+	serverID uint32   // 0 lets the source choose
 	schema   string
-	target   string // URL
+	target   string // URL, without a password
+	sink     server // where the target is a server
 	create   bool
 	triggers string
 	tables   []string
 	renames  map[string]string
 	memory   int64
+	patience string // "" is the command's own
 	state    string
 	from     string
 	until    string
+	once     bool
 }
 
 func defaultSettings() *settings {
@@ -43,20 +48,6 @@ func defaultSettings() *settings {
 		memory: defaultMemory, state: defaultState,
 	}
 }
-
-// The options of a pipeline, shared by the commands that need one.
-var (
-	nameOption     = &option{name: "name", value: "NAME", usage: "the pipeline's name, under which its checkpoint is kept", def: defaultName, key: "name"}
-	filesOption    = &option{name: "files", value: "GLOB", usage: "binlog files, as paths or quoted globs", list: true, key: "source.url"}
-	schemaOption   = &option{name: "schema", value: "FILE", usage: "the tables' CREATE statements of the moment the log starts (mysqldump --no-data)", key: "source.schema"}
-	targetOption   = &option{name: "target", value: "URL", usage: "where rows go: sqlite:path.db, sqlite:///abs/path.db, jsonl:path or jsonl:- for standard output", key: "target.url"}
-	triggersOption = &option{name: "triggers", value: "WHAT", usage: "let triggers of target tables fire; without it, target tables that have triggers are refused", values: triggerModes, key: "target.triggers"}
-	tablesOption   = &option{name: "tables", value: "PATTERN", usage: "tables in scope, as database.table with * and ?; ! takes out; without it, all", list: true, key: "tables"}
-	memoryOption   = &option{name: "memory", value: "SIZE", usage: "the most memory to use, in KiB, MiB or GiB, at least 96MiB", def: "256MiB", key: "memory"}
-	stateOption    = &option{name: "state", value: "DIR", usage: "the directory of the pipeline's own state", def: defaultState, key: "state"}
-	fromOption     = &option{name: "from", value: "POS|TIME", usage: "where a pipeline without a checkpoint starts: file:position, GTID set, RFC 3339 time or earliest", def: "earliest"}
-	untilOption    = &option{name: "until", value: "POS|TIME", usage: "stop after this position or before this time", def: "the end of the files"}
-)
 
 // settings reads the pipeline from the file named by --config, if any, and
 // puts flags and environment over it. Every error is reported, not the first.
@@ -74,35 +65,61 @@ func (in *invocation) settings() (*settings, error) {
 		name string
 		to   *string
 	}{
-		{"name", &s.name}, {"schema", &s.schema}, {"target", &s.target}, {"triggers", &s.triggers},
-		{"state", &s.state}, {"from", &s.from}, {"until", &s.until},
+		{"name", &s.name}, {"schema", &s.schema}, {"triggers", &s.triggers},
+		{"state", &s.state}, {"from", &s.from}, {"until", &s.until}, {"patience", &s.patience},
 	} {
 		if in.given(f.name) {
 			*f.to = in.text(f.name)
 		}
 	}
-	if in.given("files") {
-		s.files = in.values["files"]
-	}
 	if in.given("tables") {
 		s.tables = in.values["tables"]
 	}
-	if in.given("memory") {
-		n, err := parseSize(in.text("memory"))
-		errs = append(errs, err)
-		s.memory = n
+	s.once = in.on("once")
+	errs = append(errs, in.checked(s)...)
+	s.defaultScope()
+	return s, errors.Join(errs...)
+}
+
+// checked puts the options over s that have to be read first.
+func (in *invocation) checked(s *settings) (errs []error) {
+	if in.given("files") {
+		s.setSource("binlog:", as)
+		s.files = in.values["files"]
 	}
-	if in.given("target") {
-		errs = append(errs, checkTarget(s.target))
+	for _, o := range []struct {
+		name  string
+		check func(string) error
+		set   func(string)
+	}{
+		{"memory", checkSize, func(v string) { s.memory, _ = parseSize(v) }}, // checked before it is set
+		{"source", checkSource, func(v string) { s.setSource(v, as) }},
+		{"target", checkTarget, func(v string) { s.setTarget(v, as) }},
+		{"name", checkName, func(string) {}},
+		{"patience", checkPatience, func(string) {}},
+		{"server-id", checkServerID, func(v string) { s.serverID = serverIDOf(v) }},
+	} {
+		if !in.given(o.name) {
+			continue
+		}
+		if err := o.check(in.text(o.name)); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		o.set(in.text(o.name))
 	}
-	if in.given("name") {
-		errs = append(errs, checkName(s.name))
+	if in.given("files") && in.given("source") {
+		errs = append(errs, rowferry.Errorf(rowferry.CodeUsage, "--files and --source both say where changes come from").
+			Remedy("leave one out", "files are also --source binlog:PATH"))
 	}
 	for _, t := range in.values["tables"] {
 		errs = append(errs, checkPattern(t))
 	}
-	return s, errors.Join(errs...)
+	return errs
 }
+
+// as leaves a path as it was given on the command line.
+func as(path string) string { return path }
 
 // need reports the settings among the named ones that were not given.
 func (s *settings) need(names ...string) error {
@@ -113,13 +130,20 @@ func (s *settings) need(names ...string) error {
 	}
 	for _, n := range names {
 		switch {
-		case n == "files" && len(s.files) == 0:
+		case n == "files" && len(s.files) == 0 && !s.source.given():
 			missing("binlog file", "files", "source: {url: binlog:///backup/mysql-bin.*}", "'/backup/mysql-bin.*'")
+		case n == "source" && len(s.files) == 0 && !s.source.given():
+			missing("source", "source", "source: {url: mysql://rowferry@prod/shop}", "mysql://rowferry@prod/shop")
 		case n == "target" && s.target == "":
 			missing("target", "target", "target: {url: sqlite:shop.db}", "sqlite:shop.db")
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func checkSize(text string) error {
+	_, err := parseSize(text)
+	return err
 }
 
 // parseSize reads a number of bytes with its unit.
@@ -180,13 +204,19 @@ func (s *settings) again(command string) string {
 	return strings.Join(words, " ")
 }
 
-// replayAgain is the command line that goes on with the pipeline, as far as it
-// is known: a command that only looks has no files.
-func (s *settings) replayAgain() string {
-	line := s.again("replay")
+// goOn is the command line that goes on with the pipeline, as far as it is
+// known: a command that only looks has no source.
+func (s *settings) goOn() string {
+	command := "replay"
+	if s.source.given() {
+		command = "run"
+	}
+	line := s.again(command)
 	switch {
 	case s.config != "":
 		return line
+	case s.source.given():
+		return line + " --source " + quote(s.source.endpoint.String())
 	case len(s.files) == 0:
 		return line + " --files …"
 	}
@@ -209,6 +239,8 @@ func quote(word string) string {
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
+
+func (s *settings) beside(path string) string { return beside(s.config, path) }
 
 // beside returns path as seen from the folder of the configuration file.
 func beside(config, path string) string {

@@ -14,7 +14,7 @@ func statusCommand() *command {
 	return &command{
 		name:    "status",
 		summary: "show how far a pipeline is, and whether an engine runs it",
-		about:   "Reads the checkpoint in the target and the state directory, and changes neither. While an engine runs the pipeline, what only the engine can read is left out.",
+		about:   "Asks the engine that runs the pipeline, through the socket in its state directory. Where none runs, reads the checkpoint in the target and the state directory, and changes neither.",
 		example: "rowferry status --target sqlite:shop.db",
 		options: []*option{targetOption, stateOption, nameOption},
 		run:     status,
@@ -28,7 +28,8 @@ type statusResult struct {
 	Agreement string          `json:"agreement"` // how target and state stand to each other, for people
 	Target    statusTarget    `json:"target"`
 	State     statusState     `json:"state"`
-	At        *checkpointView `json:"at"` // the checkpoint that decides
+	At        *checkpointView `json:"at"`     // the checkpoint that decides
+	Engine    *liveStatus     `json:"engine"` // what a running engine says of itself
 	Resume    string          `json:"resume"`
 }
 
@@ -86,14 +87,16 @@ type survey struct {
 	decides *rowferry.Checkpoint
 }
 
+// keeps reports whether the target keeps checkpoints.
+func (s *settings) keeps() bool { return s.targetScheme() != "jsonl" }
+
 // look reads target and state as far as they can be read.
 func look(ctx context.Context, in *invocation, s *settings) (sv survey, err error) {
 	if sv.peeked, err = s.peek(ctx); err != nil {
 		return sv, err
 	}
-	scheme, _, _ := splitURL(s.target) // checked with the settings
-	sv.keeps = scheme != "jsonl"
-	keeper, err := s.openKeeper(ctx, true)
+	sv.keeps = s.keeps()
+	keeper, err := s.openKeeper(ctx, in, true)
 	if err != nil {
 		return sv, err
 	}
@@ -147,24 +150,59 @@ func status(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	sv, err := look(ctx, in, s)
+	live, err := s.askStatus(ctx)
 	if err != nil {
 		return err
 	}
+	if live != nil {
+		return in.showStatus(&statusResult{
+			Pipeline: live.Pipeline, Running: true, Agreement: "an engine runs the pipeline", Engine: live,
+			Target: statusTarget{URL: live.Target, Keeps: s.keeps()}, State: statusState{Dir: s.state, Exists: true}, Resume: s.goOn(),
+		})
+	}
+	sv, err := look(ctx, in, s)
 	r := &statusResult{
 		Pipeline: s.name, Running: sv.peeked.holder != "", Agreement: sv.agreement(), At: viewOf(sv.decides),
 		Target: statusTarget{s.target, sv.keeps, viewOf(sv.row)},
 		State:  statusState{s.state, sv.peeked.exists, sv.peeked.id, viewOf(sv.peeked.checkpoint)},
-		Resume: s.replayAgain(),
+		Resume: s.goOn(),
 	}
-	in.result = r
-	if sv.decides == nil && sv.peeked.holder == "" {
+	switch {
+	case err != nil && sv.peeked.checkpoint != nil: // the state is still worth seeing
+		r.At, r.Agreement = r.State.Checkpoint, "the target, which decides, cannot be read"
+		return errors.Join(in.showStatus(r), err)
+	case err != nil:
+		return err
+	case sv.decides == nil && sv.peeked.holder == "":
+		in.result = r
 		return noCheckpoint(s)
+	default:
+		return in.showStatus(r)
 	}
+}
+
+func (in *invocation) showStatus(r *statusResult) error {
+	in.result = r
 	if in.json {
 		return nil
 	}
 	return writeAll(in.stdout, r.text(in.clock.Now()))
+}
+
+// askStatus asks the engine that runs the pipeline; nil where none answers.
+func (s *settings) askStatus(ctx context.Context) (*liveStatus, error) {
+	var live liveStatus
+	err := askEngine(ctx, s.state, "status", nil, &live)
+	switch {
+	case errors.Is(err, errNoEngine):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case live.Pipeline != s.name:
+		return nil, nil // the state directory is another's, which is told below
+	default:
+		return &live, nil
+	}
 }
 
 func noCheckpoint(s *settings) error {
@@ -177,6 +215,9 @@ func (r *statusResult) text(now time.Time) string {
 	engine := "not running"
 	if r.Running {
 		engine = "running"
+	}
+	if r.Engine != nil {
+		return r.Engine.text(now) + pairs([][2]string{{"state", r.State.Dir}})
 	}
 	lines := [][2]string{{"pipeline", r.Pipeline}, {"engine", engine}}
 	if r.At != nil {
@@ -214,4 +255,37 @@ func pairs(lines [][2]string) string {
 		fmt.Fprintf(&b, "%s\n", strings.TrimRight(fmt.Sprintf("%-10s %s", l[0], clean(l[1])), " "))
 	}
 	return b.String()
+}
+
+// text is a running engine for people.
+func (l *liveStatus) text(now time.Time) string {
+	engine := fmt.Sprintf("running (%s), process %d since %s", l.Phase, l.PID, l.Since.Format(time.RFC3339))
+	lines := [][2]string{{"pipeline", l.Pipeline}, {"engine", engine}}
+	add := func(name, value string) { lines = append(lines, [2]string{name, value}) }
+	if l.Waiting != "" {
+		add("waiting", l.Waiting)
+	}
+	switch {
+	case l.CaughtUp:
+		add("lag", "none: caught up")
+	case l.Lag != nil:
+		add("lag", shortly(time.Duration(*l.Lag*float64(time.Second))))
+	}
+	if l.Start != "" {
+		add("speed", fmt.Sprintf("read %sB/s, apply %s rows/s in %s tx/s, queue %.0f%%", brief(l.ReadRate), brief(l.RowRate), brief(l.TxRate), 100*l.QueueShare))
+		add("applied", plural(l.Rows, "row", "rows")+" in "+plural(l.Transactions, "transaction", "transactions"))
+		add("position", l.Position)
+	}
+	if l.Log != "" {
+		add("log", l.Log)
+	}
+	if l.Committed != nil {
+		add("committed", l.Committed.Format(time.RFC3339)+" at the source")
+	}
+	if l.Recorded != nil {
+		add("recorded", fmt.Sprintf("%s (%s)", l.Recorded.Format(time.RFC3339), ago(now.Sub(*l.Recorded))))
+	}
+	add("source", l.Source)
+	add("target", l.Target)
+	return pairs(lines)
 }

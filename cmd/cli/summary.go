@@ -27,8 +27,9 @@ type summary struct {
 	Notices      []string       `json:"notices"`
 	Next         []string       `json:"next"`
 
-	failed bool
-	took   time.Duration
+	failed  bool
+	nothing string // what it means that there was nothing to do
+	took    time.Duration
 }
 
 type summaryResume struct {
@@ -53,6 +54,10 @@ func summarise(w *wiring, e *rowferry.Engine, took time.Duration, err error) *su
 		Transactions: p.Transactions, Rows: p.Rows, Batches: p.Batches, Fallbacks: p.Fallbacks, Spilled: p.Spilled,
 		Seconds: took.Seconds(), Position: string(cp.Position), Log: cp.Log,
 		Notices: append(append([]string{}, e.Notices()...), w.notices...), Next: next(s, err), failed: err != nil, took: took,
+		nothing: "everything in these files was already applied",
+	}
+	if s.source.given() {
+		sum.nothing = "the source has logged nothing that was not already applied"
 	}
 	if !cp.Commit.IsZero() {
 		at := cp.Commit.UTC()
@@ -61,11 +66,12 @@ func summarise(w *wiring, e *rowferry.Engine, took time.Duration, err error) *su
 	for _, t := range p.Tables {
 		sum.Tables = append(sum.Tables, summaryTable{t.Table.String(), t.Inserts, t.Updates, t.Deletes, t.Cleared})
 	}
-	sum.Stopped = whyStopped(s, err)
+	sum.Stopped = whyStopped(w, err)
 	return sum
 }
 
-func whyStopped(s *settings, err error) string {
+func whyStopped(w *wiring, err error) string {
+	s := w.settings
 	switch {
 	case rowferry.CodeOf(err) == rowferry.CodeInterrupted:
 		return "interrupted"
@@ -75,6 +81,10 @@ func whyStopped(s *settings, err error) string {
 		return "by the error below"
 	case s.until != "":
 		return "at --until " + s.until
+	case w.mode.follows:
+		return "on request"
+	case s.source.given():
+		return "caught up"
 	default:
 		return "at the end of the log"
 	}
@@ -86,8 +96,11 @@ func next(s *settings, err error) []string {
 	if err != nil {
 		return append(list, s.again("status"))
 	}
-	scheme, path, _ := splitURL(s.target) // parsed before the target was opened
-	if scheme == "sqlite" {
+	if s.source.given() {
+		return append(list, s.goOn(), s.again("status"))
+	}
+	if s.targetScheme() == "sqlite" {
+		_, path, _ := splitURL(s.target) // parsed before the target was opened
 		list = append(list, "sqlite3 "+quote(path)+" .tables")
 	}
 	return append(list, s.again("status"))
@@ -98,7 +111,7 @@ func next(s *settings, err error) []string {
 func (s *summary) text(ink ink) string {
 	var b strings.Builder
 	if s.Transactions == 0 && !s.failed {
-		fmt.Fprintf(&b, "%s nothing to do: everything in these files was already applied\n", ink.good("✓"))
+		fmt.Fprintf(&b, "%s nothing to do: %s\n", ink.good("✓"), s.nothing)
 	} else {
 		b.WriteString(s.table() + "\n")
 		fmt.Fprintf(&b, "%s in %s, %s", plural(s.Rows, "row", "rows"), plural(s.Transactions, "transaction", "transactions"), shortly(s.took))

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 
 	"github.com/rowferry/rowferry"
@@ -14,12 +15,14 @@ import (
 func tailCommand() *command {
 	return &command{
 		name:    "tail",
-		summary: "print the changes in binlog files",
+		summary: "print the changes of a server, or in binlog files",
 		about: "Prints every change in log order: before and after, coloured, on a terminal; one JSON object per line otherwise, in the form that the jsonl target writes. --output overrides that. A transaction is printed when its end has been read, so what was rolled back is not printed.\n\n" +
-			"Nothing is written and no position is kept.",
+			"A server is followed from now on, or from --from, until the command is interrupted. Nothing is written and no position is kept.",
 		example: "rowferry tail --files /backup/mysql-bin.000042 --tables 'shop.orders'",
-		options: []*option{filesOption, fromOption, untilOption, tablesOption, schemaOption, memoryOption},
-		run:     tail,
+		options: []*option{
+			filesOption, sourceOption, tailFromOption, onceOption, tailUntilOption, tablesOption, schemaOption, memoryOption, patienceOption,
+		},
+		run: tail,
 	}
 }
 
@@ -33,26 +36,33 @@ func tail(ctx context.Context, in *invocation) error {
 	}
 	s, err := in.settings()
 	if err == nil {
-		err = s.need("files")
+		err = s.need("source")
 	}
 	if err != nil {
 		return err
 	}
+	if s.source.given() && s.from == "" {
+		s.from = "latest"
+	}
+	// The pipeline's own number would take its engine's place at the source.
+	s.serverID = 0
+	w := newWiring(in, s, s.modeOf("tail", math.MaxInt64))
 	rules, err := mapping.New(mapping.Options{Tables: s.tables, Namespaces: true})
 	if err != nil {
 		return err
 	}
-	source, err := s.source(rules, divide(s.memory), in)
-	if err != nil {
+	w.parts.Handler = mapping.NewHandler(rules)
+	if w.parts.Source, err = s.openSource(ctx, rules, w.budget, in); err != nil {
 		return err
 	}
-	var sink rowferry.Sink = newDiffSink(in.stdout, in.outInk())
+	w.parts.Sink = newDiffSink(in.stdout, in.outInk())
 	if lines {
-		sink = jsonl.Stream(in.stdout, "standard output", jsonl.Options{})
+		w.parts.Sink = jsonl.Stream(in.stdout, "standard output", jsonl.Options{})
 	}
 	state := &forgetful{ctx: ctx}
-	err = tailWith(ctx, in, rowferry.Parts{Source: source, Handler: mapping.NewHandler(rules), Sink: sink, State: state}, divide(s.memory))
-	return errors.Join(err, sink.Close(), state.Close())
+	w.parts.State = state
+	w.closers = append(w.closers, state.Close, w.parts.Sink.Close)
+	return w.mode.ended(ctx, errors.Join(w.print(ctx), w.close()))
 }
 
 // tailResult is what the envelope says of a tail.
@@ -63,11 +73,16 @@ type tailResult struct {
 	Notices      []string `json:"notices"`
 }
 
-func tailWith(ctx context.Context, in *invocation, parts rowferry.Parts, b budget) error {
-	o := rowferry.Options{Pipeline: "tail", Log: in.log}
-	lift := b.apply(&o)
+func (w *wiring) print(ctx context.Context) error {
+	in := w.in
+	o := rowferry.Options{Pipeline: "tail", Log: in.log, Patience: w.mode.patience}
+	lift := w.budget.apply(&o)
 	defer lift()
-	engine, err := rowferry.Open(ctx, parts, o)
+	var engine *rowferry.Engine
+	err := w.patiently(ctx, func() (err error) {
+		engine, err = rowferry.Open(ctx, w.parts, o)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/connect"
 )
 
 // splitURL takes a source's or target's URL apart: scheme:path, or
@@ -15,12 +16,15 @@ import (
 func splitURL(text string) (scheme, path string, err error) {
 	scheme, path, ok := strings.Cut(text, ":")
 	if !ok || scheme == "" {
-		return "", "", rowferry.Errorf(rowferry.CodeBadValue, "%q is not a URL", text)
+		return "", "", rowferry.Errorf(rowferry.CodeBadValue, "%q is not a URL", masked(text))
 	}
 	if rest, slashes := strings.CutPrefix(path, "//"); slashes {
 		if !strings.HasPrefix(rest, "/") {
 			host, _, _ := strings.Cut(rest, "/")
-			return "", "", rowferry.Errorf(rowferry.CodeBadValue, "%q names a host, %q, where only files are read and written", text, host).
+			if i := strings.LastIndex(rest, "@"); i >= 0 { // what is before it may be a login
+				host, rest = rest[i+1:], rest[i+1:]
+			}
+			return "", "", rowferry.Errorf(rowferry.CodeBadValue, "%q names a host, %q, where only files are read and written", scheme+"://"+rest, host).
 				Remedy("a relative path", "%s:%s", scheme, rest).
 				Remedy("an absolute path", "%s:///%s", scheme, rest)
 		}
@@ -28,13 +32,13 @@ func splitURL(text string) (scheme, path string, err error) {
 	}
 	path, err = url.PathUnescape(path)
 	if err != nil {
-		return "", "", rowferry.Errorf(rowferry.CodeBadValue, "%q is not a URL: %w", text, err).Remedy("a percent sign", "is written %%25")
+		return "", "", rowferry.Errorf(rowferry.CodeBadValue, "%q is not a URL: %w", masked(text), err).Remedy("a percent sign", "is written %%25")
 	}
 	if path == "" {
-		return "", "", rowferry.Errorf(rowferry.CodeBadValue, "%q has no path", text)
+		return "", "", rowferry.Errorf(rowferry.CodeBadValue, "%q has no path", masked(text))
 	}
 	if strings.ContainsRune(path, 0) {
-		return "", "", rowferry.Errorf(rowferry.CodeBadValue, "%q has a zero byte in its path", text)
+		return "", "", rowferry.Errorf(rowferry.CodeBadValue, "%q has a zero byte in its path", masked(text))
 	}
 	return scheme, path, nil
 }
@@ -49,9 +53,15 @@ func joinURL(scheme, path string) string {
 }
 
 var (
-	sourceSchemes = []string{"binlog"}
-	targetSchemes = []string{"sqlite", "jsonl"}
+	sourceSchemes = []string{"binlog", "mysql", "mariadb"}
+	targetSchemes = []string{"postgres", "mysql", "mariadb", "sqlite", "jsonl"}
 )
+
+// isServer reports whether the URL is of a server, by its scheme.
+func isServer(text string) bool {
+	scheme, _, _ := strings.Cut(text, ":")
+	return slices.Contains(connect.Schemes(), scheme)
+}
 
 func checkSource(text string) error { return checkScheme(text, "source", sourceSchemes) }
 func checkTarget(text string) error { return checkScheme(text, "target", targetSchemes) }
@@ -64,7 +74,11 @@ func checkScheme(text, what string, known []string) error {
 	switch {
 	case scheme == "":
 		return err
+	case slices.Contains(known, scheme) && isServer(text):
+		_, err := connect.Parse(text)
+		return err
 	case !slices.Contains(known, scheme):
+		scheme = scheme[strings.LastIndex(scheme, "@")+1:]
 		e := rowferry.Errorf(rowferry.CodeBadValue, "there is no %s %q", what, scheme)
 		if near := nearest(scheme, known); near != nil {
 			return e.Remedy("did you mean", "%s", near[0])
@@ -80,8 +94,7 @@ func checkScheme(text, what string, known []string) error {
 
 // toStdout reports whether rows go to standard output.
 func (s *settings) toStdout() bool {
-	scheme, path, err := splitURL(s.target)
-	return err == nil && scheme == "jsonl" && path == "-"
+	return s.target == "jsonl:-"
 }
 
 // checkFiles refuses a pattern that names no file. What a pattern takes of

@@ -18,31 +18,37 @@ import (
 
 // wiring is one pipeline's parts, opened and ready for an engine.
 type wiring struct {
+	in       *invocation
 	settings *settings
+	mode     mode
 	parts    rowferry.Parts
 	options  rowferry.Options
 	budget   budget
-	notices  []string       // of the target, about tables as they are made
-	closers  []func() error // in the order of opening
+	monitor  *monitor
+	start    rowferry.Position // where the engine began
+	notices  []string          // of the target, about tables as they are made
+	closers  []func() error    // in the order of opening
 }
 
-// openWiring opens everything a pipeline needs: the state first, so that a
-// second engine stops before it touches the target.
-func openWiring(ctx context.Context, in *invocation, s *settings) (*wiring, error) {
-	w := &wiring{settings: s, budget: divide(s.memory)}
-	if err := w.open(ctx, in); err != nil {
-		return nil, errors.Join(err, w.close())
-	}
-	return w, nil
+func newWiring(in *invocation, s *settings, m mode) *wiring {
+	w := &wiring{in: in, settings: s, mode: m, budget: divide(s.memory)}
+	w.monitor = newMonitor(w)
+	return w
 }
 
-func (w *wiring) open(ctx context.Context, in *invocation) error {
-	s := w.settings
+// open opens everything a pipeline needs: the state first, so that a second
+// engine stops before it touches the target. What failed half way is closed by
+// close.
+func (w *wiring) open(ctx context.Context) error {
+	s, in := w.settings, w.in
 	rules, err := s.rules()
 	if err != nil {
 		return err
 	}
-	if w.parts.Source, err = s.source(rules, w.budget, in); err != nil {
+	if w.parts.Source, err = s.openSource(ctx, rules, w.budget, in); err != nil {
+		return err
+	}
+	if err := w.needStart(ctx); err != nil {
 		return err
 	}
 	state, err := s.openState(ctx)
@@ -51,15 +57,21 @@ func (w *wiring) open(ctx context.Context, in *invocation) error {
 	}
 	w.parts.State = state
 	w.closers = append(w.closers, state.Close)
+	w.serve()
 	w.parts.Handler = mapping.NewHandler(rules)
-	if w.parts.Sink, err = s.openSink(ctx, in, w.notice); err != nil {
+	err = w.patiently(ctx, func() (err error) {
+		w.parts.Sink, err = s.openSink(ctx, in, w.notice)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	w.closers = append(w.closers, w.parts.Sink.Close)
 	w.options = rowferry.Options{
 		Pipeline: s.name, Config: rules.Hash(), Rules: rules.Canonical(), FromGiven: s.from != "", Log: in.log,
+		Patience: w.mode.patience,
 	}
-	return nil
+	return w.examine(ctx)
 }
 
 func (w *wiring) notice(text string) { w.notices = append(w.notices, text) }
@@ -76,13 +88,14 @@ func (w *wiring) close() error {
 
 // rules are the mapping rules that the settings mean.
 func (s *settings) rules() (*mapping.Rules, error) {
-	return mapping.New(mapping.Options{Tables: s.tables, Renames: s.renames, Namespaces: s.namespaces()})
-}
-
-// namespaces reports whether the target keeps the source's databases apart.
-func (s *settings) namespaces() bool {
-	scheme, _, err := splitURL(s.target)
-	return err == nil && scheme == "jsonl"
+	o := mapping.Options{Tables: s.tables, Renames: s.renames}
+	switch s.targetScheme() {
+	case "mysql", "mariadb":
+		o.Namespaces, o.Into = true, s.sink.endpoint.Database
+	case "postgres", "jsonl":
+		o.Namespaces = true
+	}
+	return mapping.New(o)
 }
 
 func checkPattern(text string) error {
@@ -101,11 +114,8 @@ func checkTargetName(text string) error {
 }
 
 // source is the log that the settings name. What can be told to be wrong is
-// told here, before anything is made.
-func (s *settings) source(rules *mapping.Rules, b budget, in *invocation) (rowferry.Source, error) {
-	if err := checkFiles(s.files); err != nil {
-		return nil, err
-	}
+// told here, before anything is made or asked.
+func (s *settings) openSource(ctx context.Context, rules *mapping.Rules, b budget, in *invocation) (rowferry.Source, error) {
 	for _, p := range []string{s.from, s.until} {
 		if p == "" {
 			continue
@@ -113,6 +123,12 @@ func (s *settings) source(rules *mapping.Rules, b budget, in *invocation) (rowfe
 		if _, err := mysql.ParsePosition(p); err != nil {
 			return nil, err
 		}
+	}
+	if s.source.given() {
+		return s.openLive(ctx, rules, b, in)
+	}
+	if err := checkFiles(s.files); err != nil {
+		return nil, err
 	}
 	return mysql.Files(mysql.Options{
 		Paths: s.files, From: s.from, Until: s.until, Scope: rules.InScope, Dump: s.schema,
@@ -128,6 +144,9 @@ func (s *settings) openState(ctx context.Context) (*checkpoint.Store, error) {
 // openSink opens the target for writing. notice is told about tables as they
 // are made.
 func (s *settings) openSink(ctx context.Context, in *invocation, notice func(string)) (rowferry.Sink, error) {
+	if s.sink.given() {
+		return s.openServer(ctx, in, opening{create: s.create, triggers: s.triggers, notice: notice})
+	}
 	scheme, path, err := splitURL(s.target)
 	if err != nil {
 		return nil, err
@@ -148,7 +167,10 @@ func (s *settings) openSink(ctx context.Context, in *invocation, notice func(str
 // openKeeper opens the target for its checkpoints, to read them or to write
 // them too. It returns nil where the target keeps none or, to read, does not
 // exist: looking makes nothing.
-func (s *settings) openKeeper(ctx context.Context, readOnly bool) (rowferry.CheckpointKeeper, error) {
+func (s *settings) openKeeper(ctx context.Context, in *invocation, readOnly bool) (rowferry.CheckpointKeeper, error) {
+	if s.sink.given() {
+		return s.openServer(ctx, in, opening{readOnly: readOnly})
+	}
 	scheme, path, err := splitURL(s.target)
 	if err != nil {
 		return nil, err

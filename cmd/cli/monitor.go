@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"cmp"
+	"encoding/json"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rowferry/rowferry"
+)
+
+// sampleEvery is how often a running engine's progress is looked at, so that
+// its rates can be told at once.
+const sampleEvery = time.Second
+
+// monitor is what a running pipeline tells about itself. It is safe for
+// concurrent use, and asks the engine for no more than its Progress, which
+// holds nothing up.
+type monitor struct {
+	w     *wiring
+	begun time.Time
+
+	mu       sync.Mutex
+	phase    string
+	waiting  string
+	progress func() rowferry.Progress // nil until there is an engine
+	meter    *meter
+	done     chan struct{}
+	wg       sync.WaitGroup
+}
+
+// The phases of a run.
+const (
+	starting = "starting"
+	stopping = "stopping"
+)
+
+func newMonitor(w *wiring) *monitor {
+	return &monitor{w: w, begun: w.in.clock.Now(), phase: starting, done: make(chan struct{})}
+}
+
+// waits says what is waited for before there is an engine; "" for nothing.
+func (m *monitor) waits(what string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.waiting = what
+}
+
+// running says that the engine begins its work.
+func (m *monitor) running(progress func() rowferry.Progress) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.phase = m.w.mode.command
+	m.progress, m.meter = progress, newMeter(m.w.in.clock.Now(), progress(), m.w)
+	ticks, stop := m.w.in.clock.Tick(sampleEvery)
+	m.wg.Go(func() { // the goroutine "samples"
+		defer stop()
+		for {
+			select {
+			case <-m.done:
+				return
+			case <-ticks:
+				m.measure()
+			}
+		}
+	})
+}
+
+func (m *monitor) measure() reading {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.meter.measure(m.w.in.clock.Now(), m.progress())
+}
+
+// ending says that the engine's work is over, and stops looking at it.
+func (m *monitor) ending() {
+	close(m.done)
+	m.wg.Wait()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.phase = stopping
+}
+
+// liveStatus is the answer to "status". Fields may be added; none changes its
+// meaning.
+type liveStatus struct {
+	Pipeline     string         `json:"pipeline"`
+	PID          int            `json:"pid"`
+	Phase        string         `json:"phase"` // starting, run, replay or stopping
+	Since        time.Time      `json:"since"`
+	Source       string         `json:"source"`
+	Target       string         `json:"target"`
+	Start        string         `json:"start"` // where this run began; empty while it starts
+	Position     string         `json:"position"`
+	Log          string         `json:"log"`
+	Committed    *time.Time     `json:"committed"` // at the source, of the last transaction that this run applied
+	Recorded     *time.Time     `json:"recorded"`  // when this run last wrote a checkpoint
+	CaughtUp     bool           `json:"caught_up"`
+	Lag          *float64       `json:"lag_seconds"` // null while it is not known
+	Waiting      string         `json:"waiting"`
+	ReadRate     float64        `json:"read_bytes_per_second"`
+	RowRate      float64        `json:"rows_per_second"`
+	TxRate       float64        `json:"transactions_per_second"`
+	QueueBytes   int            `json:"queue_bytes"`
+	QueueShare   float64        `json:"queue_share"`
+	Transactions uint64         `json:"transactions"`
+	Rows         uint64         `json:"rows"`
+	Batches      uint64         `json:"batches"`
+	Fallbacks    uint64         `json:"fallbacks"`
+	Spilled      uint64         `json:"spilled"`
+	Tables       []summaryTable `json:"tables"`
+}
+
+// status answers the command of that name.
+func (m *monitor) status(json.RawMessage) (any, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.w.settings
+	l := &liveStatus{
+		Pipeline: s.name, PID: os.Getpid(), Phase: m.phase, Since: m.begun.UTC(), Source: s.sourceText(), Target: s.target,
+		Waiting: m.waiting, Tables: []summaryTable{},
+	}
+	if m.progress != nil {
+		l.measured(m.meter.measure(m.w.in.clock.Now(), m.progress()))
+	}
+	return l, nil
+}
+
+func (l *liveStatus) measured(r reading) {
+	p := r.progress
+	l.Start, l.Log = string(r.start), p.Log
+	l.Position = string(cmp.Or(p.Position, r.start))
+	if !p.Commit.IsZero() {
+		at := p.Commit.UTC()
+		l.Committed = &at
+	}
+	if !p.Recorded.IsZero() {
+		at := p.Recorded.UTC()
+		l.Recorded = &at
+	}
+	if !p.Commit.IsZero() || p.CaughtUp {
+		lag := p.Lag.Seconds()
+		l.Lag = &lag
+	}
+	l.CaughtUp = p.CaughtUp
+	l.Waiting = cmp.Or(p.Waiting, l.Waiting)
+	l.ReadRate, l.RowRate, l.TxRate = r.readBytes, r.rows, r.txs
+	l.QueueBytes, l.QueueShare = p.QueueBytes, r.queue
+	l.Transactions, l.Rows, l.Batches = p.Transactions, p.Rows, p.Batches
+	l.Fallbacks, l.Spilled = p.Fallbacks, p.Spilled
+	for _, t := range p.Tables {
+		l.Tables = append(l.Tables, summaryTable{t.Table.String(), t.Inserts, t.Updates, t.Deletes, t.Cleared})
+	}
+}
+
+// serve begins to answer in the state directory, whose lock the wiring holds.
+// A pipeline runs without that too: where no socket can be made, the log says
+// so.
+func (w *wiring) serve() {
+	server, err := listenControl(w.settings.state, answers{"status": w.monitor.status}, w.in.log)
+	if err != nil {
+		w.in.log.Warn("rowferry status cannot ask this engine", "error", err)
+		return
+	}
+	w.closers = append(w.closers, server.close)
+}

@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/rowferry/rowferry"
+)
+
+// The pauses between two tries to reach a server before the engine runs.
+const (
+	firstPause   = 250 * time.Millisecond
+	longestPause = rowferry.DefaultLongestPause
+)
+
+// patiently calls fn again while its error is one that passes by itself, as
+// long as the pipeline's patience allows. fn leaves nothing behind when it
+// fails.
+func (w *wiring) patiently(ctx context.Context, fn func() error) error {
+	begun, pause := time.Now(), firstPause
+	defer w.monitor.waits("")
+	for {
+		err := fn()
+		if err == nil || !rowferry.CodeOf(err).Transient() || time.Since(begun) >= w.mode.patience {
+			return err
+		}
+		w.monitor.waits(err.Error())
+		wait := pause/2 + rand.N(pause/2+1)
+		w.in.log.Warn("waiting", "for", err, "again_in", wait.Round(time.Millisecond))
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("%w while waiting for: %v", ctx.Err(), err)
+		}
+		pause = min(2*pause, longestPause)
+	}
+}
