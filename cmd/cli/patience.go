@@ -34,7 +34,7 @@ func (w *wiring) patiently(ctx context.Context, fn func() error) error {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("%w while waiting for: %v", ctx.Err(), err)
+			return fmt.Errorf("%w while waiting for: %w", ctx.Err(), err)
 		}
 		pause = min(2*pause, longestPause)
 	}

@@ -58,7 +58,11 @@ func (w *wiring) open(ctx context.Context) error {
 	w.parts.State = state
 	w.closers = append(w.closers, state.Close)
 	w.serve()
-	w.parts.Handler = mapping.NewHandler(rules)
+	var events func(string) // nil where the target's foreign keys act
+	if s.targetScheme() == "jsonl" {
+		events = w.notice
+	}
+	w.parts.Handler = mapping.NewHandler(rules, events)
 	err = w.patiently(ctx, func() (err error) {
 		w.parts.Sink, err = s.openSink(ctx, in, w.notice)
 		return err
