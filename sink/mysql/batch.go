@@ -27,10 +27,11 @@ var rowCounts = []int{64, 16, 4}
 
 // batch is one transaction on its way into the server.
 type batch struct {
-	sink   *Sink
-	failed bool // after an error only Rollback may follow
-	key    []byte
-	args   []any
+	sink    *Sink
+	failed  bool // after an error only Rollback may follow
+	key     []byte
+	args    []any
+	waiting waiting
 }
 
 // Write applies the mutations in order. Consecutive inserts into one table may
@@ -78,12 +79,15 @@ func (b *batch) apply(ctx context.Context, ms []rowferry.Mutation) (int, error) 
 			return b.inserts(ctx, t, ms[:n])
 		}
 	}
-	return 1, b.change(ctx, t, m)
+	return 1, b.write(ctx, t, m)
 }
 
 // alike returns how many of the first mutations are inserts that one statement
 // may carry.
 func (b *batch) alike(t *target, ms []rowferry.Mutation) int {
+	if len(b.waiting.changes) > 0 {
+		return 1
+	}
 	most, bytes, n := min(rowCounts[0], rowParams/max(1, len(t.columns))), 0, 0
 	for n < min(most, len(ms)) {
 		m := &ms[n]
@@ -138,7 +142,7 @@ func isRefusal(err error) bool {
 
 func (b *batch) oneByOne(ctx context.Context, t *target, ms []rowferry.Mutation) (int, error) {
 	for i := range ms {
-		if err := b.change(ctx, t, &ms[i]); err != nil {
+		if err := b.write(ctx, t, &ms[i]); err != nil {
 			return i, err
 		}
 	}
@@ -265,6 +269,9 @@ func (b *batch) checkWarnings(ctx context.Context, t *target, m *rowferry.Mutati
 
 // truncate removes every row, some at a time. TRUNCATE would commit.
 func (b *batch) truncate(ctx context.Context, t *target, m *rowferry.Mutation) error {
+	if err := b.finish(ctx); err != nil {
+		return err
+	}
 	if err := b.checkCascade(ctx, t, m); err != nil {
 		return err
 	}
@@ -288,6 +295,9 @@ func (b *batch) Commit(ctx context.Context, cp rowferry.Checkpoint) error {
 		return rowferry.Errorf(rowferry.CodeInternal, "a commit of a batch that is over")
 	}
 	b.failed = true
+	if err := b.finish(ctx); err != nil {
+		return err
+	}
 	apart := failpoint.On("position-apart")
 	if !apart {
 		if err := s.advance(ctx, cp); err != nil {
