@@ -245,3 +245,21 @@ func orWord(s, instead string) string {
 	}
 	return s
 }
+
+var _ rowferry.Examiner = (*liveSource)(nil)
+
+// Examine implements rowferry.Examiner on a connection of its own.
+func (s *liveSource) Examine(ctx context.Context) ([]rowferry.Finding, error) {
+	src := &Source{opt: Options{Scope: s.opt.Scope}}
+	if err := src.settle(); err != nil {
+		return nil, err
+	}
+	life, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c, err := dial(ctx, life, s.opt.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	return examine(ctx, c, src, s.opt.ServerID)
+}

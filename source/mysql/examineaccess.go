@@ -88,12 +88,12 @@ func (x *examination) mayDump(grants [][]string) bool {
 func account(current string) string {
 	at := strings.LastIndex(current, "@")
 	if at < 0 {
-		return quoted(current)
+		return literal(current)
 	}
-	return quoted(current[:at]) + "@" + quoted(current[at+1:])
+	return literal(current[:at]) + "@" + literal(current[at+1:])
 }
 
-func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // lookServerID: the server must have an id, and nobody else ours.
 func (x *examination) lookServerID(ctx context.Context) error {
