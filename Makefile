@@ -21,7 +21,7 @@ quickstart: build ## replay a recorded shop into a SQLite file
 	  --target sqlite:$(QS)/out/shop.db --state $(QS)/out/state
 
 servers:         ## install the database servers that make test needs
-	@scripts/servers mariadb mysql
+	@scripts/servers mariadb mysql postgres15
 
 test: servers    ## install what is needed and run every test
 	@scripts/test

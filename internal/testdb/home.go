@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -17,6 +18,7 @@ type home struct {
 	spec spec
 	base string // directory of all installed servers, on the host
 	root string // the root directory on the host; empty for the host itself
+	bin  string // the directory of the server's program, inside the home
 }
 
 // findHome locates an installed kind; its error names the command that
@@ -38,9 +40,14 @@ func findHome(k Kind) (*home, error) {
 	if s.rooted {
 		h.root = filepath.Join(base, s.script)
 	}
-	if _, err := os.Stat(h.host(h.program(s.program))); err != nil {
-		return nil, fmt.Errorf("%s is not installed; run: scripts/servers %s (%w)", k, s.script, err)
+	found, err := filepath.Glob(h.host(s.program))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", k, err)
 	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("%s is not installed, there is no %s; run: scripts/servers %s", k, h.host(s.program), s.script)
+	}
+	h.bin = filepath.Dir(h.inside(slices.Max(found)))
 	return h, nil
 }
 
@@ -49,7 +56,18 @@ func (h *home) program(name string) string {
 	if name == "mariadb-install-db" {
 		return "/usr/bin/" + name
 	}
-	return "/usr/sbin/" + name
+	return filepath.Join(h.bin, name)
+}
+
+// server is the file name of the server's program.
+func (h *home) server() string { return filepath.Base(h.spec.program) }
+
+// tmp is where temporary directories are made, on the host.
+func (h *home) tmp() string {
+	if h.root != "" {
+		return h.host("/tmp")
+	}
+	return os.TempDir()
 }
 
 // host turns a path inside the home into one of the host; inside is its inverse.
@@ -68,6 +86,9 @@ func (h *home) command(ctx context.Context, program string, args ...string) *exe
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "HOME=/root"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: h.root, Setpgid: true}
+	if h.spec.flavor == Postgres {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+	}
 	return cmd
 }
 
@@ -100,20 +121,23 @@ func (h *home) template(ctx context.Context) (string, error) {
 }
 
 // initialize fills data, a directory on the host, with system tables and an
-// account root@127.0.0.1 without a password.
+// account without a password: root@127.0.0.1, on PostgreSQL postgres.
 func (h *home) initialize(ctx context.Context, data string) error {
 	var cmd *exec.Cmd
-	if h.spec.flavor == MariaDB {
+	switch h.spec.flavor {
+	case Postgres:
+		return h.initializePostgres(ctx, data)
+	case MariaDB:
 		cmd = h.command(ctx, "mariadb-install-db", "--no-defaults", "--user=root", "--force",
 			"--datadir="+h.inside(data), "--auth-root-authentication-method=normal",
 			"--skip-test-db", "--skip-name-resolve", "--innodb-log-file-size=32M")
-	} else {
+	default:
 		accounts := data + ".sql"
 		if err := os.WriteFile(accounts, []byte(mysqlAccounts), 0o600); err != nil {
 			return err
 		}
 		defer os.Remove(accounts)
-		cmd = h.command(ctx, h.spec.program, "--no-defaults", "--initialize-insecure", "--user=root",
+		cmd = h.command(ctx, h.server(), "--no-defaults", "--initialize-insecure", "--user=root",
 			"--datadir="+h.inside(data), "--init-file="+h.inside(accounts), "--performance-schema=OFF",
 			"--innodb-redo-log-capacity=64M")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,20 +42,16 @@ func launch(ctx context.Context, h *home, c *config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	tmp := h.host(os.TempDir())
-	if h.root != "" {
-		tmp = h.host("/tmp")
-	}
-	sweep(tmp)
-	dir, err := os.MkdirTemp(tmp, dirPrefix+strconv.Itoa(os.Getpid())+"-")
+	sweep(h.tmp())
+	dir, err := os.MkdirTemp(h.tmp(), dirPrefix+strconv.Itoa(os.Getpid())+"-")
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{Kind: h.kind, home: h, config: c, dir: dir}
-	if err := s.prepare(ctx, template); err != nil {
-		return nil, errors.Join(err, s.remove())
+	if err = s.prepare(ctx, template); err == nil {
+		err = s.startAnywhere(ctx)
 	}
-	if err := s.start(ctx); err != nil {
+	if err != nil {
 		return nil, errors.Join(err, s.remove())
 	}
 	return s, nil
@@ -70,7 +65,7 @@ func (s *Server) prepare(ctx context.Context, template string) error {
 		}
 	}
 	s.tmp = filepath.Join(s.dir, "tmp")
-	if s.home.root == "" && roomy(memoryDir) {
+	if s.home.root == "" && s.config.flavor != Postgres && roomy(memoryDir) {
 		sweep(memoryDir)
 		tmp, err := os.MkdirTemp(memoryDir, dirPrefix+strconv.Itoa(os.Getpid())+"-")
 		if err != nil {
@@ -78,22 +73,39 @@ func (s *Server) prepare(ctx context.Context, template string) error {
 		}
 		s.tmp = tmp
 	}
-	out, err := exec.CommandContext(ctx, "cp", "-a", template, filepath.Join(s.dir, "data")).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "cp", "-a", template, s.data()).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s: copy data directory: %w\n%s", s.Kind, err, out)
+	}
+	for name, content := range s.config.files {
+		if err := os.WriteFile(filepath.Join(s.dir, name), content, 0o600); err != nil {
+			return err
+		}
+	}
+	if s.config.flavor == Postgres {
+		return s.preparePostgres()
 	}
 	return nil
 }
 
-// start runs the server on its data directory, on a free port, until it answers.
-func (s *Server) start(ctx context.Context) error {
+// data is the server's data directory, on the host.
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+// startAnywhere runs the server on its data directory, on a port of its own,
+// until it answers.
+func (s *Server) startAnywhere(ctx context.Context) error {
 	var errs []error
 	for range startTries {
-		err := s.startOnce(ctx)
-		if err == nil {
+		port, err := ReservePort()
+		if err != nil {
+			return err
+		}
+		s.Port, s.port = port.Number, port
+		if err = s.start(ctx); err == nil {
 			return nil
 		}
 		errs = append(errs, err)
+		port.Release()
 		if !strings.Contains(s.errorLog(), "Address already in use") {
 			break
 		}
@@ -101,15 +113,20 @@ func (s *Server) start(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (s *Server) startOnce(ctx context.Context) error {
-	port, err := freePort()
-	if err != nil {
-		return err
-	}
-	s.Port = port
+// start runs the server on its data directory and port until it answers.
+func (s *Server) start(ctx context.Context) error {
 	// Not CommandContext: the server outlives the context it was started in.
-	cmd := s.home.command(context.WithoutCancel(ctx), s.home.spec.program, s.args()...)
+	cmd := s.home.command(context.WithoutCancel(ctx), s.home.server(), s.args()...)
 	cmd.Env = append(cmd.Env, s.config.env...)
+	if s.config.flavor == Postgres {
+		out, err := os.OpenFile(filepath.Join(s.dir, "error.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		defer out.Close() // the server has its own
+		cmd.Stdout, cmd.Stderr = out, out
+	}
+	var err error
 	if s.process, err = startProcess(cmd); err != nil {
 		return err
 	}
@@ -131,7 +148,11 @@ func (s *Server) open(ctx context.Context) error {
 	if err := s.awaitReady(ctx); err != nil {
 		return errors.Join(err, db.Close())
 	}
-	err = db.QueryRowContext(ctx, "SELECT @@version, @@version_comment").Scan(&s.Version, &s.Comment)
+	query := "SELECT @@version, @@version_comment"
+	if s.config.flavor == Postgres {
+		query = "SELECT current_setting('server_version'), version()"
+	}
+	err = db.QueryRowContext(ctx, query).Scan(&s.Version, &s.Comment)
 	if err == nil {
 		err = s.Kind.check(s.Version, s.Comment)
 	}
@@ -163,9 +184,17 @@ func (s *Server) awaitReady(ctx context.Context) error {
 }
 
 // args are the server's arguments: the caller's come last and win. Nothing is
-// forced to disk: a killed server loses nothing by that, a killed machine may.
+// forced to disk, yet a commit is written before it is answered: a killed server
+// loses nothing by that, a killed machine may.
 func (s *Server) args() []string {
 	in := s.home.inside(s.dir)
+	var more []string
+	for _, a := range s.config.args {
+		more = append(more, strings.ReplaceAll(a, "{dir}", in))
+	}
+	if s.config.flavor == Postgres {
+		return append(s.postgresArgs(), more...)
+	}
 	args := []string{
 		"--no-defaults", "--user=root", "--server-id=1",
 		"--datadir=" + in + "/data", "--tmpdir=" + s.home.inside(s.tmp), "--socket=" + in + "/sock",
@@ -174,7 +203,7 @@ func (s *Server) args() []string {
 		"--log-bin=" + in + "/binlog/" + binlogBase, "--secure-file-priv=" + in + "/tmp",
 		"--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci",
 		"--default-time-zone=+00:00", "--max-allowed-packet=1G", "--performance-schema=OFF",
-		"--innodb-buffer-pool-size=128M", "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0",
+		"--innodb-buffer-pool-size=128M", "--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0",
 		"--innodb-doublewrite=OFF", "--innodb-flush-method=nosync",
 	}
 	if s.config.flavor == MySQL {
@@ -182,16 +211,10 @@ func (s *Server) args() []string {
 	} else {
 		args = append(args, "--binlog-format=ROW", "--innodb-log-file-size=32M", "--sync-frm=OFF")
 	}
-	return append(args, s.config.args...)
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+	if s.config.plugins && s.home.root == "" {
+		args = append(args, "--plugin-dir="+filepath.Join(s.home.base, "plugins-mariadb"))
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return append(args, more...)
 }
 
 // tail returns the last lines of a text.
@@ -216,6 +239,7 @@ func sweep(dir string) {
 	for _, path := range left {
 		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(path), dirPrefix), "-")
 		if _, err := os.Stat(filepath.Join("/proc", pid)); os.IsNotExist(err) {
+			releaseSharedMemory(filepath.Join(path, "data"))
 			_ = os.RemoveAll(path)
 		}
 	}

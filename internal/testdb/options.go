@@ -13,8 +13,10 @@ type Option func(*config)
 type config struct {
 	flavor  Flavor
 	private bool
-	args    []string
+	args    []string // {dir} stands for the server's directory
 	env     []string
+	files   map[string][]byte // by name, put into the server's directory
+	plugins bool              // MariaDB: load plugins from where scripts/servers puts them
 }
 
 func newConfig(k Kind, opts []Option) *config {
@@ -72,5 +74,44 @@ func Zone(rule string) Option {
 	return func(c *config) {
 		c.env = append(c.env, "TZ="+rule)
 		c.arg("default_time_zone=SYSTEM")
+	}
+}
+
+// TLS makes the server offer TLS with a certificate.
+func TLS(c Certificate) Option {
+	return func(conf *config) {
+		conf.private = true
+		conf.files = map[string][]byte{"ca.pem": c.ca, "server.pem": c.cert, "server-key.pem": c.key}
+		names := []string{"ssl_ca", "ssl_cert", "ssl_key"}
+		if conf.flavor == Postgres {
+			names = []string{"ssl_ca_file", "ssl_cert_file", "ssl_key_file"}
+			conf.arg("ssl=on")
+		}
+		for i, file := range []string{"ca.pem", "server.pem", "server-key.pem"} {
+			conf.arg("%s={dir}/%s", names[i], file)
+		}
+	}
+}
+
+// WithoutTLS makes the server offer no TLS. Without this and TLS, MySQL and the
+// newest MariaDB have a certificate they made themselves, the others none.
+func WithoutTLS() Option {
+	return func(c *config) {
+		switch c.flavor {
+		case MySQL:
+			c.arg("tls_version=")
+		case MariaDB:
+			c.arg("skip_ssl")
+		case Postgres:
+			c.arg("ssl=off")
+		}
+	}
+}
+
+// WithEd25519 makes MariaDB know the plugin of that name.
+func WithEd25519() Option {
+	return func(c *config) {
+		c.plugins = true
+		c.arg("plugin_load_add=auth_ed25519")
 	}
 }

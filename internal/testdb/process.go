@@ -1,9 +1,15 @@
 package testdb
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -43,9 +49,9 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// stop asks the server to shut down and waits for it.
-func (p *process) stop() error {
-	if err := p.signal(syscall.SIGTERM); err != nil {
+// stop asks the server to shut down by sig and waits for it.
+func (p *process) stop(sig syscall.Signal) error {
+	if err := errors.Join(p.signal(sig), p.thaw()); err != nil {
 		return err
 	}
 	select {
@@ -57,10 +63,92 @@ func (p *process) stop() error {
 	}
 }
 
-// kill ends the server at once and waits until it is gone.
+// kill ends the server and its children at once and waits until they are gone.
+// The server is held first, since it would make new children.
 func (p *process) kill() {
-	_ = p.signal(syscall.SIGKILL) // it cannot be refused; the wait tells
+	// Nothing of this can be refused by a process that is there; the waits tell.
+	_ = p.signal(syscall.SIGSTOP)
+	children := p.children()
+	_ = p.signal(syscall.SIGKILL)
+	for _, pid := range children {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
 	<-p.done
+	for _, pid := range children {
+		for alive(pid) {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// freeze holds the server, then its children.
+func (p *process) freeze() error {
+	errs := []error{p.signal(syscall.SIGSTOP)}
+	for _, pid := range p.children() {
+		errs = append(errs, ignoreGone(syscall.Kill(pid, syscall.SIGSTOP)))
+	}
+	return errors.Join(errs...)
+}
+
+// thaw undoes freeze, the children first.
+func (p *process) thaw() error {
+	var errs []error
+	for _, pid := range p.children() {
+		errs = append(errs, ignoreGone(syscall.Kill(pid, syscall.SIGCONT)))
+	}
+	return errors.Join(append(errs, p.signal(syscall.SIGCONT))...)
+}
+
+// children are the processes the server has made: PostgreSQL has one for each
+// session, each in a process group of its own.
+func (p *process) children() []int {
+	select {
+	case <-p.done:
+		return nil
+	default:
+	}
+	all, _ := filepath.Glob("/proc/[0-9]*")
+	var pids []int
+	for _, dir := range all {
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if _, parent := processState(pid); err == nil && parent == p.cmd.Process.Pid {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// alive reports whether a process still runs; one that only waits to be
+// collected by its parent does not.
+func alive(pid int) bool {
+	state, _ := processState(pid)
+	return state != "" && state != "Z" && state != "X"
+}
+
+// processState reads a process's state and parent, nothing if it is gone; see
+// proc_pid_stat(5).
+func processState(pid int) (state string, parent int) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return "", 0
+	}
+	// They follow the name, which stands in parentheses and may hold any.
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) < 2 {
+		return "", 0
+	}
+	parent, err = strconv.Atoi(fields[1])
+	if err != nil {
+		return "", 0
+	}
+	return fields[0], parent
+}
+
+func ignoreGone(err error) error {
+	if errors.Is(err, syscall.ESRCH) {
+		return nil
+	}
+	return err
 }
 
 // signal sends sig unless the server has ended already.
@@ -69,6 +157,9 @@ func (p *process) signal(sig syscall.Signal) error {
 	case <-p.done:
 		return nil
 	default:
-		return p.cmd.Process.Signal(sig)
+		if err := p.cmd.Process.Signal(sig); !errors.Is(err, os.ErrProcessDone) {
+			return err
+		}
+		return nil
 	}
 }

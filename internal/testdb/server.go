@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -18,24 +19,31 @@ import (
 type Server struct {
 	Kind    Kind
 	Version string // as the server says it
-	Comment string // its version_comment
-	Port    int    // on 127.0.0.1; another one after Restart
+	Comment string // its version_comment, PostgreSQL's version()
+	Port    int    // on 127.0.0.1, the same after Restart
 
 	home      *home
 	config    *config
 	dir       string // on the host
 	tmp       string // for the server's temporary files, on the host
+	port      *Port
 	process   *process
 	db        *sql.DB
 	databases atomic.Int64
 }
 
-// DB is a pool of sessions of root, in UTC and utf8mb4, in no database.
+// DB is a pool of sessions of root, in UTC and utf8mb4, in no database; on
+// PostgreSQL of postgres, in database postgres.
 func (s *Server) DB() *sql.DB { return s.db }
 
 // DSN is the driver's name of a database (or none) on the server, for root, in
-// UTC and utf8mb4. Values arrive as the server's own text.
-func (s *Server) DSN(database string) string { return s.dsn(database).FormatDSN() }
+// UTC and utf8mb4. From MySQL and MariaDB values arrive as the server's own text.
+func (s *Server) DSN(database string) string {
+	if s.config.flavor == Postgres {
+		return s.postgresDSN(database)
+	}
+	return s.dsn(database).FormatDSN()
+}
 
 func (s *Server) dsn(database string) *mysql.Config {
 	c := mysql.NewConfig()
@@ -51,11 +59,17 @@ func (s *Server) dsn(database string) *mysql.Config {
 
 // URL is the database's name for the equal program.
 func (s *Server) URL(database string) string {
+	if s.config.flavor == Postgres {
+		return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s", s.Port, database)
+	}
 	return fmt.Sprintf("mysql://root@127.0.0.1:%d/%s", s.Port, database)
 }
 
 // Open returns a pool of sessions in a database. The caller closes it.
 func (s *Server) Open(database string) (*sql.DB, error) {
+	if s.config.flavor == Postgres {
+		return s.openPostgres(database)
+	}
 	c, err := mysql.NewConnector(s.dsn(database))
 	if err != nil {
 		return nil, fmt.Errorf("testdb: open %s: %w", database, err)
@@ -76,7 +90,16 @@ func (s *Server) Exec(ctx context.Context, statements ...string) error {
 // CreateDatabase makes an empty database of a name no other has on this server.
 func (s *Server) CreateDatabase(ctx context.Context, prefix string) (string, error) {
 	name := fmt.Sprintf("%s_%d", prefix, s.databases.Add(1))
-	return name, s.Exec(ctx, "CREATE DATABASE `"+name+"`")
+	return name, s.Exec(ctx, "CREATE DATABASE "+s.Quote(name))
+}
+
+// Quote writes a name as SQL.
+func (s *Server) Quote(name string) string {
+	q := "`"
+	if s.config.flavor == Postgres {
+		q = `"`
+	}
+	return q + strings.ReplaceAll(name, q, q+q) + q
 }
 
 // BinlogFiles returns the log's files, oldest first, as paths on the host. It
@@ -109,10 +132,18 @@ func (s *Server) ResetBinlog(ctx context.Context) error {
 
 // Stop shuts the server down in order. Its files stay until Close.
 func (s *Server) Stop() error {
-	if err := errors.Join(s.db.Close(), s.process.stop()); err != nil {
+	if err := errors.Join(s.db.Close(), s.process.stop(s.stopSignal())); err != nil {
 		return fmt.Errorf("testdb: %s: stop: %w\nend of its log:\n%s", s.Kind, err, tail(s.errorLog(), 20))
 	}
 	return nil
+}
+
+// stopSignal asks for a shutdown that does not wait for clients to leave.
+func (s *Server) stopSignal() syscall.Signal {
+	if s.config.flavor == Postgres {
+		return syscall.SIGINT
+	}
+	return syscall.SIGTERM
 }
 
 // Kill ends the server as a crash would. Its files stay until Close.
@@ -121,7 +152,14 @@ func (s *Server) Kill() error {
 	return s.db.Close()
 }
 
-// Restart starts a stopped or killed server on its files again, on another port
+// Freeze stops the server where it is, with SIGSTOP: its connections stay and
+// nothing answers. Thaw lets it go on.
+func (s *Server) Freeze() error { return s.process.freeze() }
+
+// Thaw ends Freeze.
+func (s *Server) Thaw() error { return s.process.thaw() }
+
+// Restart starts a stopped or killed server on its files again, on the same port
 // and with a new pool.
 func (s *Server) Restart(ctx context.Context) error {
 	if err := s.start(ctx); err != nil {
@@ -134,14 +172,19 @@ func (s *Server) Restart(ctx context.Context) error {
 // its files.
 func (s *Server) Close() error {
 	s.process.kill()
-	if err := errors.Join(s.db.Close(), s.remove()); err != nil {
+	err := errors.Join(s.db.Close(), s.remove())
+	s.port.Release()
+	if err != nil {
 		return fmt.Errorf("testdb: %s: close: %w", s.Kind, err)
 	}
 	return nil
 }
 
 // remove deletes the server's files.
-func (s *Server) remove() error { return errors.Join(os.RemoveAll(s.dir), os.RemoveAll(s.tmp)) }
+func (s *Server) remove() error {
+	releaseSharedMemory(s.data())
+	return errors.Join(os.RemoveAll(s.dir), os.RemoveAll(s.tmp))
+}
 
 func (s *Server) errorLog() string {
 	text, err := os.ReadFile(filepath.Join(s.dir, "error.log"))

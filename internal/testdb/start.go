@@ -96,7 +96,11 @@ func NewDatabase(t testing.TB, s *Server) (name string, db *sql.DB) {
 	t.Cleanup(func() {
 		db.Close()
 		// A test may have stopped its server on purpose.
-		_ = s.Exec(ctx, "DROP DATABASE IF EXISTS `"+name+"`")
+		drop := "DROP DATABASE IF EXISTS " + s.Quote(name)
+		if s.config.flavor == Postgres {
+			drop += " WITH (FORCE)" // though sessions of others be in it
+		}
+		_ = s.Exec(ctx, drop)
 	})
 	return name, db
 }

@@ -1,0 +1,140 @@
+package testdb_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowferry/rowferry/internal/testdb"
+)
+
+// Every target starts, is the server it is called, and gives out databases.
+func TestTargets(t *testing.T) {
+	for _, k := range testdb.Targets() {
+		t.Run(string(k), func(t *testing.T) {
+			s := testdb.Start(t, k)
+			_, db := testdb.NewDatabase(t, s)
+			_, other := testdb.NewDatabase(t, s)
+			exec(t, db, "CREATE TABLE t (a INT PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+			exec(t, other, "CREATE TABLE t (a INT PRIMARY KEY)")
+			var n int
+			must(t, db.QueryRow("SELECT COUNT(*) FROM t").Scan(&n))
+			if n != 1 {
+				t.Errorf("%d rows", n)
+			}
+		})
+	}
+}
+
+// What was committed is there after a crash and after a shutdown, on the same
+// port, though sessions were open and busy.
+func TestRestartKeepsAddressAndRows(t *testing.T) {
+	for _, k := range testdb.Targets() {
+		t.Run(string(k), func(t *testing.T) {
+			s := testdb.Start(t, k, testdb.Private())
+			name, db := testdb.NewDatabase(t, s)
+			exec(t, db, "CREATE TABLE t (a INT PRIMARY KEY)")
+			port := s.Port
+			for i, end := range []func() error{s.Kill, s.Stop, s.Kill} {
+				db, err := s.Open(name)
+				must(t, err)
+				open, err := db.Begin()
+				must(t, err)
+				_, err = open.Exec("INSERT INTO t VALUES (100)")
+				must(t, err)
+				_, err = db.Exec("INSERT INTO t VALUES (1 + " + string(rune('0'+i)) + ")")
+				must(t, err)
+				must(t, end())
+				_ = open.Rollback()
+				db.Close()
+				must(t, s.Restart(t.Context()))
+			}
+			if s.Port != port {
+				t.Errorf("port %d became %d", port, s.Port)
+			}
+			again, err := s.Open(name)
+			must(t, err)
+			defer again.Close()
+			var n, most int
+			must(t, again.QueryRow("SELECT COUNT(*), MAX(a) FROM t").Scan(&n, &most))
+			if n != 3 || most != 3 {
+				t.Errorf("%d rows up to %d, want 3 up to 3", n, most)
+			}
+		})
+	}
+}
+
+// A frozen server answers nothing, in no session, and goes on when thawed; it
+// can be ended while it is frozen.
+func TestFreeze(t *testing.T) {
+	for _, k := range testdb.Targets() {
+		t.Run(string(k), func(t *testing.T) {
+			s := testdb.Start(t, k, testdb.Private())
+			conn, err := s.DB().Conn(t.Context())
+			must(t, err)
+			must(t, conn.PingContext(t.Context()))
+			must(t, s.Freeze())
+			answer := make(chan error, 1)
+			go func() {
+				_, err := conn.ExecContext(context.Background(), "SELECT 1")
+				answer <- err
+			}()
+			select {
+			case err := <-answer:
+				t.Errorf("a frozen server answers: %v", err)
+			case <-time.After(200 * time.Millisecond):
+			}
+			must(t, s.Thaw())
+			must(t, <-answer)
+			must(t, conn.Close())
+			must(t, s.Freeze())
+			must(t, s.Stop())
+		})
+	}
+}
+
+// A port is one holder's until released.
+func TestReservePort(t *testing.T) {
+	seen := map[int]bool{}
+	for range 500 {
+		p, err := testdb.ReservePort()
+		must(t, err)
+		defer p.Release()
+		if seen[p.Number] {
+			t.Fatalf("port %d was given twice", p.Number)
+		}
+		seen[p.Number] = true
+	}
+}
+
+// A PostgreSQL that was killed leaves no shared memory behind.
+func TestNoSharedMemoryLeft(t *testing.T) {
+	s, err := testdb.Launch(t.Context(), testdb.Postgres15)
+	must(t, err)
+	pid, err := os.ReadFile(filepath.Join(s.DataDir(), "postmaster.pid"))
+	must(t, err)
+	segment := strings.Fields(strings.Split(string(pid), "\n")[6])[1]
+	if !sharedSegment(t, segment) {
+		t.Errorf("a running server is not seen to have segment %s", segment)
+	}
+	must(t, errors.Join(s.Kill(), s.Close()))
+	if sharedSegment(t, segment) {
+		t.Errorf("segment %s is still there", segment)
+	}
+}
+
+func sharedSegment(t *testing.T, id string) bool {
+	t.Helper()
+	text, err := os.ReadFile("/proc/sysvipc/shm")
+	must(t, err)
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 1 && f[1] == id {
+			return true
+		}
+	}
+	return false
+}
