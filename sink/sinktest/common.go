@@ -18,8 +18,7 @@ var commonClauses = []clause{
 	}},
 	{"a batch may be written in parts", func(e *env) {
 		t := table("t", 1, column("id", integer))
-		tx := e.begin()
-		e.must(tx.Write(context.Background(), e.stamp([]rowferry.Mutation{shape(t)})))
+		tx := e.open(shape(t))
 		for i := range 10 {
 			e.must(tx.Write(context.Background(), e.stamp([]rowferry.Mutation{insert(t, i)})))
 		}
@@ -60,8 +59,7 @@ var commonClauses = []clause{
 	}},
 	{"a rollback after a commit does nothing", func(e *env) {
 		t := table("t", 1, column("id", integer))
-		tx := e.begin()
-		e.must(tx.Write(context.Background(), e.stamp([]rowferry.Mutation{shape(t), insert(t, 1)})))
+		tx := e.open(shape(t), insert(t, 1))
 		cp := e.next()
 		e.must(tx.Commit(context.Background(), cp))
 		e.cp = cp
@@ -81,7 +79,7 @@ var commonClauses = []clause{
 		}
 	}},
 	{"hostile names", func(e *env) {
-		t := table(`a"b'c]d[e;f --g`+"`h", 1, column(`i"d; DROP TABLE x`, integer), nullable("sel ect\n", text), nullable("Ünï😀", text))
+		t := table(`a"b'c]d[e;f --g`+"`h", 1, column(`i"d; DROP TABLE x`, integer), nullable("sel\nect", text), nullable("Ünï日", text))
 		e.apply(shape(t), insert(t, 1, "x", "y"), update(t, vals(1, "x", "y"), vals(1, `x"'`, "z")))
 		if e.o.Read != nil {
 			e.rows(t, row(vals(1, `x"'`, "z")))

@@ -126,22 +126,52 @@ func (e *env) next() rowferry.Checkpoint {
 	return cp
 }
 
+// prepare does what the engine does before a batch with these mutations, where
+// the sink makes no tables inside one.
+func (e *env) prepare(ms []rowferry.Mutation) error {
+	p, ok := e.sink.(rowferry.Preparer)
+	if !ok {
+		return nil
+	}
+	var shapes []rowferry.Mutation
+	for _, m := range e.stamp(ms) {
+		if m.Op == rowferry.Shape {
+			shapes = append(shapes, m)
+		}
+	}
+	if len(shapes) == 0 {
+		return nil
+	}
+	return p.Prepare(context.Background(), shapes)
+}
+
+// open begins a batch and writes the mutations.
+func (e *env) open(ms ...rowferry.Mutation) rowferry.SinkTx {
+	e.t.Helper()
+	e.must(e.prepare(ms))
+	tx := e.begin()
+	e.must(tx.Write(context.Background(), e.stamp(ms)))
+	return tx
+}
+
 // apply commits the mutations as one batch.
 func (e *env) apply(ms ...rowferry.Mutation) {
 	e.t.Helper()
-	tx := e.begin()
-	e.must(tx.Write(context.Background(), e.stamp(ms)))
+	tx := e.open(ms...)
 	cp := e.next()
 	e.must(tx.Commit(context.Background(), cp))
 	e.cp = cp
 }
 
-// refused applies the mutations and wants them refused, by Write or by
+// refused applies the mutations and wants them refused, by Prepare, Write or
 // Commit, with the code and as being about a mutation. Then it rolls back.
 func (e *env) refused(want rowferry.Code, ms ...rowferry.Mutation) *rowferry.Error {
 	e.t.Helper()
+	err := e.prepare(ms)
 	tx := e.begin()
-	err := tx.Write(context.Background(), e.stamp(ms))
+	if err == nil {
+		err = tx.Write(context.Background(), e.stamp(ms))
+	}
 	if err == nil {
 		err = tx.Commit(context.Background(), e.next())
 	}
@@ -245,7 +275,7 @@ func row(values []any) rowferry.Row {
 
 var (
 	integer = schema.Type{Kind: schema.Int, Bits: 64}
-	text    = schema.Type{Kind: schema.VarChar, Length: 200, Charset: "utf8mb4", Collation: "utf8mb4_0900_ai_ci"}
+	text    = schema.Type{Kind: schema.VarChar, Length: 200, Charset: "utf8mb4", Collation: "utf8mb4_0900_bin"}
 	double  = schema.Type{Kind: schema.Float64}
 	blob    = schema.Type{Kind: schema.Blob}
 )

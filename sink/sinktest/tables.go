@@ -42,12 +42,13 @@ var tableClauses = []clause{
 	{"a rollback leaves nothing", func(e *env) {
 		t, u := table("t", 1, column("id", integer)), table("u", 1, column("id", integer))
 		e.apply(shape(t), insert(t, 1))
-		tx := e.begin()
-		e.must(tx.Write(context.Background(), e.stamp([]rowferry.Mutation{shape(u), insert(u, 1), insert(t, 2), remove(t, 1)})))
+		tx := e.open(shape(u), insert(u, 1), insert(t, 2), remove(t, 1))
 		e.must(tx.Rollback())
 		e.rows(t, row(vals(1)))
 		e.rows(u)
-		_ = e.refused(rowferry.CodeTableDiffers, insert(u, 1))
+		if _, ok := e.sink.(rowferry.Preparer); !ok {
+			_ = e.refused(rowferry.CodeTableDiffers, insert(u, 1))
+		}
 		e.apply(shape(u), insert(u, 1), insert(t, 2))
 		e.rows(u, row(vals(1)))
 		e.rows(t, row(vals(1)), row(vals(2)))

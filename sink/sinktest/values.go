@@ -106,26 +106,24 @@ func kinds() []kind {
 		{"varbinary", schema.Type{Kind: schema.VarBinary, Length: 9}, vals([]byte("a\x00"), []byte("a"))},
 		{"binary", schema.Type{Kind: schema.Binary, Length: 4}, vals([]byte("a\x00\x00\x00"))},
 	}
-	texts := map[schema.Kind][]any{
-		schema.Decimal:   vals("0.00", "-99999999999999999999999999999999999.999999999999999999999999999999", "12.50"),
-		schema.Char:      vals("", "x"),
-		schema.VarChar:   vals("", " ", "1e5", "0x10", "NULL", "12.0"),
-		schema.Text:      vals("", "\r\n\t"),
-		schema.Date:      vals("0000-00-00", "9999-12-31", "2025-00-15"),
-		schema.Time:      vals("-838:59:59.999999", "838:59:59", "00:00:00"),
-		schema.DateTime:  vals("0000-00-00 00:00:00", "9999-12-31 23:59:59.999999"),
-		schema.Timestamp: vals("1970-01-01 00:00:01", "2038-01-19 03:14:07.999999"),
-		schema.Enum:      vals("", "a", "1"),
-		schema.Set:       vals("", "a,b"),
-		schema.JSON:      vals("null", "1.0", `{"a": "\u0000"}`, `"x"`, "12345678901234567890"),
-		schema.UUID:      vals("123e4567-e89b-12d3-a456-426655440000"),
-		schema.Inet4:     vals("255.255.255.255"),
-		schema.Inet6:     vals("::", "ffff:ffff::"),
-	}
-	for k := schema.Invalid + 1; k <= schema.Inet6; k++ {
-		if v, ok := texts[k]; ok {
-			all = append(all, kind{k.String(), schema.Type{Kind: k, Length: 200, Precision: 65, Scale: 30, Labels: []string{"a", "b", "1"}}, v})
-		}
-	}
-	return all
+	labels := []string{"a", "b", "1"}
+	return append(all, []kind{
+		{"decimal", schema.Type{Kind: schema.Decimal, Precision: 65, Scale: 30}, vals(
+			"0.000000000000000000000000000000", "-99999999999999999999999999999999999.999999999999999999999999999999", "12.500000000000000000000000000001")},
+		{"decimal2", schema.Type{Kind: schema.Decimal, Precision: 10, Scale: 2}, vals("0.00", "-12.50", "99999999.99")},
+		{"char", schema.Type{Kind: schema.Char, Length: 200}, vals("", "x", "1e5")},
+		{"varchar", schema.Type{Kind: schema.VarChar, Length: 200}, vals("", " ", "1e5", "0x10", "NULL", "12.0")},
+		{"text", schema.Type{Kind: schema.Text}, vals("", "\r\n\t")},
+		{"date", schema.Type{Kind: schema.Date}, vals("0000-00-00", "9999-12-31", "2025-00-15")},
+		{"time", schema.Type{Kind: schema.Time, Fsp: 6}, vals("-838:59:58.999999", "838:59:59.000000", "00:00:00.000000")},
+		{"datetime", schema.Type{Kind: schema.DateTime, Fsp: 6}, vals("0000-00-00 00:00:00.000000", "9999-12-31 23:59:59.999999")},
+		{"timestamp", schema.Type{Kind: schema.Timestamp, Fsp: 6}, vals("1970-01-01 00:00:01.000000", "2038-01-19 03:14:07.999999")},
+		{"seconds", schema.Type{Kind: schema.Timestamp}, vals("2026-03-29 02:30:00", "0000-00-00 00:00:00")},
+		{"enum", schema.Type{Kind: schema.Enum, Labels: labels}, vals("", "a", "1")},
+		{"set", schema.Type{Kind: schema.Set, Labels: labels}, vals("", "a,b")},
+		{"json", schema.Type{Kind: schema.JSON}, vals("null", "1.0", `{"a": "\u0000"}`, `"x"`, "12345678901234567890")},
+		{"uuid", schema.Type{Kind: schema.UUID}, vals("123e4567-e89b-12d3-a456-426655440000")},
+		{"inet4", schema.Type{Kind: schema.Inet4}, vals("255.255.255.255")},
+		{"inet6", schema.Type{Kind: schema.Inet6}, vals("::", "ffff:ffff::")},
+	}...)
 }
