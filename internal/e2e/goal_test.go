@@ -48,14 +48,19 @@ func newGoal(t *testing.T, kind testdb.Kind, database string, opts ...testdb.Opt
 // intOf returns the number that a query yields.
 func (g *goal) intOf(t *testing.T, query string) int64 {
 	t.Helper()
-	if g.db == nil {
-		return intOf(t, g.path, query)
-	}
-	var n int64
-	if err := g.db.QueryRow(query).Scan(&n); err != nil {
+	n, err := g.number(query)
+	if err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return n
+}
+
+func (g *goal) number(query string) (n int64, err error) {
+	if g.db == nil {
+		return numberOf(g.path, query)
+	}
+	err = g.db.QueryRow(query).Scan(&n)
+	return n, err
 }
 
 // committed returns the sequence of the pipeline's checkpoint.

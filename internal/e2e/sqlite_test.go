@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -36,15 +37,24 @@ func execIn(t testing.TB, path, script string, flags ...sqlite.OpenFlags) {
 // intOf returns the integer a query yields.
 func intOf(t testing.TB, path, query string) int64 {
 	t.Helper()
-	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	conn.SetBusyTimeout(time.Minute)
-	n, err := sqlitex.ResultInt64(conn.Prep(query))
+	n, err := numberOf(path, query)
 	if err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return n
+}
+
+func numberOf(path, query string) (n int64, err error) {
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	conn.SetBusyTimeout(time.Minute)
+	stmt, _, err := conn.PrepareTransient(query)
+	if err != nil {
+		return 0, err
+	}
+	n, err = sqlitex.ResultInt64(stmt)
+	return n, errors.Join(err, stmt.Finalize())
 }
