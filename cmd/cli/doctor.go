@@ -215,10 +215,10 @@ func writeFinding(b *strings.Builder, f rowferry.Finding, longest int, ink ink) 
 	}
 	what := clean(f.What)
 	if f.Level == rowferry.Failed && f.Code != "" {
-		what = string(f.Code) + "  " + what
+		what = string(f.Code) + " " + what
 	}
-	indent := strings.Repeat(" ", longest+5)
-	fmt.Fprintf(b, "  %s %s%s %s\n", sign, clean(f.Name), strings.Repeat(" ", longest-runes(f.Name)), strings.TrimLeft(wrap(what, width, indent), " "))
+	indent := strings.Repeat(" ", longest+6)
+	fmt.Fprintf(b, "  %s %s%s  %s\n", sign, clean(f.Name), strings.Repeat(" ", longest-runes(f.Name)), strings.TrimLeft(wrap(what, width, indent), " "))
 	if f.Level == rowferry.Passed {
 		return
 	}

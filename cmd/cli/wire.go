@@ -25,9 +25,8 @@ type wiring struct {
 	options  rowferry.Options
 	budget   budget
 	monitor  *monitor
-	start    rowferry.Position // where the engine began
-	notices  []string          // of the target, about tables as they are made
-	closers  []func() error    // in the order of opening
+	notices  []string       // of the target, about tables as they are made
+	closers  []func() error // in the order of opening
 }
 
 func newWiring(in *invocation, s *settings, m mode) *wiring {
