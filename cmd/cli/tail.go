@@ -86,6 +86,7 @@ func (w *wiring) print(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	in.log.Debug("following", "from", engine.Resume().From)
 	err = engine.Run(ctx)
 	p := engine.Progress()
 	in.result = tailResult{p.Transactions, p.Rows, string(p.Position), append([]string{}, engine.Notices()...)}
