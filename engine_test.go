@@ -283,7 +283,7 @@ func TestEngineWithoutTransactions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, err := rowferry.Open(t.Context(), rowferry.Parts{Source: s, Handler: mapping.NewHandler(rules), Sink: sink, State: state}, rowferry.Options{Pipeline: "test"})
+		e, err := rowferry.Open(t.Context(), rowferry.Parts{Source: s, Handler: mapping.NewHandler(rules, nil), Sink: sink, State: state}, rowferry.Options{Pipeline: "test"})
 		if err == nil && e.Resume().Kind != want {
 			t.Errorf("found %q, want %q", e.Resume().Kind, want)
 		}

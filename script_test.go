@@ -150,7 +150,7 @@ func (b *bench) open(s rowferry.Source) (*rowferry.Engine, func(), error) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	parts := rowferry.Parts{Source: s, Handler: mapping.NewHandler(rules), Sink: sink, State: state}
+	parts := rowferry.Parts{Source: s, Handler: mapping.NewHandler(rules, nil), Sink: sink, State: state}
 	if b.wrap != nil {
 		parts.Sink = b.wrap(sink)
 	}

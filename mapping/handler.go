@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/rowferry/rowferry"
@@ -13,15 +14,20 @@ type handler struct {
 	rules   *Rules
 	targets map[*schema.Table]*schema.Table // per version of a shape
 	owners  map[schema.Name]schema.Name     // target name → source name
+	events  func(notice string)             // nil where the target's foreign keys act
 }
 
 var _ rowferry.Handler = (*handler)(nil)
 
 // NewHandler returns the generic handler for the rules. It belongs to one
 // engine. Handle fails with CodeNameCollision where two source tables would
-// become one target table.
-func NewHandler(r *Rules) rowferry.Handler {
-	return &handler{rules: r, targets: map[*schema.Table]*schema.Table{}, owners: map[schema.Name]schema.Name{}}
+// become one target table, and with CodeCascades where a foreign key changes
+// rows of a table in scope because of one that is not: neither the log nor the
+// target would have those changes. events is not nil for a target that takes
+// events and so carries out no foreign key at all: it is told, once a table, of
+// those that change rows by themselves.
+func NewHandler(r *Rules, events func(notice string)) rowferry.Handler {
+	return &handler{rules: r, targets: map[*schema.Table]*schema.Table{}, owners: map[schema.Name]schema.Name{}, events: events}
 }
 
 // Target implements rowferry.Handler.
@@ -50,6 +56,9 @@ func (h *handler) target(t *schema.Table) (*schema.Table, error) {
 			Remedy("rename", "entities: {%s: {to: %s_%s}}", t.Name, t.Name.Schema, t.Name.Table).
 			Remedy("leave out", `tables: ["*.*", "!%s"]`, t.Name)
 	}
+	if err := h.acting(t, h.owners[name] == t.Name); err != nil {
+		return nil, err
+	}
 	h.owners[name] = t.Name
 	renamed := t.WithName(name)
 	renamed.ForeignKeys = slices.Clone(t.ForeignKeys)
@@ -58,4 +67,31 @@ func (h *handler) target(t *schema.Table) (*schema.Table, error) {
 	}
 	h.targets[t] = renamed
 	return renamed, nil
+}
+
+// acting looks at foreign keys that change rows of t by themselves, which the
+// source announces only where it does not log those changes. told says that
+// events have had their notice.
+func (h *handler) acting(t *schema.Table, told bool) error {
+	for _, k := range t.ForeignKeys {
+		switch {
+		case !k.Acts():
+		case h.events == nil && !h.rules.InScope(k.Parent):
+			return rowferry.Errorf(rowferry.CodeCascades, "a foreign key changes rows of %s because of a table that is not in scope, and the log does not have those changes", t.Name).
+				Fact("foreign key", "%s to %s", k.Name, k.Parent).
+				Fact("actions", "on delete %s, on update %s", actionName(k.OnDelete), actionName(k.OnUpdate)).
+				Remedy("take in", "%s as well, in 'tables'", k.Parent).
+				Remedy("leave out", "%s, in 'tables'", t.Name)
+		case h.events != nil && !told:
+			h.events(fmt.Sprintf("what the foreign key %s of %s changes by itself is not in the log, so there are no events of it", k.Name, t.Name))
+		}
+	}
+	return nil
+}
+
+func actionName(a schema.Action) string {
+	if a == schema.NoAction {
+		return "no action"
+	}
+	return string(a)
 }

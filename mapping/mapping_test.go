@@ -122,7 +122,7 @@ func table(s, name, parent string) *schema.Table {
 }
 
 func TestHandler(t *testing.T) {
-	h := mapping.NewHandler(rules(t, mapping.Options{Renames: map[string]string{"b.parent": "forebear"}}))
+	h := mapping.NewHandler(rules(t, mapping.Options{Renames: map[string]string{"b.parent": "forebear"}}), nil)
 	child := table("a", "child", "parent")
 	row := rowferry.Row{rowferry.IntValue(1)}
 	ms, err := h.Handle(nil, &rowferry.Change{Op: rowferry.Insert, Table: child, After: row, ChecksOff: true})
@@ -191,5 +191,43 @@ func TestInto(t *testing.T) {
 	}
 	if kept := rules(t, mapping.Options{Tables: []string{"shop.*", "!*.tmp", "shop.x"}, Namespaces: true}); kept.Hash() == r.Hash() {
 		t.Error("another target database has the same hash")
+	}
+}
+
+// TestCascadesFromOutOfScope: rows that would vanish or change because of a
+// table that is not replicated are refused where the target holds rows, and
+// told of where it takes events.
+func TestCascadesFromOutOfScope(t *testing.T) {
+	n := func(table string) schema.Name { return schema.Name{Schema: "a", Table: table} }
+	child := &schema.Table{Name: n("child"), Columns: []schema.Column{{Name: "p", Type: schema.Type{Kind: schema.Int, Bits: 32}}}}
+	for _, c := range []struct {
+		tables             string
+		parent             string
+		onDelete, onUpdate schema.Action
+		refused, told      bool
+	}{
+		{"a.child", "parent", schema.Cascade, "", true, true},
+		{"a.child", "parent", "", schema.SetNull, true, true},
+		{"a.child", "parent", schema.Restrict, "", false, false},
+		{"a.*", "parent", schema.Cascade, "", false, true},
+		{"a.child", "child", schema.Cascade, "", false, true},
+	} {
+		shape := child.WithName(child.Name)
+		shape.ForeignKeys = []schema.ForeignKey{{Name: "k", Columns: []int{0}, Parent: n(c.parent), Referenced: []string{"id"}, OnDelete: c.onDelete, OnUpdate: c.onUpdate}}
+		r := rules(t, mapping.Options{Tables: []string{c.tables}})
+		_, err := mapping.NewHandler(r, nil).Handle(nil, &rowferry.Change{Op: rowferry.Shape, Table: shape})
+		if (rowferry.CodeOf(err) == rowferry.CodeCascades) != c.refused {
+			t.Errorf("%+v: %v", c, err)
+		}
+		var told []string
+		events := mapping.NewHandler(r, func(notice string) { told = append(told, notice) })
+		for _, version := range []*schema.Table{shape, shape.WithName(shape.Name)} {
+			if _, err := events.Handle(nil, &rowferry.Change{Op: rowferry.Shape, Table: version}); err != nil {
+				t.Errorf("%+v: %v", c, err)
+			}
+		}
+		if want := map[bool]int{true: 1}[c.told]; len(told) != want {
+			t.Errorf("%+v: told %q, want %d", c, told, want)
+		}
 	}
 }

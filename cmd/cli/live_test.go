@@ -108,6 +108,29 @@ func TestRunRefusesToGuess(t *testing.T) {
 	}
 }
 
+// TestStoppedWhileWaiting: a signal ends the wait for a server that is away, as
+// it ends a run.
+func TestStoppedWhileWaiting(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, tt := range []struct {
+		more []string
+		code int
+	}{{nil, 0}, {[]string{"--once"}, 130}} {
+		p := start(t, append([]string{"run", "--source", "mysql://ferry@127.0.0.1:1/shop", "--target", "sqlite:shop.db", "--from", "latest"}, tt.more...)...)
+		p.waitFor(t, "waiting")
+		if s := statusIn(t, ok(t, "status", "-o", "json", "--target", "sqlite:shop.db")); s.Engine == nil || s.Engine.Phase != starting || !strings.Contains(s.Engine.Waiting, "RF-2024") {
+			t.Errorf("%+v", s.Engine)
+		}
+		p.signal(t)
+		if _, err := io.ReadAll(p.err); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Wait(); p.ProcessState.ExitCode() != tt.code {
+			t.Errorf("%v: %v", tt.more, err)
+		}
+	}
+}
+
 // TestRun follows a server, is asked how it goes, is stopped, and catches up.
 func TestRun(t *testing.T) {
 	for _, k := range []testdb.Kind{testdb.MariaDB1011, testdb.MySQL97} {

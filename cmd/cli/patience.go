@@ -34,7 +34,8 @@ func (w *wiring) patiently(ctx context.Context, fn func() error) error {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("%w while waiting for: %v", ctx.Err(), err)
+			// What was waited for is told, but is not why this ends.
+			return fmt.Errorf("%w while waiting for: %s", ctx.Err(), err.Error())
 		}
 		pause = min(2*pause, longestPause)
 	}

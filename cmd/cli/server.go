@@ -33,6 +33,12 @@ func (v *server) set(url string) {
 	v.endpoint = e
 }
 
+// shortestTimeout is the shorter of the servers' timeouts: who wants answers
+// soon wants a server that is back to be noticed soon.
+func (s *settings) shortestTimeout() time.Duration {
+	return min(s.source.endpoint.Wait(), s.sink.endpoint.Wait())
+}
+
 // setSource takes over a source URL that was checked: files or a server.
 // folder is where relative paths begin.
 func (s *settings) setSource(text string, relative func(string) string) {

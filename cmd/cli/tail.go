@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"os"
+	"slices"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/checkpoint"
@@ -51,7 +52,7 @@ func tail(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	w.parts.Handler = mapping.NewHandler(rules)
+	w.parts.Handler = mapping.NewHandler(rules, w.notice)
 	if w.parts.Source, err = s.openSource(ctx, rules, w.budget, in); err != nil {
 		return err
 	}
@@ -89,9 +90,10 @@ func (w *wiring) print(ctx context.Context) error {
 	in.log.Debug("following", "from", engine.Resume().From)
 	err = engine.Run(ctx)
 	p := engine.Progress()
-	in.result = tailResult{p.Transactions, p.Rows, string(p.Position), append([]string{}, engine.Notices()...)}
+	notices := append([]string{}, slices.Concat(w.notices, engine.Notices())...)
+	in.result = tailResult{p.Transactions, p.Rows, string(p.Position), notices}
 	if !in.json {
-		for _, n := range engine.Notices() {
+		for _, n := range notices {
 			in.log.Warn(n)
 		}
 	}

@@ -57,7 +57,11 @@ func (w *wiring) open(ctx context.Context) error {
 	w.parts.State = state
 	w.closers = append(w.closers, state.Close)
 	w.serve()
-	w.parts.Handler = mapping.NewHandler(rules)
+	var events func(string) // nil where the target's foreign keys act
+	if s.targetScheme() == "jsonl" {
+		events = w.notice
+	}
+	w.parts.Handler = mapping.NewHandler(rules, events)
 	err = w.patiently(ctx, func() (err error) {
 		w.parts.Sink, err = s.openSink(ctx, in, w.notice)
 		return err
@@ -68,7 +72,7 @@ func (w *wiring) open(ctx context.Context) error {
 	w.closers = append(w.closers, w.parts.Sink.Close)
 	w.options = rowferry.Options{
 		Pipeline: s.name, Config: rules.Hash(), Rules: rules.Canonical(), FromGiven: s.from != "", Log: in.log,
-		Patience: w.mode.patience,
+		Patience: w.mode.patience, LongestPause: min(rowferry.DefaultLongestPause, s.shortestTimeout()/4),
 	}
 	return w.examine(ctx)
 }
@@ -144,7 +148,11 @@ func (s *settings) openState(ctx context.Context) (*checkpoint.Store, error) {
 // are made.
 func (s *settings) openSink(ctx context.Context, in *invocation, notice func(string)) (rowferry.Sink, error) {
 	if s.sink.given() {
-		return s.openServer(ctx, in, opening{create: s.create, triggers: s.triggers, notice: notice})
+		rules, err := s.rules()
+		if err != nil {
+			return nil, err
+		}
+		return s.openServer(ctx, in, opening{create: s.create, inScope: rules.Fills, triggers: s.triggers, notice: notice})
 	}
 	scheme, path, err := splitURL(s.target)
 	if err != nil {

@@ -5,11 +5,15 @@ import (
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/mapping"
+	"github.com/rowferry/rowferry/schema"
+	mysqlsink "github.com/rowferry/rowferry/sink/mysql"
+	"github.com/rowferry/rowferry/source/mysql"
 )
 
 // opening says how a target's server is opened.
 type opening struct {
 	create   bool
+	inScope  func(target schema.Name) bool // nil for who writes no rows
 	triggers string
 	notice   func(string)
 	readOnly bool
@@ -17,17 +21,36 @@ type opening struct {
 
 // openLive is the server that the settings name as the source. It is not
 // connected to before it is opened.
-func (s *settings) openLive(ctx context.Context, _ *mapping.Rules, _ budget, in *invocation) (rowferry.Source, error) {
-	if _, err := s.source.login(ctx, s, in.env); err != nil {
+func (s *settings) openLive(ctx context.Context, rules *mapping.Rules, b budget, in *invocation) (rowferry.Source, error) {
+	endpoint, err := s.source.login(ctx, s, in.env)
+	if err != nil {
 		return nil, err
 	}
-	return nil, rowferry.Errorf(rowferry.CodeInternal, "live sources are not wired yet")
+	if _, err := endpoint.TLSConfig(); err != nil { // before anything is made
+		return nil, err
+	}
+	return mysql.Live(mysql.LiveOptions{
+		Endpoint: endpoint, ServerID: s.serverID, From: s.from, Until: s.until, Once: s.once,
+		Scope: rules.InScope, Dump: s.schema, DefaultDB: endpoint.Database, ChunkBytes: b.ChunkBytes, Log: in.log,
+	}), nil
 }
 
 // openServer connects to the target's server.
-func (s *settings) openServer(ctx context.Context, in *invocation, _ opening) (rowferry.CheckpointKeeper, error) {
-	if _, err := s.sink.login(ctx, s, in.env); err != nil {
+func (s *settings) openServer(ctx context.Context, in *invocation, o opening) (rowferry.CheckpointKeeper, error) {
+	endpoint, err := s.sink.login(ctx, s, in.env)
+	if err != nil {
 		return nil, err
 	}
-	return nil, rowferry.Errorf(rowferry.CodeInternal, "server targets are not wired yet")
+	switch endpoint.Scheme {
+	case "mysql", "mariadb":
+		sink, err := mysqlsink.Open(ctx, mysqlsink.Options{
+			Endpoint: endpoint, CreateTables: o.create, InScope: o.inScope, Triggers: o.triggers, ReadOnly: o.readOnly, Notice: o.notice,
+		})
+		if err != nil {
+			return nil, err // and not a nil *Sink in an interface
+		}
+		return sink, nil
+	default:
+		return nil, checkTarget(s.target)
+	}
 }

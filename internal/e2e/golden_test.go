@@ -77,7 +77,7 @@ func traced(t *testing.T, from, until string) string {
 			}
 		}()
 		source := mysql.Files(mysql.Options{Paths: []string{filepath.Join(quickstart, "binlog", "mysql-bin.*")}, Until: until, Scope: rules.InScope})
-		e, err := rowferry.Open(t.Context(), rowferry.Parts{Source: source, Handler: mapping.NewHandler(rules), Sink: sink, State: state},
+		e, err := rowferry.Open(t.Context(), rowferry.Parts{Source: source, Handler: mapping.NewHandler(rules, nil), Sink: sink, State: state},
 			rowferry.Options{Pipeline: "golden", BatchTxs: 1})
 		if err != nil {
 			t.Fatal(err)

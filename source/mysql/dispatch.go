@@ -34,7 +34,7 @@ import (
 //	BINLOG_CHECKPOINT, HEARTBEAT,  the server's own housekeeping
 //	TRANSACTION_CONTEXT,
 //	VIEW_CHANGE, IGNORABLE
-//	START_ENCRYPTION               refused: what follows is encrypted
+//	START_ENCRYPTION               refused in files: what follows is encrypted; a server has decrypted it
 //	INCIDENT                       refused: the server lost changes
 //
 // Any other event is refused, unless the server marked it as one that may be
@@ -75,6 +75,9 @@ func (r *reader) known(e *event) error {
 		return rowferry.Errorf(rowferry.CodeUnknownEvent, "rows are in the format of a server before 5.1.18").
 			Fact("event", "%s", typeName(e.typ)).Fact("at", "%s", e.start)
 	case replication.MARIADB_START_ENCRYPTION_EVENT:
+		if r.src.live != nil {
+			return nil
+		}
 		return encrypted(r.src.files[e.start.file])
 	case replication.INCIDENT_EVENT:
 		return rowferry.Errorf(rowferry.CodeIncident, "the server says that changes are missing from its log").Fact("at", "%s", e.start)

@@ -46,6 +46,7 @@ type framer struct {
 	maxEvent uint64
 	buf      []byte
 	crc      hash.Hash32
+	broken   error // reading was cut short inside an event of a log that cannot be read again
 }
 
 func newFramer(f logBytes, at place, limit uint64) *framer {
@@ -62,6 +63,9 @@ func (f *framer) trailer() uint64 {
 // peek returns the next event's header, which stays unread. io.EOF is the
 // file's end between two events; *cut its end anywhere else.
 func (f *framer) peek() (header, error) {
+	if f.broken != nil {
+		return header{}, f.broken
+	}
 	left := f.size - f.at.off
 	if left == 0 {
 		return header{}, io.EOF
@@ -71,6 +75,9 @@ func (f *framer) peek() (header, error) {
 	}
 	b, err := f.r.Peek(headerSize)
 	if err != nil {
+		if f.size == endless && (len(b) == 0 || !errors.Is(err, io.EOF)) {
+			return header{}, err // io.EOF: only now is it known where the log ends
+		}
 		return header{}, f.readError(err)
 	}
 	h := parseHeader(b)
@@ -182,6 +189,13 @@ func (f *framer) seek(off uint64) error {
 // readError turns an error of the file into ours. The size was checked, so an
 // early end means that the file shrank.
 func (f *framer) readError(err error) error {
+	if f.size == endless {
+		f.broken = err
+		if rowferry.CodeOf(err) == "" {
+			f.broken = rowferry.Errorf(rowferry.CodeSourceAway, "reading was given up inside an event: %w", err)
+		}
+		return err
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("the file became shorter while it was read")
 	}

@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -49,8 +50,8 @@ func (h *head) fixedLength(t replication.EventType) (byte, bool) {
 
 // openHead opens a file and reads its head. The framer is left at the first
 // event after the format description. A file cut within its head is a *cut.
-func openHead(open func(string) (logBytes, error), file logFile, index int, limit uint64) (_ *framer, _ *head, _ io.Closer, err error) {
-	src, err := open(file.path)
+func openHead(ctx context.Context, open opener, file logFile, index int, limit uint64) (_ *framer, _ *head, _ io.Closer, err error) {
+	src, err := open(ctx, file.path)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -191,6 +192,9 @@ func (f *framer) history(h *head) error {
 			h.states, err = parseGTIDList(e)
 			return err
 		default:
+			if f.size == endless {
+				continue // a server sends what it has encrypted in plain
+			}
 			return encrypted(logFile{path: f.at.name, name: f.at.name})
 		}
 	}

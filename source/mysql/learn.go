@@ -23,9 +23,12 @@ func (t *tables) begin(ctx context.Context, start rowferry.Start, emit place, le
 		t.hint = func(schema.Name) *schema.Table { return nil }
 	}
 	var err error
-	if learn {
+	switch {
+	case t.src.live != nil:
+		err = t.beginLive(ctx, start, emit, learn)
+	case learn:
 		err = t.learn(ctx, emit)
-	} else {
+	default:
 		t.catalog, err = t.src.dumped(ctx)
 	}
 	if err != nil {
@@ -40,7 +43,7 @@ func (t *tables) begin(ctx context.Context, start rowferry.Start, emit place, le
 
 // dumped returns a catalog with the dump in it, if there is one.
 func (s *Source) dumped(ctx context.Context) (_ *mysql.Catalog, err error) {
-	_, h, c, err := openHead(s.open, s.files[0], 0, s.maxEvent)
+	_, h, c, err := openHead(ctx, s.open, s.files[0], 0, s.maxEvent)
 	if err != nil {
 		return nil, wholeHead(err)
 	}
@@ -53,15 +56,20 @@ func (s *Source) dumped(ctx context.Context) (_ *mysql.Catalog, err error) {
 	}
 	catalog := mysql.NewCatalog(flavor)
 	catalog.SetVersion(h.srv.version)
+	return catalog, errors.Join(s.loadDump(catalog), ctx.Err())
+}
+
+// loadDump adds the dump to a catalog, if there is one.
+func (s *Source) loadDump(catalog *mysql.Catalog) (err error) {
 	if s.opt.Dump == "" {
-		return catalog, ctx.Err()
+		return nil
 	}
 	f, err := os.Open(s.opt.Dump)
 	if err != nil {
-		return nil, rowferry.Errorf(rowferry.CodeBadDump, "the schema dump cannot be opened: %w", err)
+		return rowferry.Errorf(rowferry.CodeBadDump, "the schema dump cannot be opened: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return catalog, catalog.LoadDump(f, s.opt.DefaultDB)
+	return catalog.LoadDump(f, s.opt.DefaultDB)
 }
 
 // passedMap is the latest table map of a table in scope that learning passed.
@@ -86,11 +94,20 @@ func (t *tables) learn(ctx context.Context, before place) error {
 	if err != nil {
 		return err
 	}
+	return t.learnFrom(ctx, catalog, place{0, t.src.files[0].name, magicSize}, before)
+}
+
+// learnFrom is learn for the log from a place on, where catalog holds what is
+// known there.
+func (t *tables) learnFrom(ctx context.Context, catalog *mysql.Catalog, first, before place) (err error) {
 	l := &learner{t, catalog, map[schema.Name]*passedMap{}}
-	if first := (place{0, t.src.files[0].name, magicSize}); first.before(before) {
-		err = t.src.scanMaps(ctx, 0, newProgress(), func(x seen) (bool, error) {
+	if first.before(before) {
+		err = t.src.scanMaps(ctx, first.file, newProgress(), func(x seen) (bool, error) {
 			if !x.start.before(before) {
 				return true, nil
+			}
+			if x.start.before(first) && x.typ != replication.FORMAT_DESCRIPTION_EVENT {
+				return false, nil
 			}
 			return false, l.visit(ctx, x)
 		})
@@ -208,7 +225,11 @@ func (t *tables) relearn(ctx context.Context, before place, was []*schema.Table)
 		return false, nil
 	}
 	t.learned = true
-	if err := t.learn(ctx, before); err != nil {
+	learn := t.learn
+	if t.src.live != nil {
+		learn = t.learnLive
+	}
+	if err := learn(ctx, before); err != nil {
 		return false, err
 	}
 	for _, x := range was {

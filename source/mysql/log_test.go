@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -28,17 +29,7 @@ func record(t testing.TB, k testdb.Kind, script string, opts ...testdb.Option) l
 	must(t, err)
 	defer s.Close()
 	must(t, s.ResetBinlog(ctx))
-	conn, err := s.DB().Conn(ctx)
-	must(t, err)
-	for q := range strings.SplitSeq(script, ";\n") {
-		if q = strings.TrimSpace(q); q == "" {
-			continue
-		}
-		if _, err := conn.ExecContext(ctx, q); err != nil {
-			t.Fatalf("%s: %s: %v", k, q, err)
-		}
-	}
-	must(t, conn.Close())
+	must(t, inSession(ctx, s, script))
 	must(t, s.Stop())
 	paths, err := s.BinlogFiles()
 	must(t, err)
@@ -49,6 +40,23 @@ func record(t testing.TB, k testdb.Kind, script string, opts ...testdb.Option) l
 		files = append(files, content{filepath.Base(p), b})
 	}
 	return files
+}
+
+// inSession runs statements in one session.
+func inSession(ctx context.Context, s *testdb.Server, script string) error {
+	conn, err := s.DB().Conn(ctx)
+	if err != nil {
+		return err
+	}
+	for q := range strings.SplitSeq(script, ";\n") {
+		if q = strings.TrimSpace(q); q == "" {
+			continue
+		}
+		if _, err := conn.ExecContext(ctx, q); err != nil {
+			return fmt.Errorf("%s: %s: %w", s.Kind, q, errors.Join(err, conn.Close()))
+		}
+	}
+	return conn.Close()
 }
 
 // logFiles is a log in memory.
@@ -77,7 +85,7 @@ func (l logFiles) source(opt Options) *Source {
 		opt.Paths = append(opt.Paths, f.name)
 	}
 	s := Files(opt).(*Source)
-	s.open = func(path string) (logBytes, error) {
+	s.open = func(_ context.Context, path string) (logBytes, error) {
 		for _, f := range l {
 			if f.name == path {
 				return memoryFile{bytes.NewReader(f.data)}, nil

@@ -2,9 +2,11 @@ package mysql
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,8 +66,17 @@ func (f logFile) successor(width int) string {
 // what a server appends meanwhile is not seen.
 type logBytes interface {
 	io.ReadSeekCloser
+	// Size returns the file's size, or endless where only reading tells.
 	Size() uint64
 }
+
+// endless is the size of a file that is read from a server. Its errors are
+// ours already, or the context's; io.EOF comes only between two events.
+const endless = math.MaxUint64
+
+// opener opens a file of the log. ctx bounds the opening, and for a server's log
+// the reading too.
+type opener func(ctx context.Context, path string) (logBytes, error)
 
 type osFile struct {
 	*os.File

@@ -46,6 +46,7 @@ type payloadReader struct {
 	r    io.Reader
 	left uint64
 	crc  hash.Hash32
+	err  error // of the file
 }
 
 func (p *payloadReader) Read(b []byte) (int, error) {
@@ -57,6 +58,9 @@ func (p *payloadReader) Read(b []byte) (int, error) {
 	p.crc.Write(b[:n])
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		p.err = err
 	}
 	return n, err
 }
@@ -220,8 +224,8 @@ func (p *payload) finish(f *framer) error {
 // or the compressed bytes'.
 func (p *payload) broken(f *framer, err error) error {
 	var pathError interface{ Timeout() bool } // what the os package returns
-	if errors.As(err, &pathError) {
-		return f.readError(err)
+	if p.in.err != nil && (f.size == endless || errors.As(err, &pathError)) {
+		return f.readError(p.in.err)
 	}
 	return corruptAt(p.start, "a compressed transaction cannot be decompressed: %v", err)
 }

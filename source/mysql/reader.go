@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/replication"
@@ -16,6 +17,7 @@ import (
 
 // reader assembles the transactions of an event source.
 type reader struct {
+	mu       sync.Mutex // held by Next and Close
 	src      *Source
 	events   eventSource
 	progress *progress
@@ -24,6 +26,7 @@ type reader struct {
 	tables   *tables
 	from     place // where reading began
 	emit     place // transactions that start before it are passed over
+	stop     place // where a live log that is read once ends; zero for others
 	until    untilPoint
 	start    rowferry.Position
 	lineage  string // of the transaction that ends where we begin; "" once compared
@@ -77,7 +80,16 @@ func (r *reader) begin(ctx context.Context, start rowferry.Start) error {
 	if err := r.tables.begin(ctx, start, at.emit, learn); err != nil {
 		return err
 	}
-	r.events, r.from = newFileStream(r.src, at.read), at.read
+	events := newFileStream(r.src, at.read)
+	if l := r.src.live; l != nil {
+		l.hangUp()
+		events.main = &follower{log: l, from: at.read, ends: l.once}
+		events.open = events.main.open
+		if l.once {
+			r.stop = l.end
+		}
+	}
+	r.events, r.from = events, at.read
 	return nil
 }
 
@@ -96,8 +108,13 @@ func (r *reader) Begin() rowferry.Position { return r.start }
 // Progress returns how many bytes of the files were read, of how many.
 func (r *reader) Progress() (done, total int64) { return r.events.progress() }
 
-// Close releases the files.
+// Close releases the files, or ends the connections.
 func (r *reader) Close() error {
+	if r.src.live != nil {
+		r.src.live.close() // wakes Next
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.err == nil {
 		r.err = errors.New("the reader is closed")
 	}
@@ -105,6 +122,9 @@ func (r *reader) Close() error {
 }
 
 func (r *reader) release() error {
+	if r.src.live != nil {
+		r.src.live.close()
+	}
 	if r.events == nil {
 		return nil
 	}
@@ -116,7 +136,13 @@ func (r *reader) Notices() []string { return slices.Concat(r.notices, r.tables.n
 
 // Next returns the next transaction or chunk.
 func (r *reader) Next(ctx context.Context) (*rowferry.Tx, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for r.err == nil {
+		if r.stop != (place{}) && !r.group.open && !(r.group.last.before(r.stop) && r.from.before(r.stop)) {
+			r.err = r.end()
+			break
+		}
 		if r.until.reached(r.progress, r.group.last, r.emit) {
 			r.err = io.EOF
 			break
@@ -141,6 +167,9 @@ func (r *reader) step(ctx context.Context) (*rowferry.Tx, error) {
 	e, err := r.events.next(ctx)
 	if errors.Is(err, io.EOF) {
 		return nil, r.end()
+	}
+	if errors.Is(err, errIdle) {
+		return nil, r.idle()
 	}
 	if err != nil {
 		return nil, err
@@ -277,10 +306,23 @@ func (r *reader) chunk(ctx context.Context) (*rowferry.Tx, error) {
 	return r.tx.chunk(r.group.id(), commit), nil
 }
 
+// idle settles that a live log has nothing more at present: what was committed
+// up to now has been read, and with it all up to an earlier time.
+func (r *reader) idle() error {
+	if r.until.timed() && time.Now().Add(r.src.live.skew-idleMargin).After(r.until.pos.Time) {
+		return r.end()
+	}
+	return nil
+}
+
+// idleMargin is how long before it is in the log a transaction may have taken
+// the time that it says it was committed.
+const idleMargin = 5 * time.Second
+
 // end settles the end of the log: what is cut off there, and what was asked
 // for and not found.
 func (r *reader) end() error {
-	if s, ok := r.events.(*fileStream); ok {
+	if s, ok := r.events.(*fileStream); ok && r.src.live == nil {
 		r.cutOff(s)
 	}
 	if ahead := r.progress.ahead(); ahead != "" {
@@ -295,8 +337,8 @@ func (r *reader) end() error {
 
 func (r *reader) cutOff(s *fileStream) {
 	var last place
-	name := s.files[len(s.files)-1].name
-	size := uint64(r.src.sizes[len(s.files)-1])
+	name := r.src.files[len(r.src.files)-1].name
+	size := uint64(r.src.sizes[len(r.src.files)-1])
 	switch {
 	case r.group.open:
 		last = r.group.start

@@ -264,7 +264,7 @@ func TestLargeFile(t *testing.T) {
 	binary.LittleEndian.PutUint32(filler[9:], each)
 	hole := &holeFile{before: data[:first.start], event: filler, each: each, count: count, after: data[first.start:]}
 	src := log[2:].source(Options{Scope: notOther})
-	src.open = func(string) (logBytes, error) { return hole.open(), nil }
+	src.open = func(context.Context, string) (logBytes, error) { return hole.open(), nil }
 	at := filePosition(log[2].name, uint64(first.start)+each*count)
 	src.opt.From, src.opt.Dump = at, dumpFile(t)
 	got := readFrom(src, rowferry.Start{})

@@ -98,8 +98,18 @@ func (s *Source) indexOf(name string) (int, bool) {
 	return 0, false
 }
 
+// purged reports whether a file is one from before the first.
+func (s *Source) purged(name string) bool {
+	f, first := newLogFile(name), s.files[0]
+	return f.numbered && first.numbered && f.prefix == first.prefix && f.number < first.number
+}
+
 func (s *Source) outside(pos, why string) *rowferry.Error {
-	return rowferry.Errorf(rowferry.CodePositionOutside, "%s is not a position in these files", pos).
+	where := "these files"
+	if s.live != nil {
+		where = "the source's log"
+	}
+	return rowferry.Errorf(rowferry.CodePositionOutside, "%s is not a position in %s", pos, where).
 		Fact("reason", "%s", why).
 		Fact("first", "%s", s.files[0].name).Fact("last", "%s", s.files[len(s.files)-1].name)
 }
@@ -115,6 +125,9 @@ type passed struct {
 // place; prev is the last transaction before it, if one was passed.
 func (s *Source) locate(ctx context.Context, pos Parsed, file int) (at place, p *progress, prev passed, err error) {
 	index, ok := s.indexOf(pos.File)
+	if !ok && s.live != nil && s.purged(pos.File) {
+		return at, nil, prev, rowferry.Errorf(rowferry.CodeLogMissing, "%s is not in the source's log any more", pos.File).Fact("need", "%s", pos.File)
+	}
 	if !ok {
 		return at, nil, prev, s.outside(pos.String(), "the file is not among them")
 	}

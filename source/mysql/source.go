@@ -48,7 +48,8 @@ type Source struct {
 	until    Parsed
 	files    []logFile
 	sizes    []int64
-	open     func(string) (logBytes, error)
+	open     opener
+	live     *liveLog // nil where the log is files
 	maxEvent uint64
 }
 
@@ -57,12 +58,12 @@ var _ rowferry.Source = (*Source)(nil)
 // Files returns the source. Nothing is read before Open, so that a bad option
 // is an error of Open too.
 func Files(opt Options) rowferry.Source {
-	return &Source{opt: opt, open: openLog, maxEvent: maxEvent}
+	return &Source{opt: opt, open: func(_ context.Context, path string) (logBytes, error) { return openLog(path) }, maxEvent: maxEvent}
 }
 
 // Open begins reading. See rowferry.Source.
 func (s *Source) Open(ctx context.Context, start rowferry.Start) (rowferry.Reader, error) {
-	if err := s.prepare(); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		return nil, err
 	}
 	r := newReader(s)
@@ -73,7 +74,29 @@ func (s *Source) Open(ctx context.Context, start rowferry.Start) (rowferry.Reade
 }
 
 // prepare reads the options and looks at the files.
-func (s *Source) prepare() (err error) {
+func (s *Source) prepare(ctx context.Context) (err error) {
+	if err := s.settle(); err != nil {
+		return err
+	}
+	if s.files, err = expand(s.opt.Paths); err != nil {
+		return err
+	}
+	s.sizes = make([]int64, len(s.files))
+	for i, f := range s.files {
+		b, err := s.open(ctx, f.path)
+		if err != nil {
+			return err
+		}
+		s.sizes[i] = int64(b.Size())
+		if err := b.Close(); err != nil {
+			return unreadable(f.path, err)
+		}
+	}
+	return nil
+}
+
+// settle reads the options.
+func (s *Source) settle() (err error) {
 	if s.opt.ChunkBytes <= 0 {
 		s.opt.ChunkBytes = DefaultChunkBytes
 	}
@@ -86,24 +109,8 @@ func (s *Source) prepare() (err error) {
 	if s.from, err = parseOr(s.opt.From, Earliest); err != nil {
 		return err
 	}
-	if s.until, err = parseOr(s.opt.Until, Latest); err != nil {
-		return err
-	}
-	if s.files, err = expand(s.opt.Paths); err != nil {
-		return err
-	}
-	s.sizes = make([]int64, len(s.files))
-	for i, f := range s.files {
-		b, err := s.open(f.path)
-		if err != nil {
-			return err
-		}
-		s.sizes[i] = int64(b.Size())
-		if err := b.Close(); err != nil {
-			return unreadable(f.path, err)
-		}
-	}
-	return nil
+	s.until, err = parseOr(s.opt.Until, Latest)
+	return err
 }
 
 func parseOr(text string, empty PositionKind) (Parsed, error) {

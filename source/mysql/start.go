@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,8 +62,12 @@ func (s *Source) startEarliest(ctx context.Context) (*startPoint, error) {
 
 func (s *Source) startLatest(ctx context.Context) (*startPoint, error) {
 	p := newProgress()
-	at := place{0, s.files[0].name, magicSize}
-	err := s.scan(ctx, 0, p, func(x seen) (bool, error) {
+	file := 0
+	if s.live != nil {
+		file = len(s.files) - 1 // whose head says what precedes it
+	}
+	at := place{file, s.files[file].name, magicSize}
+	err := s.scan(ctx, file, p, func(x seen) (bool, error) {
 		if !x.group.open {
 			at = x.group.last
 		}
@@ -77,9 +82,13 @@ func (s *Source) startLatest(ctx context.Context) (*startPoint, error) {
 // log itself, do not contain it.
 func (s *Source) startTime(ctx context.Context, t time.Time) (*startPoint, error) {
 	p := newProgress()
-	at := place{0, s.files[0].name, magicSize}
+	file, err := s.begunBefore(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	at := place{file, s.files[file].name, magicSize}
 	newest, found := uint32(0), false
-	err := s.scan(ctx, 0, p, func(x seen) (bool, error) {
+	err = s.scan(ctx, file, p, func(x seen) (bool, error) {
 		g := x.group
 		newest = max(newest, x.time)
 		if x.typ == replication.FORMAT_DESCRIPTION_EVENT && x.start.file == 0 && int64(x.time) > t.Unix() && s.preceded(p) {
@@ -102,6 +111,27 @@ func (s *Source) startTime(ctx context.Context, t time.Time) (*startPoint, error
 	return sp, err
 }
 
+// begunBefore returns the file to look for a time in, from there on. Of a
+// server's log, which may be long, that is the last one begun an hour before.
+func (s *Source) begunBefore(ctx context.Context, t time.Time) (int, error) {
+	if s.live == nil {
+		return 0, nil
+	}
+	for i := len(s.files) - 1; i > 0; i-- {
+		_, h, c, err := openHead(ctx, s.open, s.files[i], i, s.maxEvent)
+		if err != nil {
+			return 0, err
+		}
+		if err := c.Close(); err != nil {
+			return 0, err
+		}
+		if clock(parseHeader(h.format).time).Add(clockStep).Before(t) {
+			return i, nil
+		}
+	}
+	return 0, nil
+}
+
 // preceded reports whether something was logged before the first file.
 func (s *Source) preceded(p *progress) bool {
 	first := s.files[0]
@@ -110,7 +140,7 @@ func (s *Source) preceded(p *progress) bool {
 
 func (s *Source) startFile(ctx context.Context, pos Parsed, last string, resumed bool) (*startPoint, error) {
 	from := 0
-	if index, ok := s.indexOf(pos.File); ok && resumed {
+	if index, ok := s.indexOf(pos.File); ok && (resumed || s.live != nil) {
 		from = index
 	}
 	at, p, prev, err := s.locate(ctx, pos, from)
@@ -118,9 +148,14 @@ func (s *Source) startFile(ctx context.Context, pos Parsed, last string, resumed
 		return nil, err
 	}
 	sp := &startPoint{read: at, emit: at, progress: p}
-	if last != "" && prev.end == at {
-		sp.read = prev.start
+	if last == "" {
+		return sp, nil
 	}
+	if prev.end != at || prev.id != last {
+		return nil, rowferry.Errorf(rowferry.CodeLineageBroken, "another transaction ends at %s than the one that was applied", pos).
+			Fact("applied", "%s", last).Fact("here", "%s", cmp.Or(prev.id, "none"))
+	}
+	sp.read = prev.start
 	return sp, nil
 }
 
@@ -128,9 +163,14 @@ func (s *Source) startFile(ctx context.Context, pos Parsed, last string, resumed
 // stand for.
 func (s *Source) startGTID(ctx context.Context, pos Parsed, last string, resumed bool) (*startPoint, error) {
 	file := 0
-	if resumed {
+	if resumed || s.live != nil {
 		var err error
-		if file, err = s.choose(pos, last); err != nil {
+		if file, err = s.choose(ctx, pos, last); err != nil {
+			return nil, err
+		}
+	}
+	if s.live != nil {
+		if err := s.covers(ctx, pos, file); err != nil {
 			return nil, err
 		}
 	}
@@ -172,10 +212,10 @@ func (s *Source) startGTID(ctx context.Context, pos Parsed, last string, resumed
 // choose returns the last file that begins before everything the position
 // does not stand for and, if it can be had, before the transaction called
 // last, which is then read once more.
-func (s *Source) choose(pos Parsed, last string) (int, error) {
+func (s *Source) choose(ctx context.Context, pos Parsed, last string) (int, error) {
 	best := -1
 	for i := len(s.files) - 1; i >= 0; i-- {
-		_, h, c, err := openHead(s.open, s.files[i], i, s.maxEvent)
+		_, h, c, err := openHead(ctx, s.open, s.files[i], i, s.maxEvent)
 		short := &cut{}
 		if errors.As(err, &short) && i == len(s.files)-1 && i > 0 {
 			continue

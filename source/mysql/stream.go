@@ -34,10 +34,11 @@ type tail struct {
 	left uint64
 }
 
-// fileStream is the eventSource over files.
+// fileStream is the eventSource over files, which may be those of a server.
 type fileStream struct {
-	open     func(string) (logBytes, error)
-	files    []logFile
+	src      *Source // whose files grow in number where they are a server's
+	open     opener
+	main     *follower // where the stream goes on with files that are not there yet
 	maxEvent uint64
 	// sparse streams read the body of an event only where it tells where
 	// transactions lie. All other events come without raw, and compressed
@@ -57,26 +58,40 @@ type fileStream struct {
 
 	before int64 // bytes of the files before the open one
 	done   atomic.Int64
-	total  int64
+	total  atomic.Int64
 }
 
 // newFileStream returns a stream that begins at an event's place. sizes are
 // those of all files.
 func newFileStream(s *Source, from place) *fileStream {
-	f := &fileStream{open: s.open, files: s.files, maxEvent: s.maxEvent, from: from, index: from.file}
+	f := &fileStream{src: s, open: s.open, maxEvent: s.maxEvent, from: from, index: from.file}
+	total := int64(0)
 	for i, n := range s.sizes {
-		f.total += n
+		total += n
 		if i < from.file {
 			f.before += n
 		}
 	}
-	f.done.Store(f.before + int64(from.off))
+	f.total.Store(total)
+	f.reach(f.before + int64(from.off))
 	return f
+}
+
+// reach records how many bytes have been read. A log that grows has at least
+// as many.
+func (s *fileStream) reach(done int64) {
+	s.done.Store(done)
+	if done > s.total.Load() {
+		s.total.Store(done)
+	}
 }
 
 func (s *fileStream) head() *head { return s.current }
 
-func (s *fileStream) progress() (int64, int64) { return s.done.Load(), s.total }
+func (s *fileStream) progress() (int64, int64) {
+	done := s.done.Load() // before the total, which is not less
+	return done, s.total.Load()
+}
 
 // Close releases the file and the decompressor.
 func (s *fileStream) Close() error {
@@ -96,30 +111,33 @@ func (s *fileStream) closeFile() error {
 	return err
 }
 
-func (s *fileStream) last() bool { return s.index == len(s.files)-1 }
+func (s *fileStream) last() bool { return s.index == len(s.src.files)-1 }
 
 func (s *fileStream) next(ctx context.Context) (*event, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	for s.tail == nil && s.index < len(s.files) {
-		e, err := s.step()
+	if l, ok := s.closer.(*remoteFile); ok {
+		l.bound(ctx)
+	}
+	for s.tail == nil && s.index < len(s.src.files) {
+		e, err := s.step(ctx)
 		short := &cut{}
 		switch {
 		case err == nil:
-			s.done.Store(s.before + int64(s.framer.at.off))
+			s.reach(s.before + int64(s.framer.at.off))
 			return e, nil
 		case errors.Is(err, io.EOF):
-			if err := s.leave(); err != nil {
+			if err := s.leave(ctx); err != nil {
 				return nil, err
 			}
 		case !errors.As(err, &short):
 			return nil, err
 		case !s.last():
-			return nil, truncated(short.at, short.left, s.files[s.index+1].name)
+			return nil, truncated(short.at, short.left, s.src.files[s.index+1].name)
 		default:
 			s.tail = &tail{short.at, short.left}
-			s.done.Store(s.total)
+			s.reach(s.total.Load())
 		}
 	}
 	return nil, io.EOF
@@ -127,9 +145,9 @@ func (s *fileStream) next(ctx context.Context) (*event, error) {
 
 // step returns the next event of the open file, or opens it. A *cut is a file
 // that ends in the middle.
-func (s *fileStream) step() (*event, error) {
+func (s *fileStream) step(ctx context.Context) (*event, error) {
 	if s.framer == nil {
-		return s.openFile()
+		return s.openFile(ctx)
 	}
 	return s.read()
 }
@@ -141,9 +159,9 @@ func truncated(at place, left uint64, next string) error {
 }
 
 // openFile opens the file at index and returns its format description.
-func (s *fileStream) openFile() (*event, error) {
-	file := s.files[s.index]
-	f, h, c, err := openHead(s.open, file, s.index, s.maxEvent)
+func (s *fileStream) openFile(ctx context.Context) (*event, error) {
+	file := s.src.files[s.index]
+	f, h, c, err := openHead(ctx, s.open, file, s.index, s.maxEvent)
 	if err != nil {
 		return nil, err
 	}
@@ -243,17 +261,22 @@ func (s *fileStream) plain(h header) (*event, error) {
 
 // leave closes a file that was read to its end, and checks that the next one
 // is the one that follows.
-func (s *fileStream) leave() error {
-	file := s.files[s.index]
-	s.before += int64(s.framer.size)
+func (s *fileStream) leave(ctx context.Context) error {
+	file := s.src.files[s.index]
+	s.before += int64(s.framer.at.off)
 	if err := s.closeFile(); err != nil {
 		return unreadable(file.path, err)
 	}
 	s.index++
-	if s.index == len(s.files) {
+	if s.main != nil {
+		if err := s.grow(ctx); err != nil {
+			return err
+		}
+	}
+	if s.index == len(s.src.files) {
 		return nil
 	}
-	next := s.files[s.index]
+	next := s.src.files[s.index]
 	if err := file.follows(next); err != nil {
 		return err
 	}

@@ -24,7 +24,11 @@ func (s *Source) untilAt(ctx context.Context, p *progress) (untilPoint, error) {
 	switch s.until.Kind {
 	case Latest, AtTime:
 	case AtFile:
-		index, _ := s.indexOf(s.until.File)
+		index, ok := s.indexOf(s.until.File)
+		if at, yes := s.ahead(s.until, index, ok); yes {
+			u.at = at
+			return u, nil
+		}
 		at, _, _, err := s.locate(ctx, s.until, index)
 		if err != nil {
 			return u, err
@@ -44,6 +48,21 @@ func (s *Source) untilAt(ctx context.Context, p *progress) (untilPoint, error) {
 		return u, rowferry.Errorf(rowferry.CodeBadPosition, "%q is not a position to end at", s.until)
 	}
 	return u, nil
+}
+
+// ahead returns the place of a position that a live log has not reached yet.
+func (s *Source) ahead(pos Parsed, index int, listed bool) (place, bool) {
+	if s.live == nil {
+		return place{}, false
+	}
+	if at := (place{index, pos.File, pos.Offset}); listed {
+		return at, s.live.end.before(at)
+	}
+	f, last := newLogFile(pos.File), s.files[len(s.files)-1]
+	if !f.numbered || !last.numbered || f.prefix != last.prefix || f.number <= last.number || f.number-last.number > 1<<30 {
+		return place{}, false
+	}
+	return place{len(s.files) - 1 + int(f.number-last.number), pos.File, pos.Offset}, true
 }
 
 // reached reports whether nothing more is wanted: last is the newest place

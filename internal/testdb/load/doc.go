@@ -9,7 +9,9 @@
 //	digests(writer, tbl, cnt, digest)    kept by triggers: the rows of a table as
 //	                                     changed by a writer: their number, and the
 //	                                     sum of their checksums
-//	digest_columns(tbl, pos, col)        which columns a checksum covers, in order
+//	digest_columns(tbl, pos, col, fsp)   which columns a checksum covers, in order;
+//	                                     how many digits of a second a time has,
+//	                                     NULL for what is no time
 //
 // Summed over the writers, digests tell what the rows of every table must be at
 // any committed state, so a target can be checked without the source. The books

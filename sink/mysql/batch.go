@@ -1,0 +1,333 @@
+package mysql
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/failpoint"
+	"github.com/rowferry/rowferry/internal/sqlsink"
+)
+
+const (
+	// rowBytes is how much one INSERT of several rows carries at most, so that
+	// it fits every sensible max_allowed_packet.
+	rowBytes = 512 << 10
+	// rowParams bounds its parameters.
+	rowParams = 4 << 10
+	// truncateRows is how many rows one DELETE of a truncate takes, so that each
+	// is answered in time.
+	truncateRows = 20_000
+)
+
+// rowCounts are the numbers of rows that an INSERT may have, largest first: few,
+// so that few statements are prepared.
+var rowCounts = []int{64, 16, 4}
+
+// batch is one transaction on its way into the server.
+type batch struct {
+	sink    *Sink
+	failed  bool // after an error only Rollback may follow
+	key     []byte
+	args    []any
+	waiting waiting
+}
+
+// Write applies the mutations in order. Consecutive inserts into one table may
+// travel as one statement; if the server refuses it, which undoes it, they are
+// written one by one to find the refused row.
+func (b *batch) Write(ctx context.Context, ms []rowferry.Mutation) error {
+	if b.failed || b.sink.open != b {
+		return rowferry.Errorf(rowferry.CodeInternal, "a write to a batch that is over")
+	}
+	for len(ms) > 0 {
+		n, err := b.apply(ctx, ms)
+		if err != nil {
+			b.failed = true
+			if cause := ctx.Err(); cause != nil {
+				return cause
+			}
+			return sqlsink.Blame(err, &ms[0])
+		}
+		ms = ms[n:]
+	}
+	return nil
+}
+
+// apply applies the first mutation, or the first few, and returns how many. An
+// error about another than the first says so itself.
+func (b *batch) apply(ctx context.Context, ms []rowferry.Mutation) (int, error) {
+	m := &ms[0]
+	switch m.Op {
+	case rowferry.Insert, rowferry.Update, rowferry.Delete, rowferry.Truncate, rowferry.Shape:
+	default:
+		return 0, rowferry.Errorf(rowferry.CodeInternal, "the MySQL sink was given the operation %s, which must not reach a sink", m.Op).
+			Fact("table", "%s", m.Table.Name)
+	}
+	t, err := b.sink.target(ctx, m)
+	if err != nil {
+		return 0, err
+	}
+	switch m.Op {
+	case rowferry.Shape: // made by Prepare, and checked now
+		return 1, nil
+	case rowferry.Truncate:
+		return 1, b.truncate(ctx, t, m)
+	case rowferry.Insert:
+		if n := b.alike(t, ms); n > 1 {
+			return b.inserts(ctx, t, ms[:n])
+		}
+	}
+	return 1, b.write(ctx, t, m)
+}
+
+// alike returns how many of the first mutations are inserts that one statement
+// may carry.
+func (b *batch) alike(t *target, ms []rowferry.Mutation) int {
+	if len(b.waiting.changes) > 0 {
+		return 1
+	}
+	most, bytes, n := min(rowCounts[0], rowParams/max(1, len(t.columns))), 0, 0
+	for n < min(most, len(ms)) {
+		m := &ms[n]
+		if m.Op != rowferry.Insert || !t.Of(m.Table) || t.lenient(m) {
+			break
+		}
+		if bytes += m.After.Size(); bytes > rowBytes {
+			break
+		}
+		n++
+	}
+	for _, count := range rowCounts {
+		if n >= count {
+			return count
+		}
+	}
+	return 1
+}
+
+// inserts writes several inserts with one statement.
+func (b *batch) inserts(ctx context.Context, t *target, ms []rowferry.Mutation) (int, error) {
+	for i := range ms {
+		if err := t.CheckImages(&ms[i]); err != nil {
+			return b.oneByOne(ctx, t, ms)
+		}
+	}
+	st, err := b.statement(ctx, t, &ms[0], len(ms))
+	if err != nil {
+		return 0, err
+	}
+	args := b.args[:0]
+	for i := range ms {
+		if args, err = b.sink.bind(args, t, st.set, ms[i].After, &ms[i]); err != nil {
+			return b.oneByOne(ctx, t, ms)
+		}
+	}
+	_, err = b.exec(ctx, t, st, args, ms)
+	if err == nil {
+		return len(ms), nil
+	}
+	if refused := b.sink.refuse(err, t, &ms[0]); b.sink.session.broken || !isRefusal(refused) {
+		return 0, refused
+	}
+	return b.oneByOne(ctx, t, ms)
+}
+
+// isRefusal reports whether err says which mutation it is about.
+func isRefusal(err error) bool {
+	e, ok := err.(*rowferry.Error)
+	return ok && e.Mutation != nil
+}
+
+func (b *batch) oneByOne(ctx context.Context, t *target, ms []rowferry.Mutation) (int, error) {
+	for i := range ms {
+		if err := b.write(ctx, t, &ms[i]); err != nil {
+			return i, err
+		}
+	}
+	return len(ms), nil
+}
+
+// change writes one insert, update or delete.
+func (b *batch) change(ctx context.Context, t *target, m *rowferry.Mutation) error {
+	if err := t.CheckImages(m); err != nil {
+		return err
+	}
+	if m.ChecksOff && m.Op != rowferry.Insert {
+		if err := b.checkCascade(ctx, t, m); err != nil {
+			return err
+		}
+	}
+	st, err := b.statement(ctx, t, m, 1)
+	if err != nil {
+		return err
+	}
+	args, err := b.sink.bind(b.args[:0], t, st.set, m.After, m)
+	if err == nil {
+		args, err = b.sink.bind(args, t, st.match, m.Before, m)
+	}
+	if err != nil {
+		return err
+	}
+	exec := b.exec
+	if m.Op != rowferry.Delete && t.lenient(m) {
+		exec = b.execLenient
+	}
+	n, err := exec(ctx, t, st, args, []rowferry.Mutation{*m})
+	if err != nil {
+		return b.sink.refuse(err, t, m)
+	}
+	if n != 1 {
+		return t.Missing(m, n)
+	}
+	return nil
+}
+
+// exec runs a prepared statement and returns how many rows it found.
+func (b *batch) exec(ctx context.Context, _ *target, st *statement, args []any, ms []rowferry.Mutation) (int64, error) {
+	s := b.sink
+	if s.options.Trace != nil {
+		s.options.Trace(st.sql, st.args(ms))
+	}
+	b.args = args
+	defer clear(args) // hold no large values
+	if st.counts {
+		n := int64(0)
+		rows, err := st.stmt.QueryContext(ctx, args...)
+		if err != nil {
+			return 0, s.session.check(err)
+		}
+		for rows.Next() {
+			n++
+		}
+		if err := rows.Err(); err != nil {
+			return 0, s.session.check(err)
+		}
+		return n, s.session.check(rows.Close())
+	}
+	r, err := st.stmt.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, s.session.check(err)
+	}
+	return r.RowsAffected()
+}
+
+// lenient reports whether the mutation writes the invalid label of an ENUM.
+func (t *target) lenient(m *rowferry.Mutation) bool {
+	for o := range t.columns {
+		if t.columns[o].lenient && o < len(m.After) && m.After[o].Kind() == rowferry.Text && m.After[o].Str() == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// execLenient runs a statement outside strict mode, which takes the invalid
+// label of an ENUM from nobody, and refuses every other leniency.
+func (b *batch) execLenient(ctx context.Context, t *target, st *statement, args []any, ms []rowferry.Mutation) (int64, error) {
+	se := b.sink.session
+	if err := se.exec(ctx, "SET SESSION sql_mode = '"+lenientMode+"'"); err != nil {
+		return 0, err
+	}
+	n, err := b.exec(ctx, t, st, args, ms)
+	if err == nil {
+		err = b.checkWarnings(ctx, t, &ms[0])
+	}
+	if serr := se.exec(ctx, "SET SESSION sql_mode = '"+sqlMode+"'"); serr != nil {
+		se.broken = true // what it would write next could be cut
+		if err == nil {
+			err = serr
+		}
+	}
+	return n, err
+}
+
+// checkWarnings refuses a row of which something else was changed than the
+// labels that are not.
+func (b *batch) checkWarnings(ctx context.Context, t *target, m *rowferry.Mutation) error {
+	var expected []string
+	for o := range t.columns {
+		if t.columns[o].lenient && m.After[o].Kind() == rowferry.Text && m.After[o].Str() == "" {
+			expected = append(expected, fmt.Sprintf("Data truncated for column '%s' ", t.Shape.Columns[o].Name))
+		}
+	}
+	return b.sink.session.query(ctx, "SHOW WARNINGS", func(scan func(...any) error) error {
+		var level, message string
+		var code int
+		if err := scan(&level, &code, &message); err != nil {
+			return err
+		}
+		for _, e := range expected {
+			if code == 1265 && strings.HasPrefix(message, e) {
+				return nil
+			}
+		}
+		return t.About(rowferry.Errorf(rowferry.CodeRowRefused, "the target would change a value of the row"), m).Fact("warning", "%s", message)
+	})
+}
+
+// truncate removes every row, some at a time. TRUNCATE would commit.
+func (b *batch) truncate(ctx context.Context, t *target, m *rowferry.Mutation) error {
+	if err := b.finish(ctx); err != nil {
+		return err
+	}
+	if err := b.checkCascade(ctx, t, m); err != nil {
+		return err
+	}
+	sql := fmt.Sprintf("DELETE FROM %s LIMIT %d", t.quoted, truncateRows)
+	b.sink.trace(sql, nil)
+	for {
+		n, err := b.sink.session.affect(ctx, sql)
+		if err != nil {
+			return b.sink.refuse(err, t, m)
+		}
+		if n < truncateRows {
+			return nil
+		}
+	}
+}
+
+// Commit ends the batch with the guarded checkpoint and makes both durable.
+func (b *batch) Commit(ctx context.Context, cp rowferry.Checkpoint) error {
+	s := b.sink
+	if b.failed || s.open != b {
+		return rowferry.Errorf(rowferry.CodeInternal, "a commit of a batch that is over")
+	}
+	b.failed = true
+	if err := b.finish(ctx); err != nil {
+		return err
+	}
+	apart := failpoint.On("position-apart")
+	if !apart {
+		if err := s.advance(ctx, cp); err != nil {
+			return err
+		}
+	}
+	// The row's lock is held now. Before this statement the batch is not in the
+	// target, whatever happens.
+	if err := s.session.exec(ctx, "COMMIT"); err != nil {
+		return s.translate(err)
+	}
+	// After it the batch is durable.
+	s.open = nil
+	if err := failpoint.Hit("commit.sent"); err != nil {
+		return err
+	}
+	if apart {
+		return s.advance(ctx, cp)
+	}
+	return nil
+}
+
+// Rollback undoes the batch. After a Commit that succeeded it does nothing.
+func (b *batch) Rollback() error {
+	s := b.sink
+	if s.open != b {
+		return nil
+	}
+	s.open = nil
+	b.failed = true
+	s.abandon()
+	return nil
+}

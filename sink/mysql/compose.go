@@ -1,0 +1,148 @@
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// statement is a prepared statement and which columns its parameters take:
+// first set from After, for each of rows, then match from Before. A column may
+// be matched twice.
+type statement struct {
+	stmt   *sql.Stmt
+	sql    string
+	set    []int
+	match  []int
+	rows   int  // of an insert
+	counts bool // a SELECT: what it finds is counted
+}
+
+// closeStatement lets go of a statement. One that cannot be closed goes with
+// its connection.
+func closeStatement(st *statement) { _ = st.stmt.Close() }
+
+// statement returns the prepared statement for m, or for rows inserts like m.
+func (b *batch) statement(ctx context.Context, t *target, m *rowferry.Mutation, rows int) (*statement, error) {
+	b.key = t.Pattern(b.key[:0], m)
+	b.key = append(b.key, byte(rows), byte(rows>>8))
+	s := b.sink
+	if st, ok := s.stmts.Get(&t.Table, b.key); ok {
+		return st, nil
+	}
+	st := t.compose(m, rows)
+	stmt, err := s.session.conn.PrepareContext(ctx, st.sql)
+	if err != nil {
+		return nil, s.translate(s.session.check(err))
+	}
+	st.stmt = stmt
+	s.stmts.Add(&t.Table, b.key, st, rows*len(st.set)+len(st.match))
+	return st, nil
+}
+
+// compose writes the SQL for m. An update that changes nothing becomes a
+// search for the row it would have changed.
+func (t *target) compose(m *rowferry.Mutation, rows int) *statement {
+	st := &statement{rows: rows}
+	var names, sets []string
+	if m.Op == rowferry.Insert || m.Op == rowferry.Update {
+		for i := range t.columns {
+			switch {
+			case t.Writes(m, i):
+				st.set = append(st.set, i)
+				names = append(names, t.Columns[i].Quoted)
+				sets = append(sets, t.Columns[i].Quoted+" = ?")
+			case m.Op == rowferry.Update && t.columns[i].onUpdate && !t.Columns[i].Computed:
+				sets = append(sets, t.Columns[i].Quoted+" = "+t.Columns[i].Quoted) // lest it changes by itself
+			}
+		}
+	}
+	if m.Op == rowferry.Insert {
+		one := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(names)), ", ") + ")"
+		st.sql = "INSERT INTO " + t.quoted + " (" + strings.Join(names, ", ") + ") VALUES " + one + strings.Repeat(", "+one, rows-1)
+		return st
+	}
+	where, match := t.where("")
+	st.match = match
+	switch limit := map[bool]string{true: " LIMIT 1"}[t.Identity == nil]; {
+	case m.Op == rowferry.Delete:
+		st.sql = "DELETE FROM " + t.quoted + " WHERE " + where + limit
+	case len(st.set) == 0:
+		st.counts = true
+		st.sql = "SELECT 1 FROM " + t.quoted + " WHERE " + where + limit + " FOR UPDATE"
+	default:
+		st.sql = "UPDATE " + t.quoted + " SET " + strings.Join(sets, ", ") + " WHERE " + where + limit
+	}
+	return st
+}
+
+// where returns the condition that finds a row and the columns its parameters
+// take: by the key, as the key compares, or without one by every column, byte
+// by byte. Then a text column that a key may help with is compared as its index
+// does too.
+func (t *target) where(prefix string) (string, []int) {
+	var terms []string
+	var match []int
+	add := func(o int, left, operator, right string) {
+		terms = append(terms, strings.ReplaceAll(left, "\x00", prefix+t.Columns[o].Quoted)+operator+right)
+		match = append(match, o)
+	}
+	if t.Identity != nil {
+		for _, o := range t.Identity {
+			left, right := t.columns[o].compared()
+			add(o, left, " = ", right)
+		}
+		return strings.Join(terms, " AND "), match
+	}
+	for o := range t.columns {
+		if t.Columns[o].Computed || t.Shape.Columns[o].Generated != schema.NotGenerated {
+			continue
+		}
+		c := &t.columns[o]
+		if c.helps || !c.isText() {
+			left, right := c.compared()
+			add(o, left, " <=> ", right)
+		}
+		if c.isText() {
+			add(o, "CAST(CONVERT(\x00 USING utf8mb4) AS BINARY)", " <=> ", "CAST(? AS BINARY)")
+		}
+	}
+	return strings.Join(terms, " AND "), match
+}
+
+func (c *column) isText() bool { return c.have.Kind.Textual() || c.have.Kind == schema.JSON }
+
+// compared returns how a column, which stands as a zero byte, is compared with
+// a parameter. A text parameter gets the column's own character set and
+// collation, so that no other decides; DECIMAL is not compared with text as
+// doubles are.
+func (c *column) compared() (left, right string) {
+	switch {
+	case c.have.Kind == schema.JSON:
+		return "CAST(\x00 AS CHAR)", "?"
+	case c.have.Kind.Textual() && c.have.Charset != "" && c.have.Charset != "utf8mb4":
+		return "\x00", "CONVERT(? USING " + c.have.Charset + ") COLLATE " + c.have.Collation
+	case c.have.Kind == schema.Decimal:
+		return "\x00", fmt.Sprintf("CAST(? AS DECIMAL(%d,%d))", c.have.Precision, c.have.Scale)
+	default:
+		return "\x00", "?"
+	}
+}
+
+// args returns the statement's parameters as text, for a trace.
+func (st *statement) args(ms []rowferry.Mutation) []string {
+	var args []string
+	for i := range ms {
+		for _, o := range st.set {
+			args = append(args, ms[i].After[o].String())
+		}
+	}
+	for _, o := range st.match {
+		args = append(args, ms[0].Before[o].String())
+	}
+	return args
+}

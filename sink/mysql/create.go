@@ -1,0 +1,137 @@
+package mysql
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/sqlsink"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// createTable returns the statement that makes a table of the shape, without
+// its foreign keys, and what of it could not be carried exactly.
+//
+// Generated columns become plain ones that may be NULL: their values come with
+// the rows. There are no defaults, since a shape has none.
+func (s *Sink) createTable(t *schema.Table) (statement string, notices []string, err error) {
+	var lines []string
+	for i, c := range t.Columns {
+		line, finer, err := s.columnClause(t, i)
+		if err != nil {
+			return "", nil, rowferry.Errorf(rowferry.CodeTypeRefused, "a column's type cannot be carried to MySQL: %w", err).
+				Fact("table", "%s", t.Name).Fact("column", "%s", c.Name)
+		}
+		if finer != "" {
+			notices = append(notices, fmt.Sprintf("table %s, column %s: %s", t.Name, c.Name, finer))
+		}
+		lines = append(lines, line)
+	}
+	taken := map[string]bool{}
+	if len(t.PrimaryKey) > 0 {
+		lines = append(lines, "PRIMARY KEY ("+quoteAll(t.ColumnNames(t.PrimaryKey))+")")
+	}
+	for _, u := range t.Uniques {
+		terms := keyTerms(t, u)
+		lines = append(lines, "UNIQUE KEY "+quote(keyName(u.Name, "uq", terms, taken))+" ("+terms+")")
+	}
+	for _, k := range helpingKeys(t) {
+		lines = append(lines, "KEY "+quote(keyName("", "rowferry", k, taken))+" ("+k+")")
+	}
+	for _, u := range t.Unsupported {
+		notices = append(notices, fmt.Sprintf("table %s is made without %s", t.Name, u))
+	}
+	return "CREATE TABLE " + quoteName(t.Name) + " (\n  " + strings.Join(lines, ",\n  ") +
+		"\n) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COMMENT = '" + madeBy + "'", notices, nil
+}
+
+// columnClause returns a column's definition. TIMESTAMP says its nullability
+// and, where it may not be NULL, a default: without both a server may give it
+// some by itself, and change it with every update.
+func (s *Sink) columnClause(t *schema.Table, i int) (line, finer string, err error) {
+	c := t.Columns[i]
+	declared, finer, err := schema.MySQLType(c.Type, s.server.MySQLServer)
+	if err != nil {
+		return "", "", err
+	}
+	line = quote(c.Name) + " " + declared
+	switch notNull := slices.Contains(t.PrimaryKey, i) || !c.Nullable && c.Generated == schema.NotGenerated; {
+	case notNull && c.Type.Kind == schema.Timestamp:
+		line += " NOT NULL DEFAULT '0000-00-00 00:00:00'"
+	case notNull:
+		line += " NOT NULL"
+	default:
+		line += " NULL"
+	}
+	if c.AutoIncrement && c.Type.Kind == schema.Int {
+		line += " AUTO_INCREMENT"
+	}
+	if c.Type.Kind == schema.JSON && strings.HasPrefix(declared, "LONGTEXT") {
+		line += " CHECK (JSON_VALID(" + quote(c.Name) + "))"
+	}
+	return line, finer, nil
+}
+
+// keyTerms returns a unique key's columns with their prefixes.
+func keyTerms(t *schema.Table, u schema.Index) string {
+	terms := make([]string, len(u.Columns))
+	for i, o := range u.Columns {
+		terms[i] = quote(t.Columns[o].Name)
+		if u.Prefix != nil && u.Prefix[i] > 0 {
+			terms[i] += fmt.Sprintf("(%d)", u.Prefix[i])
+		}
+	}
+	return strings.Join(terms, ", ")
+}
+
+// helpingKeys returns the columns of keys that the shape does not tell of: one
+// that a counting column needs, and one that helps to find a row of a table
+// without a key, over its first few columns of small values.
+func helpingKeys(t *schema.Table) []string {
+	var keys []string
+	for i, c := range t.Columns {
+		first := func(u schema.Index) bool { return u.Columns[0] == i }
+		if c.AutoIncrement && !(len(t.PrimaryKey) > 0 && t.PrimaryKey[0] == i) && !slices.ContainsFunc(t.Uniques, first) {
+			keys = append(keys, quote(c.Name))
+		}
+	}
+	const most = 4
+	var columns []int
+	for i := range t.Columns {
+		if len(columns) < most && helps(t, i) {
+			columns = append(columns, i)
+		}
+	}
+	if t.Identity() == nil && len(columns) > 0 {
+		keys = append(keys, quoteAll(t.ColumnNames(columns)))
+	}
+	return keys
+}
+
+// helps reports whether a column may be part of a key that helps.
+func helps(t *schema.Table, i int) bool {
+	c := t.Columns[i]
+	switch c.Type.Kind {
+	case schema.Text, schema.Blob, schema.JSON:
+		return false
+	case schema.Char, schema.VarChar, schema.Binary, schema.VarBinary:
+		return c.Type.Length <= 100
+	default:
+		return c.Generated == schema.NotGenerated && !c.Type.Kind.Approximate()
+	}
+}
+
+// addKey returns the statement that gives a table a foreign key.
+func addKey(t *schema.Table, f schema.ForeignKey) string {
+	about := sqlsink.DescribeKey(t, f)
+	sql := "ALTER TABLE " + quoteName(t.Name) + " ADD CONSTRAINT " + quote(keyName("", "fk", t.Name.String()+about, map[string]bool{})) +
+		" FOREIGN KEY (" + quoteAll(t.ColumnNames(f.Columns)) + ") REFERENCES " + quoteName(f.Parent) + " (" + quoteAll(f.Referenced) + ")"
+	if f.OnDelete != schema.NoAction {
+		sql += " ON DELETE " + strings.ToUpper(string(f.OnDelete))
+	}
+	if f.OnUpdate != schema.NoAction {
+		sql += " ON UPDATE " + strings.ToUpper(string(f.OnUpdate))
+	}
+	return sql
+}

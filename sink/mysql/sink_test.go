@@ -1,0 +1,156 @@
+package mysql_test
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/connect"
+	"github.com/rowferry/rowferry/internal/testdb"
+	"github.com/rowferry/rowferry/schema"
+	"github.com/rowferry/rowferry/sink/mysql"
+	"github.com/rowferry/rowferry/sink/sinktest"
+)
+
+func TestMain(m *testing.M) { testdb.Main(m) }
+
+// onEach runs a test on every server of the family.
+func onEach(t *testing.T, test func(t *testing.T, server *testdb.Server)) {
+	for _, k := range testdb.Kinds() {
+		t.Run(string(k), func(t *testing.T) { test(t, testdb.Start(t, k)) })
+	}
+}
+
+func endpoint(t *testing.T, server *testdb.Server, database string) connect.Endpoint {
+	t.Helper()
+	e, err := connect.Parse(server.URL(database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// open opens a sink on a database.
+func open(t *testing.T, server *testdb.Server, database string, change func(*mysql.Options)) *mysql.Sink {
+	t.Helper()
+	o := mysql.DefaultOptions()
+	o.Endpoint = endpoint(t, server, database)
+	if change != nil {
+		change(&o)
+	}
+	s, err := mysql.Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestConformance(t *testing.T) {
+	onEach(t, func(t *testing.T, server *testdb.Server) {
+		type place struct {
+			name string
+			db   *sql.DB
+		}
+		var mu sync.Mutex
+		places := map[rowferry.Sink]place{}
+		at := func(t *testing.T, p place) rowferry.Sink {
+			s := open(t, server, p.name, nil)
+			mu.Lock()
+			defer mu.Unlock()
+			places[s] = p
+			return s
+		}
+		sinktest.Run(t, func(t *testing.T) rowferry.Sink {
+			name, db := testdb.NewDatabase(t, server)
+			return at(t, place{name, db})
+		}, sinktest.Options{
+			Read: func(t *testing.T, s rowferry.Sink, table *schema.Table) []rowferry.Row {
+				return readTable(t, places[s].db, table)
+			},
+			Again:   func(t *testing.T, s rowferry.Sink) rowferry.Sink { return at(t, places[s]) },
+			Columns: 800, // a row of InnoDB takes half a page
+		})
+	})
+}
+
+func quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+
+// readTable reads the committed rows as the server prints them.
+func readTable(t *testing.T, db *sql.DB, table *schema.Table) []rowferry.Row {
+	t.Helper()
+	var list []string
+	for _, c := range table.Columns {
+		q := quote(c.Name)
+		switch c.Type.Kind {
+		case schema.Bit:
+			q = "CAST(" + q + " AS UNSIGNED)"
+		case schema.Float32, schema.Float64:
+			q = "CAST(" + q + " AS DOUBLE)"
+		case schema.JSON, schema.UUID, schema.Inet4, schema.Inet6:
+			q = "CAST(" + q + " AS CHAR)"
+		default: // as it prints
+		}
+		list = append(list, q)
+	}
+	rows, err := db.Query("SELECT " + strings.Join(list, ", ") + " FROM " + quote(table.Name.Table))
+	if err != nil && strings.Contains(err.Error(), "1146") {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var all []rowferry.Row
+	for rows.Next() {
+		raw, into := make([]sql.RawBytes, len(list)), make([]any, len(list))
+		for i := range raw {
+			into[i] = &raw[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		r := make(rowferry.Row, len(list))
+		for i, c := range table.Columns {
+			r[i] = readValue(t, raw[i], c.Type)
+		}
+		all = append(all, r)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func readValue(t *testing.T, raw []byte, typ schema.Type) rowferry.Value {
+	t.Helper()
+	var err error
+	var v rowferry.Value
+	switch {
+	case raw == nil:
+		return rowferry.NullValue()
+	case typ.Kind == schema.Int && typ.Unsigned, typ.Kind == schema.Bit:
+		var n uint64
+		n, err = strconv.ParseUint(string(raw), 10, 64)
+		v = rowferry.UintValue(n)
+	case typ.Kind == schema.Int, typ.Kind == schema.Year:
+		var n int64
+		n, err = strconv.ParseInt(string(raw), 10, 64)
+		v = rowferry.IntValue(n)
+	case typ.Kind.Approximate():
+		var f float64
+		f, err = strconv.ParseFloat(string(raw), 64)
+		v = rowferry.FloatValue(f)
+	case typ.Kind == schema.Binary, typ.Kind == schema.VarBinary, typ.Kind == schema.Blob:
+		v = rowferry.BytesValue(string(raw))
+	default:
+		v = rowferry.TextValue(string(raw))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}

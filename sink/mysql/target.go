@@ -1,0 +1,103 @@
+package mysql
+
+import (
+	"context"
+	"slices"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/sqlsink"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// target is a table that mutations are written to: the shape they come with,
+// and what the server says of it.
+type target struct {
+	sqlsink.Table
+	quoted   string
+	existing *existing
+	columns  []column // one for each of Shape.Columns
+
+	children     []*reference // foreign keys that point here, once they were needed
+	childrenRead bool
+}
+
+// column is what writing and finding values of a column needs.
+type column struct {
+	carry    carrier
+	have     schema.Type // the target's type
+	onUpdate bool        // changes by itself with an update that leaves it out
+	helps    bool        // may be part of a key that helps to find rows
+	lenient  bool        // an ENUM without the label '', which then is its invalid one
+}
+
+// target returns what is known of the mutation's table, looking at the server
+// when this version of its shape is new.
+func (s *Sink) target(ctx context.Context, m *rowferry.Mutation) (*target, error) {
+	place := s.place(m.Table.Name)
+	if t := s.targets[place]; t != nil && t.Of(m.Table) {
+		return t, nil
+	}
+	if err := s.checkNames(m.Table); err != nil {
+		return nil, err
+	}
+	x, err := s.inspect(ctx, s.session, place)
+	if err != nil {
+		return nil, s.translate(err)
+	}
+	if x == nil {
+		return nil, rowferry.Errorf(rowferry.CodeTableDiffers, "a table that rows are to be written to does not exist in the target").
+			Fact("table", "%s", m.Table.Name)
+	}
+	if err := s.check(ctx, s.session, s.placed(m.Table), x); err != nil {
+		return nil, s.translate(err)
+	}
+	return s.adopt(m.Table, place, x)
+}
+
+// adopt makes a table known that was found fit.
+func (s *Sink) adopt(t *schema.Table, place schema.Name, x *existing) (*target, error) {
+	n := &target{
+		Table:  sqlsink.Table{Shape: t, Identity: t.Identity(), Columns: make([]sqlsink.Column, len(t.Columns))},
+		quoted: quoteName(x.shape.Name), existing: x, columns: make([]column, len(t.Columns)),
+	}
+	for i, c := range t.Columns {
+		carry, err := carrierOf(c.Type)
+		if err != nil {
+			return nil, rowferry.Errorf(rowferry.CodeTypeRefused, "a column's type cannot be carried to MySQL: %w", err).
+				Fact("table", "%s", t.Name).Fact("column", "%s", c.Name)
+		}
+		o := s.server.folding().Ordinal(x.shape, c.Name)
+		have := x.shape.Columns[o]
+		n.Columns[i] = sqlsink.Column{
+			Quoted:   quote(have.Name),
+			Key:      slices.Contains(x.shape.PrimaryKey, o),
+			Computed: have.Generated != schema.NotGenerated,
+		}
+		n.columns[i] = column{
+			carry: carry, have: have.Type, onUpdate: x.columns[o].onUpdate, helps: x.made && helps(t, i),
+			lenient: have.Type.Kind == schema.Enum && !slices.Contains(have.Type.Labels, ""),
+		}
+	}
+	if old := s.targets[place]; old != nil {
+		s.stmts.Drop(&old.Table)
+	}
+	s.targets[place] = n
+	return n, nil
+}
+
+// incoming returns the foreign keys that point to the table.
+func (s *Sink) incoming(ctx context.Context, t *target) ([]*reference, error) {
+	if !t.childrenRead {
+		found, err := readReferences(ctx, s.session, "k.REFERENCED_TABLE_SCHEMA = ? AND k.REFERENCED_TABLE_NAME = ?", t.existing.shape.Name)
+		if err != nil {
+			return nil, s.translate(err)
+		}
+		for _, r := range found {
+			if s.server.foldName(r.parent) == s.server.foldName(t.existing.shape.Name) {
+				t.children = append(t.children, r)
+			}
+		}
+		t.childrenRead = true
+	}
+	return t.children, nil
+}

@@ -1,0 +1,184 @@
+package mysql
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/client"
+	gomysql "github.com/go-mysql-org/go-mysql/mysql"
+
+	"github.com/rowferry/rowferry/internal/connect"
+)
+
+// sendPatience is how long the server may wait, in seconds, for us to take
+// what it sends before it breaks a connection off: a slow target slows the
+// reader down, and must not cost it its connection.
+const sendPatience = 3600
+
+// conn is a logged-in connection to the server, in UTC and utf8mb4. It is used
+// by one goroutine; only interrupt may come from others.
+type conn struct {
+	*client.Conn
+	endpoint connect.Endpoint
+	raw      net.Conn // below TLS
+	release  func() bool
+}
+
+// dial connects and logs in. The connection ends with life, or, until dial
+// returns, with ctx.
+func dial(ctx, life context.Context, e connect.Endpoint) (_ *conn, err error) {
+	config, err := e.TLSConfig()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := e.Dial(ctx)
+	if err != nil {
+		return nil, translate(ctx, err)
+	}
+	c := &conn{endpoint: e, raw: raw, release: context.AfterFunc(life, func() { _ = raw.Close() })}
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
+	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
+	defer stop()
+	if err := c.login(ctx, config); err != nil {
+		return nil, err
+	}
+	_, err = c.query(ctx, fmt.Sprintf("SET NAMES utf8mb4, time_zone='+00:00', sql_mode='', sql_quote_show_create=1, net_write_timeout=%d, lock_wait_timeout=%d",
+		sendPatience, max(1, int(e.Wait()/(2*time.Second)))))
+	return c, err
+}
+
+// login does the handshake. What answers may be no such server, or a hostile
+// one: the library panics on packets that make no sense.
+func (c *conn) login(ctx context.Context, config *tls.Config) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = translate(ctx, fmt.Errorf("what answers does not speak the protocol: %v", p))
+		}
+	}()
+	network, address := c.endpoint.Network()
+	dialer := func(context.Context, string, string) (net.Conn, error) {
+		return &plainGuard{c.raw, c.endpoint.Password.Reveal(), config == nil && network != "unix"}, nil
+	}
+	lib, err := client.ConnectWithDialer(ctx, network, address, c.endpoint.User, c.endpoint.Password.Reveal(), "", dialer, func(l *client.Conn) error {
+		if config != nil {
+			l.SetTLSConfig(config)
+		}
+		l.SetAttributes(map[string]string{"program_name": "rowferry"})
+		return nil
+	})
+	if err != nil {
+		return translate(ctx, err)
+	}
+	c.Conn = lib
+	return nil
+}
+
+// plainGuard refuses to send the password as it is over a network connection
+// without TLS, which a server may ask for.
+type plainGuard struct {
+	net.Conn
+	password string
+	on       bool
+}
+
+var errPlainPassword = errors.New("the server asks for the password in plain, and the connection is not encrypted")
+
+func (g *plainGuard) Write(b []byte) (int, error) {
+	const packetHeader = 4
+	if g.on && g.password != "" && len(b) > packetHeader && string(bytes.TrimRight(b[packetHeader:], "\x00")) == g.password {
+		return 0, errPlainPassword
+	}
+	return g.Conn.Write(b)
+}
+
+// close ends the connection at once.
+func (c *conn) close() {
+	c.release()
+	_ = c.raw.Close() // nothing is lost by what it could say
+}
+
+// answer is the answer to a query, as text; NULL is "".
+type answer [][]string
+
+// query runs one statement.
+func (c *conn) query(ctx context.Context, sql string) (out answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = translate(ctx, fmt.Errorf("the server's answer makes no sense: %v", p))
+		}
+	}()
+	defer c.during(ctx)()
+	r, err := c.Execute(sql)
+	if err != nil {
+		return nil, translate(ctx, err)
+	}
+	defer r.Close()
+	if r.Resultset == nil {
+		return nil, nil
+	}
+	for i := range r.RowNumber() {
+		row := make([]string, r.ColumnNumber())
+		for j := range row {
+			text, err := r.GetString(i, j)
+			if err != nil {
+				return nil, translate(ctx, err)
+			}
+			row[j] = strings.Clone(text) // the library uses its memory again
+		}
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+// first runs a query for one row of at least n columns.
+func (c *conn) first(ctx context.Context, n int, sql string) ([]string, error) {
+	out, err := c.query(ctx, sql)
+	if err == nil && (len(out) == 0 || len(out[0]) < n) {
+		err = translate(ctx, fmt.Errorf("no answer to %s", sql))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
+}
+
+// anyOf runs the first of several statements that the server understands:
+// their names have changed between versions.
+func (c *conn) anyOf(ctx context.Context, statements ...string) (out answer, err error) {
+	for _, sql := range statements {
+		out, err = c.query(ctx, sql)
+		if me := (*gomysql.MyError)(nil); !errors.As(err, &me) || me.Code != gomysql.ER_PARSE_ERROR {
+			return out, err
+		}
+	}
+	return out, err
+}
+
+// during makes waits for the network end with ctx, until the returned function
+// is called. A wait that was cut short fails with os.ErrDeadlineExceeded.
+func (c *conn) during(ctx context.Context) (done func()) {
+	cut := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = c.raw.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection
+		close(cut)
+	})
+	return func() {
+		if !stop() {
+			<-cut
+			_ = c.raw.SetReadDeadline(time.Time{})
+		}
+	}
+}
+
+// quoted quotes an identifier.
+func quoted(s string) string { return "`" + strings.ReplaceAll(s, "`", "``") + "`" }

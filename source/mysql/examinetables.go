@@ -1,0 +1,114 @@
+package mysql
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/rowferry/rowferry/schema"
+)
+
+// shown is how many names a finding lists.
+const shown = 5
+
+// inScope runs a query whose first two columns are a table's database and name,
+// and returns the rows of tables in scope.
+func (x *examination) inScope(ctx context.Context, sql string) ([][]string, error) {
+	out, err := x.query(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	var in [][]string
+	for _, row := range out {
+		if x.src.opt.Scope(schema.Name{Schema: row[0], Table: row[1]}) {
+			in = append(in, row)
+		}
+	}
+	return in, nil
+}
+
+// listed returns the names of tables for people, the first few of many.
+func listed(tables [][]string, more func(row []string) string) string {
+	var names []string
+	for i, row := range tables {
+		if i == shown {
+			names = append(names, fmt.Sprintf("and %d more", len(tables)-shown))
+			break
+		}
+		names = append(names, row[0]+"."+row[1]+more(row))
+	}
+	return strings.Join(names, ", ")
+}
+
+func nothing([]string) string { return "" }
+
+func third(row []string) string { return " (" + row[2] + ")" }
+
+const userTables = "TABLE_SCHEMA NOT IN ('mysql','information_schema','performance_schema','sys') AND TABLE_TYPE LIKE '%TABLE' ORDER BY 1, 2"
+
+func (x *examination) lookTables(ctx context.Context) error {
+	in, err := x.inScope(ctx, "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE "+userTables)
+	if err != nil {
+		return err
+	}
+	if len(in) == 0 {
+		x.warn("tables", "no table in scope exists that this user may see", "look", "at 'tables'", "grant", "SELECT on them, so that their shapes can be read")
+		return nil
+	}
+	x.pass("tables", "%d in scope", len(in))
+	return nil
+}
+
+func (x *examination) lookKeys(ctx context.Context) error {
+	in, err := x.inScope(ctx, `SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES t
+ WHERE NOT EXISTS (SELECT 1 FROM information_schema.STATISTICS s WHERE s.TABLE_SCHEMA = t.TABLE_SCHEMA AND s.TABLE_NAME = t.TABLE_NAME
+  AND s.NON_UNIQUE = 0 GROUP BY s.INDEX_NAME HAVING SUM(s.NULLABLE = 'YES') = 0) AND `+userTables)
+	if err != nil {
+		return err
+	}
+	if len(in) > 0 {
+		x.warn("keys", fmt.Sprintf("%d tables have no primary key, nor a unique one without NULL: each of their changes compares whole rows, and they must be empty in the target when a pipeline begins: %s", len(in), listed(in, nothing)),
+			"mend", "give them a primary key")
+		return nil
+	}
+	x.pass("keys", "every table has one")
+	return nil
+}
+
+// lookEngines: changes to tables without transactions are logged, but what the
+// server lost in a crash, or forgets by design, is not.
+func (x *examination) lookEngines(ctx context.Context) error {
+	in, err := x.inScope(ctx, "SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE FROM information_schema.TABLES WHERE ENGINE IS NOT NULL AND UPPER(ENGINE) NOT IN ('INNODB','ROCKSDB') AND "+userTables)
+	if err != nil {
+		return err
+	}
+	if len(in) > 0 {
+		x.warn("engines", "tables are kept by engines without transactions, so a crash of the server can leave them other than its log says: "+listed(in, third), "mend", "ALTER TABLE … ENGINE=InnoDB")
+		return nil
+	}
+	x.pass("engines", "every table has transactions")
+	return nil
+}
+
+// lookCascades says who carries out what foreign keys do by themselves (M10).
+func (x *examination) lookCascades(ctx context.Context) error {
+	in, err := x.inScope(ctx, `SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONCAT(CONSTRAINT_NAME, ' on delete ', LOWER(DELETE_RULE), ', on update ', LOWER(UPDATE_RULE))
+ FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE DELETE_RULE IN ('CASCADE','SET NULL','SET DEFAULT') OR UPDATE_RULE IN ('CASCADE','SET NULL','SET DEFAULT') ORDER BY 1, 2, 3`)
+	switch {
+	case err != nil:
+		return err
+	case len(in) == 0:
+		x.pass("cascades", "no foreign key changes rows by itself")
+	case x.logsCascades():
+		x.pass("cascades", "%d foreign keys change rows by themselves, and the server logs those changes", len(in))
+	default:
+		x.pass("cascades", "%d foreign keys change rows by themselves, which the server does not log: the target's tables must have the same actions, and are refused otherwise: %s", len(in), listed(in, third))
+	}
+	return nil
+}
+
+// logsCascades: MySQL does from 9.6 on, unless it is told to leave cascades to
+// InnoDB as before.
+func (x *examination) logsCascades() bool {
+	return !x.server.mariadb && x.server.since(9, 6) && !x.is("innodb_native_foreign_keys", "ON")
+}

@@ -1,0 +1,67 @@
+package mysql
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+// Framing of the client protocol: a packet is its length in 3 bytes, a number
+// that counts packets and its content; what is as long as can be goes on in
+// the next one. See
+// https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.html
+const (
+	packetHeader = 4
+	packetMax    = 1<<24 - 1
+)
+
+// packets reads the content of packets as a stream, joined where one goes on
+// in the next.
+type packets struct {
+	r      *bufio.Reader
+	number byte   // of the next packet
+	left   uint64 // bytes of the open packet that are not read
+	more   bool   // another one follows that belongs to it
+}
+
+// peek returns the next n bytes of content after the current packet, of a
+// packet that is not begun, which stay unread: waiting for them may be cut
+// short without harm.
+func (p *packets) peek(n int) (size uint64, b []byte, err error) {
+	b, err = p.r.Peek(packetHeader + n)
+	if err != nil {
+		return 0, nil, err
+	}
+	return uint64(binary.LittleEndian.Uint32(b) & packetMax), b[packetHeader:], nil
+}
+
+// begin takes the header of a packet.
+func (p *packets) begin() error {
+	var b [packetHeader]byte
+	if _, err := io.ReadFull(p.r, b[:]); err != nil {
+		return err
+	}
+	if b[3] != p.number {
+		return fmt.Errorf("packet number %d comes where %d should", b[3], p.number)
+	}
+	p.number++
+	p.left = uint64(binary.LittleEndian.Uint32(b[:]) & packetMax)
+	p.more = p.left == packetMax
+	return nil
+}
+
+// Read reads content, up to the end of what belongs together: io.EOF.
+func (p *packets) Read(b []byte) (int, error) {
+	for p.left == 0 {
+		if !p.more {
+			return 0, io.EOF
+		}
+		if err := p.begin(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := p.r.Read(b[:min(uint64(len(b)), p.left)])
+	p.left -= uint64(n)
+	return n, err
+}
