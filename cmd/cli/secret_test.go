@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -206,10 +207,8 @@ func TestTargetNamespace(t *testing.T) {
 			t.Fatal(err)
 		}
 		rules, err := s.rules()
-		text := ""
-		if err != nil {
-			text = err.Error()
-		} else {
+		text := fmt.Sprint(err)
+		if err == nil {
 			text = rules.Canonical()
 		}
 		if !strings.Contains(text, tt.want) || strings.Contains(text, "into") != strings.HasPrefix(tt.want, "into") {
