@@ -34,7 +34,7 @@ var keeperClauses = []clause{
 		e.must(e.keeper.WriteCheckpoint(ctx, nil, want))
 		e.sees(want)
 		now := want
-		now.Fence, now.Sequence, now.Position, now.Lineage, now.Start = 7, 8, "0-1-5,1-2-9", "ü\x00x", "s"
+		now.Fence, now.Sequence, now.Position, now.Lineage, now.Start = 7, 8, "0-1-5,1-2-9", "ü"+e.nul()+"x", "s"
 		now.Config, now.StateID, now.Held, now.Log = "", "é", rowferry.Held{}, "'\""
 		now.Commit, now.Updated = now.Commit.AddDate(1, 0, 0), now.Updated.AddDate(0, 1, 0)
 		e.must(e.keeper.WriteCheckpoint(ctx, &want, now))
@@ -172,7 +172,7 @@ var keeperClauses = []clause{
 		for _, got := range tables {
 			e.must(got.Validate())
 			want := parent
-			if got.Name == child.Name {
+			if got.Name.Table == child.Name.Table {
 				want = child
 			}
 			if !slices.Equal(got.ColumnNames(got.PrimaryKey), want.ColumnNames(want.PrimaryKey)) || len(got.Columns) != len(want.Columns) ||

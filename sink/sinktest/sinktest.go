@@ -25,6 +25,10 @@ type Options struct {
 	Count func(t *testing.T, s rowferry.Sink) int
 	// Again opens the same target once more, for a CheckpointKeeper.
 	Again func(t *testing.T, s rowferry.Sink) rowferry.Sink
+	// Refuses reports whether the target has no room for the value in a column
+	// of that type, which the sink then refuses with CodeOutOfRange. Nil means
+	// that it holds every value of the suite.
+	Refuses func(typ schema.Type, v rowferry.Value) bool
 	// BlobSize is the size of the large value in bytes; 0 means 8 MiB.
 	BlobSize int
 	// Columns is the width of the wide table; 0 means 1,000.
@@ -187,6 +191,20 @@ func (e *env) refused(want rowferry.Code, ms ...rowferry.Mutation) *rowferry.Err
 	}
 	e.must(tx.Rollback())
 	return r
+}
+
+// refuses reports whether the target has no room for the value.
+func (e *env) refuses(typ schema.Type, value any) bool {
+	return e.o.Refuses != nil && e.o.Refuses(typ, row(vals(value))[0])
+}
+
+// nul returns the character U+0000, or another where the target's text does not
+// hold it.
+func (e *env) nul() string {
+	if e.refuses(text, "\x00") {
+		return "\x01"
+	}
+	return "\x00"
 }
 
 // stamp gives each mutation its place in a transaction.

@@ -1,0 +1,73 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rowferry/rowferry/schema"
+)
+
+// AddForeignKey returns the statement that adds the foreign key f to t. It is
+// checked with each statement, and may be put off to the end of a transaction
+// for changes that the source made with its checks off. Both of the source's
+// actions that refuse become NO ACTION, since PostgreSQL cannot put RESTRICT
+// off. With valid unset the rows that exist are not checked.
+func AddForeignKey(t *schema.Table, f schema.ForeignKey, valid bool) string {
+	names := quoteAll(t.ColumnNames(f.Columns))
+	what := names + " " + QuoteTable(f.Parent) + " " + quoteAll(f.Referenced)
+	sql := "ALTER TABLE " + QuoteTable(t.Name) + " ADD CONSTRAINT " + Quote(ObjectName(t.Name.Table, "fk", what)) +
+		" FOREIGN KEY (" + names + ") REFERENCES " + QuoteTable(f.Parent) + " (" + quoteAll(f.Referenced) + ")"
+	if f.OnDelete.Acts() {
+		sql += " ON DELETE " + strings.ToUpper(string(f.OnDelete))
+	}
+	if f.OnUpdate.Acts() {
+		sql += " ON UPDATE " + strings.ToUpper(string(f.OnUpdate))
+	}
+	sql += " DEFERRABLE INITIALLY IMMEDIATE"
+	if !valid {
+		sql += " NOT VALID"
+	}
+	return sql
+}
+
+// CascadeError says that a foreign key's action cannot be carried, so that
+// child rows which the source changes without logging it would stay as they
+// are in the target.
+type CascadeError struct {
+	Table  *schema.Table
+	Key    schema.ForeignKey
+	Reason string
+}
+
+func (e *CascadeError) Error() string {
+	return fmt.Sprintf("foreign key of table %s to %s has an action and cannot be carried: %s", e.Table.Name, e.Key.Parent, e.Reason)
+}
+
+// Exact reports whether the source compares the columns of f byte by byte, as
+// PostgreSQL will.
+func Exact(t *schema.Table, f schema.ForeignKey) bool {
+	for _, o := range f.Columns {
+		if !exactType(t.Columns[o].Type) {
+			return false
+		}
+	}
+	return true
+}
+
+// exactType reports whether equal means equal bytes. Binary collations pad
+// with spaces ('a' = 'a ') unless they say otherwise; fixed CHAR has no
+// trailing spaces to begin with.
+func exactType(t schema.Type) bool {
+	if !t.Kind.Textual() {
+		return true
+	}
+	c := strings.ToLower(t.Collation)
+	switch {
+	case strings.HasSuffix(c, "_0900_bin"), strings.HasSuffix(c, "_nopad_bin"):
+		return true
+	case t.Kind == schema.Char:
+		return strings.HasSuffix(c, "_bin")
+	default:
+		return false
+	}
+}

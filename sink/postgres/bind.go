@@ -1,0 +1,219 @@
+package postgres
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/rowferry/rowferry"
+	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
+	"github.com/rowferry/rowferry/internal/sqlsink"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// largest is the size beyond which PostgreSQL takes no value: its rows travel
+// in messages of at most 1 GiB.
+const largest = 1<<30 - 1<<16
+
+// The formats of parameters.
+const (
+	textFormat   int16 = 0
+	binaryFormat int16 = 1
+)
+
+// column is a column of the shape as the target has it.
+type column struct {
+	kind   schema.Kind
+	typ    dialect.ColumnType
+	loose  bool // compares by a collation that takes different texts for equal
+	always bool // GENERATED ALWAYS AS IDENTITY
+}
+
+// format returns the format in which the column's values travel: text, but for
+// bytes, which need not be written as digits.
+func (c *column) format() int16 {
+	if c.typ.Base == dialect.Bytea {
+		return binaryFormat
+	}
+	return textFormat
+}
+
+// encode returns the value as a parameter, nil for NULL, or says why the column
+// cannot hold it. The bytes may be the value's own and must not be changed.
+func (c *column) encode(v rowferry.Value) ([]byte, *rowferry.Error) {
+	if v.IsNull() {
+		return nil, nil
+	}
+	switch c.typ.Base {
+	case dialect.Int2, dialect.Int4, dialect.Int8, dialect.Numeric:
+		return c.encodeNumber(v)
+	case dialect.Float4, dialect.Float8:
+		return c.encodeFloat(v)
+	case dialect.BitString, dialect.VarBit:
+		return c.encodeBits(v)
+	case dialect.Bytea:
+		if v.Kind() != rowferry.Bytes {
+			return nil, c.miscarried(v)
+		}
+		if len(v.Str()) > largest {
+			return nil, tooLong(len(v.Str()))
+		}
+		return bytesOf(v.Str()), nil
+	default:
+		return c.encodeText(v)
+	}
+}
+
+func (c *column) miscarried(v rowferry.Value) *rowferry.Error {
+	return sqlsink.Miscarried(v, string(c.typ.Base))
+}
+
+// bounds of the integer types.
+var bounds = map[dialect.Base][2]int64{
+	dialect.Int2: {math.MinInt16, math.MaxInt16}, dialect.Int4: {math.MinInt32, math.MaxInt32}, dialect.Int8: {math.MinInt64, math.MaxInt64},
+}
+
+func (c *column) encodeNumber(v rowferry.Value) ([]byte, *rowferry.Error) {
+	var text []byte
+	switch {
+	case v.Kind() == rowferry.Int && c.kind != schema.Decimal:
+		text = strconv.AppendInt(nil, v.Int(), 10)
+	case v.Kind() == rowferry.Uint && c.kind != schema.Decimal:
+		text = strconv.AppendUint(nil, v.Uint(), 10)
+	case v.Kind() == rowferry.Text && c.kind == schema.Decimal:
+		text = []byte(v.Str())
+	default:
+		return nil, c.miscarried(v)
+	}
+	if b, ok := bounds[c.typ.Base]; ok {
+		n, err := strconv.ParseInt(string(text), 10, 64)
+		if err != nil || n < b[0] || n > b[1] {
+			return nil, rowferry.Errorf(rowferry.CodeOutOfRange, "a number is beyond what the target's column can hold").
+				Fact("value", "%s", text).Fact("smallest", "%d", b[0]).Fact("largest", "%d", b[1])
+		}
+		return text, nil
+	}
+	return text, c.checkDecimal(string(text))
+}
+
+// checkDecimal refuses what is no plain decimal number, and what the column
+// would round or has no room for.
+func (c *column) checkDecimal(s string) *rowferry.Error {
+	whole, fraction, dotted := strings.Cut(strings.TrimPrefix(s, "-"), ".")
+	if !onlyDigits(whole) || dotted && !onlyDigits(fraction) {
+		return rowferry.Errorf(rowferry.CodeInternal, "a decimal number is written in a way that is not known").Fact("value", "%q", sqlsink.Shorten(s))
+	}
+	if c.typ.Precision == 0 {
+		return nil
+	}
+	whole = strings.TrimLeft(whole, "0")
+	if len(whole) > c.typ.Precision-c.typ.Scale || len(fraction) > max(c.typ.Scale, 0) || c.typ.Scale < 0 {
+		return rowferry.Errorf(rowferry.CodeOutOfRange, "a number is beyond what the target's column can hold").
+			Fact("value", "%s", sqlsink.Shorten(s)).Fact("target", "numeric(%d,%d)", c.typ.Precision, c.typ.Scale)
+	}
+	return nil
+}
+
+func onlyDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// encodeFloat writes the shortest text that is read back as the same number.
+func (c *column) encodeFloat(v rowferry.Value) ([]byte, *rowferry.Error) {
+	if v.Kind() != rowferry.Float {
+		return nil, c.miscarried(v)
+	}
+	f, bits := v.Float(), 64
+	if c.typ.Base == dialect.Float4 {
+		if bits = 32; !math.IsNaN(f) && float64(float32(f)) != f {
+			return nil, rowferry.Errorf(rowferry.CodeOutOfRange, "a number needs double precision, and the target's column is a real").
+				Fact("value", "%s", v)
+		}
+	}
+	switch {
+	case math.IsNaN(f):
+		return []byte("NaN"), nil
+	case math.IsInf(f, 1):
+		return []byte("Infinity"), nil
+	case math.IsInf(f, -1):
+		return []byte("-Infinity"), nil
+	default:
+		return strconv.AppendFloat(nil, f, 'g', -1, bits), nil
+	}
+}
+
+// encodeBits writes a bit string of the column's length, its highest bit first.
+func (c *column) encodeBits(v rowferry.Value) ([]byte, *rowferry.Error) {
+	if v.Kind() != rowferry.Uint || c.kind != schema.Bit {
+		return nil, c.miscarried(v)
+	}
+	n := c.typ.Length
+	if n == 0 {
+		n = 64
+	}
+	if n < 64 && v.Uint()>>n != 0 {
+		return nil, rowferry.Errorf(rowferry.CodeOutOfRange, "a bit string is longer than the target's column").
+			Fact("value", "%b", v.Uint()).Fact("bits", "%d", n)
+	}
+	text := make([]byte, n)
+	for i := range text {
+		text[i] = '0'
+		if place := n - 1 - i; place < 64 && v.Uint()>>place&1 == 1 {
+			text[i] = '1'
+		}
+	}
+	return text, nil
+}
+
+// encodeText carries what is text at the source.
+func (c *column) encodeText(v rowferry.Value) ([]byte, *rowferry.Error) {
+	if v.Kind() != rowferry.Text {
+		return nil, c.miscarried(v)
+	}
+	s := v.Str()
+	switch {
+	case !utf8.ValidString(s):
+		return nil, sqlsink.NotUTF8(s)
+	case len(s) > largest:
+		return nil, tooLong(len(s))
+	case strings.IndexByte(s, 0) >= 0:
+		return nil, rowferry.Errorf(rowferry.CodeOutOfRange, "PostgreSQL's text cannot hold the character U+0000").Fact("value", "%q", sqlsink.Shorten(s))
+	}
+	switch c.typ.Base {
+	case dialect.Text:
+		return bytesOf(s), nil
+	case dialect.VarChar:
+		// The server would cut off spaces at the end without a word.
+		if n := c.typ.Length; n > 0 && len(s) > n && utf8.RuneCountInString(s) > n {
+			return nil, rowferry.Errorf(rowferry.CodeOutOfRange, "a text is longer than the target's column").
+				Fact("value", "%s", sqlsink.Shorten(s)).Fact("characters", "%d", utf8.RuneCountInString(s)).Fact("most", "%d", n)
+		}
+		return bytesOf(s), nil
+	case dialect.Date, dialect.DateTime, dialect.Timestamptz, dialect.Interval:
+		return c.encodeTemporal(s)
+	case dialect.JSON, dialect.JSONB, dialect.UUID, dialect.Inet:
+		return bytesOf(s), nil
+	default:
+		return nil, c.miscarried(v)
+	}
+}
+
+func tooLong(n int) *rowferry.Error {
+	return rowferry.Errorf(rowferry.CodeOutOfRange, "a value is larger than PostgreSQL can hold").
+		Fact("bytes", "%d", n).Fact("largest", "%d", largest)
+}
+
+// bytesOf lends the string's bytes to the driver, which only copies them.
+func bytesOf(s string) []byte {
+	if s == "" {
+		return []byte{} // unsafe.StringData of "" may be nil, which is NULL
+	}
+	return unsafe.Slice(unsafe.StringData(s), len(s))
+}
