@@ -228,18 +228,25 @@ func TestTailFollows(t *testing.T) {
 	}
 }
 
-// TestRunIntoServers carries rows into servers, under the name that the
-// target's URL gives the database where it does.
+// TestRunIntoServers carries rows into servers: under the name that the
+// target's URL gives the database where it does, else under the source's.
 func TestRunIntoServers(t *testing.T) {
-	for _, k := range []testdb.Kind{testdb.MariaDB1011, testdb.MySQL97} {
+	for _, k := range []testdb.Kind{testdb.MariaDB1011, testdb.MySQL97, testdb.Postgres15} {
 		t.Run(string(k), func(t *testing.T) {
 			target := testdb.Start(t, k)
 			into, db := testdb.NewDatabase(t, target)
 			o := newOrigin(t, testdb.MariaDB1011, target.URL(into))
+			table := "item"
+			// InnoDB counts along with the rows, PostgreSQL does not.
+			sequence := into + ".item  id         3       4      4\n✓ nothing to do: each is past its rows"
+			if k.Flavor() == testdb.Postgres {
+				table = target.Quote(o.name) + ".item"
+				sequence = o.name + ".item  id         3       1      4\n✓ set 1 sequence past the rows"
+			}
 			o.insert(t, 3)
 			first := run(t, []string{"run", "-c", "shop.yaml", "--once", "--from", "earliest"})
 			var n int
-			if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM item").Scan(&n); err != nil || n != 3 || first.code != 0 {
+			if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil || n != 3 || first.code != 0 {
 				t.Fatalf("%d rows, %v, %+v", n, err, first)
 			}
 			if !strings.Contains(first.err, "✓ doctor    ") {
@@ -255,10 +262,41 @@ func TestRunIntoServers(t *testing.T) {
 			if doctor.code != 0 || doctor.err != "" || !strings.Contains(doctor.out, " passed") || strings.Contains(doctor.out, canary) {
 				t.Errorf("%+v", doctor)
 			}
-			// InnoDB counts along, so there is nothing to set; PostgreSQL does not.
-			if out := ok(t, "sequences", "-c", "shop.yaml", "--yes"); !strings.Contains(out, into+".item  id         3       4      4\n✓ nothing to do: each is past its rows") {
+			if plan := ok(t, "sequences", "-c", "shop.yaml", "--dry-run"); strings.Contains(plan, "set 1") {
+				t.Error(plan)
+			}
+			if out := ok(t, "sequences", "-c", "shop.yaml", "--yes"); !strings.Contains(out, sequence) {
+				t.Error(out)
+			}
+			if out := ok(t, "sequences", "-c", "shop.yaml", "--yes"); !strings.Contains(out, "nothing to do") {
 				t.Error(out)
 			}
 		})
+	}
+}
+
+// TestDoctorNamesWhatIsMissing: an account without privileges fails the doctor
+// and stops a run, with the statement that helps.
+func TestDoctorNamesWhatIsMissing(t *testing.T) {
+	o := newOrigin(t, testdb.MariaDB1011, "sqlite:shop.db")
+	o.exec(t, "CREATE OR REPLACE USER nobody@'%' IDENTIFIED BY '"+canary+"'")
+	text := strings.Replace(o.file, "ferry@", "nobody@", 1)
+	if err := os.WriteFile("nobody.yaml", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	doctor := run(t, []string{"doctor", "-c", "nobody.yaml"})
+	if doctor.code != 2 || doctor.err != "" || !strings.Contains(doctor.out, "GRANT ") || !strings.Contains(doctor.out, "RF-2025") {
+		t.Errorf("%+v", doctor)
+	}
+	asJSON := run(t, []string{"-o", "json", "doctor", "-c", "nobody.yaml"})
+	if e := envelopeOf(t, asJSON, false); asJSON.code != 2 || e.Code != "RF-2025" {
+		t.Errorf("%+v", e)
+	}
+	stopped := run(t, []string{"run", "-c", "nobody.yaml", "--from", "latest"})
+	if stopped.code != 2 || !strings.Contains(stopped.err, "RF-2025") {
+		t.Errorf("%+v", stopped)
+	}
+	if all := fmt.Sprint(doctor, asJSON, stopped); strings.Contains(all, canary) {
+		t.Error(all)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/rowferry/rowferry/mapping"
 	"github.com/rowferry/rowferry/schema"
 	mysqlsink "github.com/rowferry/rowferry/sink/mysql"
+	"github.com/rowferry/rowferry/sink/postgres"
 	"github.com/rowferry/rowferry/source/mysql"
 )
 
@@ -48,6 +49,14 @@ func (s *settings) openServer(ctx context.Context, in *invocation, o opening) (r
 		})
 		if err != nil {
 			return nil, err // and not a nil *Sink in an interface
+		}
+		return sink, nil
+	case "postgres":
+		sink, err := postgres.Open(ctx, postgres.Options{
+			Endpoint: endpoint, CreateTables: o.create, InScope: o.inScope, Triggers: o.triggers, ReadOnly: o.readOnly, Notice: o.notice,
+		})
+		if err != nil {
+			return nil, err
 		}
 		return sink, nil
 	default:
