@@ -204,3 +204,14 @@ func TestStatusOfARunningEngine(t *testing.T) {
 		t.Errorf("the ended engine's socket: %v", err)
 	}
 }
+
+// TestStatusWithoutTheTarget: what the state knows is shown, and the error
+// beside it.
+func TestStatusWithoutTheTarget(t *testing.T) {
+	files := inDir(t)
+	ok(t, "replay", "--files", files, "--target", "sqlite:shop.db", "--until", "0-1-10")
+	got := run(t, []string{"status", "--target", "mysql://ferry@127.0.0.1:1/shop"})
+	if got.code != 3 || !strings.Contains(got.out, "position   0-1-10") || !strings.Contains(got.out, "cannot be read") || !strings.Contains(got.err, "RF-3014") {
+		t.Errorf("%+v", got)
+	}
+}

@@ -113,3 +113,21 @@ func TestFollowing(t *testing.T) {
 		}
 	}
 }
+
+// TestFollowingRecord is the same off a terminal: one log record.
+func TestFollowingRecord(t *testing.T) {
+	var b strings.Builder
+	p := newProgram(nil, nil, &b, nil)
+	p.log = newLogger(p.screen, false, false, values{})
+	at := time.Date(2026, 11, 18, 12, 0, 0, 0, time.UTC)
+	m := &meter{begun: at, follows: true, capacity: 1000}
+	p.show(m.measure(at.Add(30*time.Second), rowferry.Progress{
+		Rows: 300, ReadBytes: 600, QueueBytes: 10, Commit: at, Lag: 1500 * time.Millisecond, Waiting: "RF-3014: no answer",
+		Checkpoint: rowferry.Checkpoint{Position: "0-1-5", Log: "mysql-bin.000042:1337", Updated: at.Add(28 * time.Second)},
+	}))
+	want := `"msg":"progress","caught_up":false,"read_bytes_per_second":20,"rows_per_second":10,"queue_share":0.01,"rows":300,"transactions":0,` +
+		`"position":"0-1-5","log":"mysql-bin.000042:1337","checkpoint_age_seconds":2,"lag_seconds":1.5,"waiting":"RF-3014: no answer"}` + "\n"
+	if !strings.HasSuffix(b.String(), want) {
+		t.Errorf("got  %s\nwant %s", b.String(), want)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -137,7 +138,7 @@ func TestRun(t *testing.T) {
 		t.Run(string(k), func(t *testing.T) {
 			o := newOrigin(t, k, "sqlite:shop.db")
 			o.insert(t, 3)
-			p := start(t, "run", "-c", "shop.yaml", "--from", "earliest")
+			p := start(t, "run", "-v", "-c", "shop.yaml", "--from", "earliest")
 			live := awaitRows(t, 3, "-c", "shop.yaml")
 			if live.Phase != "run" || live.Source != o.url || live.Lag == nil || *live.Lag != 0 {
 				t.Errorf("%+v", live)
@@ -182,7 +183,28 @@ func TestRun(t *testing.T) {
 			if all := string(out) + string(errs) + once.out + once.err; strings.Contains(all, canary) {
 				t.Errorf("the password is printed:\n%s", all)
 			}
+			lookForCanary(t)
 		})
+	}
+}
+
+// lookForCanary asserts that the password is in no file but its own.
+func lookForCanary(t *testing.T) {
+	t.Helper()
+	seen := 0
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || path == "pw" {
+			return err
+		}
+		seen++
+		text, err := os.ReadFile(path)
+		if strings.Contains(string(text), canary) {
+			t.Errorf("the password is in %s", path)
+		}
+		return err
+	})
+	if err != nil || seen < 5 {
+		t.Errorf("%d files, %v", seen, err)
 	}
 }
 
@@ -199,6 +221,33 @@ func TestRunIsStopped(t *testing.T) {
 	p.waitFor(t, "RF-9001")
 	if err := p.Wait(); p.ProcessState.ExitCode() != int(rowferry.ClassInterrupted) {
 		t.Error(err)
+	}
+}
+
+// TestOwnServerID: an engine with a server id of its own choice is disturbed
+// neither by the doctor nor by tail, and one that was killed can go on at once.
+func TestOwnServerID(t *testing.T) {
+	o := newOrigin(t, testdb.MariaDB1011, "sqlite:shop.db")
+	o.insert(t, 1)
+	t.Setenv("ROWFERRY_SERVER_ID", "4711")
+	env := withEnv(map[string]string{"ROWFERRY_SERVER_ID": "4711"})
+	p := start(t, "run", "-c", "shop.yaml", "--from", "earliest")
+	awaitRows(t, 1, "-c", "shop.yaml")
+	if got := run(t, []string{"doctor", "-c", "shop.yaml"}, env); got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+	if got := run(t, []string{"tail", "-c", "shop.yaml", "--from", "earliest", "--once"}, env); got.code != 0 || events(t, got.out) != 1 {
+		t.Errorf("%+v", got)
+	}
+	o.insert(t, 1)
+	awaitRows(t, 2, "-c", "shop.yaml")
+	if err := p.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.Wait() // it was killed
+	o.insert(t, 1)
+	if got := run(t, []string{"run", "-c", "shop.yaml", "--once"}, env); got.code != 0 || rows(t, "shop.db", "item") != "3" {
+		t.Errorf("%+v", got)
 	}
 }
 
