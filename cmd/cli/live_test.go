@@ -229,14 +229,15 @@ func TestRunIsStopped(t *testing.T) {
 func TestOwnServerID(t *testing.T) {
 	o := newOrigin(t, testdb.MariaDB1011, "sqlite:shop.db")
 	o.insert(t, 1)
-	t.Setenv("ROWFERRY_SERVER_ID", "4711")
-	env := withEnv(map[string]string{"ROWFERRY_SERVER_ID": "4711"})
+	if err := os.WriteFile("shop.yaml", []byte(strings.Replace(o.file, "timeout:", "server_id: 4711, timeout:", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	p := start(t, "run", "-c", "shop.yaml", "--from", "earliest")
 	awaitRows(t, 1, "-c", "shop.yaml")
-	if got := run(t, []string{"doctor", "-c", "shop.yaml"}, env); got.code != 0 {
+	if got := run(t, []string{"doctor", "-c", "shop.yaml"}); got.code != 0 {
 		t.Errorf("%+v", got)
 	}
-	if got := run(t, []string{"tail", "-c", "shop.yaml", "--from", "earliest", "--once"}, env); got.code != 0 || events(t, got.out) != 1 {
+	if got := run(t, []string{"tail", "-c", "shop.yaml", "--from", "earliest", "--once"}); got.code != 0 || events(t, got.out) != 1 {
 		t.Errorf("%+v", got)
 	}
 	o.insert(t, 1)
@@ -244,9 +245,13 @@ func TestOwnServerID(t *testing.T) {
 	if err := p.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
+	errs, err := io.ReadAll(p.err)
+	if err != nil || strings.Contains(string(errs), "waiting") {
+		t.Errorf("the engine lost its connection: %v\n%s", err, errs)
+	}
 	_ = p.Wait() // it was killed
 	o.insert(t, 1)
-	if got := run(t, []string{"run", "-c", "shop.yaml", "--once"}, env); got.code != 0 || rows(t, "shop.db", "item") != "3" {
+	if got := run(t, []string{"run", "-c", "shop.yaml", "--once"}); got.code != 0 || rows(t, "shop.db", "item") != "3" {
 		t.Errorf("%+v", got)
 	}
 }
