@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -110,9 +111,14 @@ func (m mysqlType) onPostgres() (c column, err error) {
 	case "date":
 		c.family, c.form = "date", textForm
 	case "datetime", "timestamp", "time":
-		c.family = map[string]family{"datetime": "timestamp", "timestamp": "timestamptz", "time": "interval"}[m.data]
-		c.form = momentForm
-	case "char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set":
+		name := map[string]string{"datetime": "timestamp", "timestamp": "timestamptz", "time": "interval"}[m.data]
+		c.family, c.form = family(name+"("+cmp.Or(m.size(), "0")+")"), momentForm
+	case "char", "varchar":
+		c.family, c.form = family("varchar("+m.size()+")"), textForm
+		if m.size() == "0" {
+			c.family = "text"
+		}
+	case "tinytext", "text", "mediumtext", "longtext", "enum", "set":
 		c.family, c.form = "text", textForm
 		if m.json {
 			c.family = "json|text"
@@ -153,7 +159,7 @@ func (m mysqlType) onMySQL() (c column, err error) {
 		c.family, c.form, c.order = family("decimal("+m.size()+")"+sign), textForm, m.quoted()
 	case "date", "time", "datetime", "timestamp", "char", "varchar", "enum", "set":
 		// Their sizes, fractions and labels are in the full type.
-		c.family, c.form = family(m.full), textForm
+		c.family, c.form = m.declared(), textForm
 	case "tinytext", "text", "mediumtext", "longtext":
 		c.family, c.form = "text", textForm
 		if m.json {
@@ -165,7 +171,7 @@ func (m mysqlType) onMySQL() (c column, err error) {
 		text := map[string]string{"uuid": "varchar(36)", "inet4": "varchar(15)", "inet6": "varchar(45)"}[m.data]
 		c.family, c.form, c.expr = family(m.data+"|"+text), textForm, "CAST("+m.quoted()+" AS CHAR)"
 	case "binary", "varbinary":
-		c.family, c.form = family(m.full), blobForm
+		c.family, c.form = m.declared(), blobForm
 	case "tinyblob", "blob", "mediumblob", "longblob":
 		c.family, c.form = "blob", blobForm
 	default:
@@ -176,14 +182,18 @@ func (m mysqlType) onMySQL() (c column, err error) {
 
 var parenthesised = regexp.MustCompile(`\(([0-9,]+)\)`)
 
-// size is what stands in the type's parentheses.
+// size is what stands in the type's parentheses, "" if nothing does.
 func (m mysqlType) size() string {
-	found := parenthesised.FindStringSubmatch(m.full)
-	if found == nil {
-		return "?"
+	if found := parenthesised.FindStringSubmatch(m.full); found != nil {
+		return found[1]
 	}
-	return found[1]
+	return ""
 }
+
+var comment = regexp.MustCompile(` */\*.*\*/`)
+
+// declared is the full type without MariaDB's remark that it is compressed.
+func (m mysqlType) declared() family { return family(comment.ReplaceAllString(m.full, "")) }
 
 // mysqlOrder orders as the targets do: numbers by value, all else by the bytes
 // of its UTF-8 text.

@@ -99,40 +99,40 @@ func (s *postgresSide) table(ctx context.Context, oid string) (t table, err erro
 	return t, err
 }
 
-// postgresTypes are the types that targets have, as format_type writes them. How
-// long a text may be, and how many digits of a second are kept, is not asserted.
+// postgresTypes are the types that targets have.
 var postgresTypes = []struct {
 	pattern *regexp.Regexp
-	family  family // empty: as it is written
 	form    form
 	expr    string // of the column, as text
 	byValue bool   // is ordered by its value
 }{
-	{regexp.MustCompile(`^(smallint|integer|bigint)$`), "", integerForm, "%s::text", true},
-	{regexp.MustCompile(`^numeric(\(\d+,-?\d+\))?$`), "", textForm, "%s::text", true},
-	{regexp.MustCompile(`^real$`), "", singleForm, "%s::text", true},
-	{regexp.MustCompile(`^double precision$`), "", realForm, "%s::text", true},
-	{regexp.MustCompile(`^(text|character( varying)?(\(\d+\))?)$`), "text", textForm, "%s::text", false},
-	{regexp.MustCompile(`^bytea$`), "", hexForm, "encode(%s, 'hex')", false},
-	{regexp.MustCompile(`^(date|json|uuid|boolean|bit\(\d+\))$`), "", textForm, "%s::text", false},
-	{regexp.MustCompile(`^timestamp(\(\d\))? without time zone$`), "timestamp", momentForm, "%s::text", false},
-	{regexp.MustCompile(`^timestamp(\(\d\))? with time zone$`), "timestamptz", momentForm, "(%s AT TIME ZONE 'UTC')::text", false},
-	{regexp.MustCompile(`^interval(\(\d\))?$`), "interval", momentForm, "%s::text", false},
-	{regexp.MustCompile(`^inet$`), "", addressForm, "abbrev(%s)", false},
+	{regexp.MustCompile(`^(smallint|integer|bigint)$`), integerForm, "%s::text", true},
+	{regexp.MustCompile(`^numeric(\(\d+,-?\d+\))?$`), textForm, "%s::text", true},
+	{regexp.MustCompile(`^real$`), singleForm, "%s::text", true},
+	{regexp.MustCompile(`^double precision$`), realForm, "%s::text", true},
+	{regexp.MustCompile(`^(text|(var)?char(\(\d+\))?)$`), textForm, "%s::text", false},
+	{regexp.MustCompile(`^bytea$`), hexForm, "encode(%s, 'hex')", false},
+	{regexp.MustCompile(`^(date|json|uuid|boolean|bit\(\d+\))$`), textForm, "%s::text", false},
+	{regexp.MustCompile(`^timestamp(\(\d\))?$`), momentForm, "%s::text", false},
+	{regexp.MustCompile(`^timestamptz(\(\d\))?$`), momentForm, "(%s AT TIME ZONE 'UTC')::text", false},
+	{regexp.MustCompile(`^interval(\(\d\))?$`), momentForm, "%s::text", false},
+	{regexp.MustCompile(`^inet$`), addressForm, "abbrev(%s)", false},
 }
 
+// shortTypes makes the names of format_type those that people write.
+var shortTypes = strings.NewReplacer("character varying", "varchar", "character", "char", " without time zone", "")
+
+var zoned = regexp.MustCompile(`^timestamp(\(\d\))? with time zone$`)
+
 func postgresColumn(name, declared string) (column, error) {
-	c := column{name: name}
+	short := zoned.ReplaceAllString(shortTypes.Replace(declared), "timestamptz$1")
+	c := column{name: name, family: family(short)}
 	for _, t := range postgresTypes {
-		if !t.pattern.MatchString(declared) {
+		if !t.pattern.MatchString(short) {
 			continue
 		}
-		c.family, c.form = t.family, t.form
-		if c.family == "" {
-			c.family = family(declared)
-		}
 		quoted := postgresName(name)
-		c.expr = fmt.Sprintf(t.expr, quoted)
+		c.form, c.expr = t.form, fmt.Sprintf(t.expr, quoted)
 		c.order = c.expr + ` COLLATE "C"`
 		if t.byValue {
 			c.order = quoted

@@ -37,7 +37,7 @@ CREATE TABLE n (id bigint PRIMARY KEY, t smallint, tu smallint, s smallint, su i
 INSERT INTO n VALUES (1, -128, 255, -32768, 65535, -8388608, 16777215, -2147483648, -9223372036854775808, 18446744073709551615,
 	2155, b'100000000001', 42, 1.1, 0.1::float8 + 0.2::float8, -0.5), (2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b'000000000000', 0, 0, 0, 0),
 	(3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 3.402823466e38, 5e-324, NULL);
-CREATE TABLE m (k text, v bytea, c varchar(6), e text, s text, tx text, bl bytea, j json, da date, dt timestamp(6), d0 timestamp(0), ts timestamptz(3),
+CREATE TABLE m (k varchar(20), v bytea, c varchar(6), e text, s text, tx text, bl bytea, j json, da date, dt timestamp(6), d0 timestamp(0), ts timestamptz(3),
 	ti interval(6), t0 interval(0), PRIMARY KEY (k, v));
 INSERT INTO m VALUES (E'it''s \\ 😀', '\x00FF', 'ab', 'é', 'x,y', E'\t', '', '{"a": [null], "b": 1}',
 	'0001-02-03', '2024-02-29 12:30:45.1', '9999-12-31 23:59:59', '2038-01-19 03:14:07.12+00', '-838:59:58.000001', '838:59:59'),
@@ -65,6 +65,8 @@ func TestPostgres(t *testing.T) {
 			}
 			for name, change := range map[string]string{
 				"a type":                "ALTER TABLE n ALTER bu TYPE numeric",
+				"a longer text":         "ALTER TABLE m ALTER k TYPE varchar(21)",
+				"fewer digits":          "ALTER TABLE m ALTER d0 TYPE timestamp(1)",
 				"a wider integer":       "ALTER TABLE n ALTER t TYPE integer",
 				"a time without zone":   "ALTER TABLE m ALTER ts TYPE timestamp",
 				"text for json":         "ALTER TABLE m ALTER e TYPE json USING NULL",

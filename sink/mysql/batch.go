@@ -91,7 +91,7 @@ func (b *batch) alike(t *target, ms []rowferry.Mutation) int {
 	most, bytes, n := min(rowCounts[0], rowParams/max(1, len(t.columns))), 0, 0
 	for n < min(most, len(ms)) {
 		m := &ms[n]
-		if m.Op != rowferry.Insert || !t.Of(m.Table) || t.lenient(m) {
+		if m.Op != rowferry.Insert || !t.Of(m.Table) || t.lenient(m) || t.decimals(m) {
 			break
 		}
 		if bytes += m.After.Size(); bytes > rowBytes {
@@ -159,14 +159,7 @@ func (b *batch) change(ctx context.Context, t *target, m *rowferry.Mutation) err
 			return err
 		}
 	}
-	st, err := b.statement(ctx, t, m, 1)
-	if err != nil {
-		return err
-	}
-	args, err := b.sink.bind(b.args[:0], t, st.set, m.After, m)
-	if err == nil {
-		args, err = b.sink.bind(args, t, st.match, m.Before, m)
-	}
+	st, args, err := b.prepared(ctx, t, m)
 	if err != nil {
 		return err
 	}
@@ -182,6 +175,22 @@ func (b *batch) change(ctx context.Context, t *target, m *rowferry.Mutation) err
 		return t.Missing(m, n)
 	}
 	return nil
+}
+
+// prepared returns the statement that writes m, and its parameters.
+func (b *batch) prepared(ctx context.Context, t *target, m *rowferry.Mutation) (*statement, []any, error) {
+	if m.Op != rowferry.Delete && t.decimals(m) {
+		return b.withDecimals(t, m)
+	}
+	st, err := b.statement(ctx, t, m, 1)
+	if err != nil {
+		return nil, nil, err
+	}
+	args, err := b.sink.bind(b.args[:0], t, st.set, m.After, m)
+	if err == nil {
+		args, err = b.sink.bind(args, t, st.match, m.Before, m)
+	}
+	return st, args, err
 }
 
 // exec runs a prepared statement and returns how many rows it found.
@@ -205,6 +214,9 @@ func (b *batch) exec(ctx context.Context, _ *target, st *statement, args []any, 
 			return 0, s.session.check(err)
 		}
 		return n, s.session.check(rows.Close())
+	}
+	if st.stmt == nil { // of one use
+		return s.session.affect(ctx, st.sql, args...)
 	}
 	r, err := st.stmt.ExecContext(ctx, args...)
 	if err != nil {

@@ -76,13 +76,6 @@ func (s *Sink) parameter(c *column, v rowferry.Value) (any, *rowferry.Error) {
 		if !utf8.ValidString(v.Str()) {
 			return nil, sqlsink.NotUTF8(v.Str())
 		}
-		if c.have.Kind == schema.JSON {
-			if n := inexactNumber(v.Str()); n != "" && !s.server.MariaDB {
-				return nil, rowferry.Errorf(rowferry.CodeOutOfRange, "a JSON document has a number that MySQL would keep as another").
-					Fact("number", "%s", sqlsink.Shorten(n)).
-					Remedy("keep documents as text", "a LONGTEXT column in the target takes them as they are")
-			}
-		}
 		return v.Str(), s.fits(v)
 	case c.carry == carryBytes && kind == rowferry.Bytes:
 		return v.Str(), s.fits(v)

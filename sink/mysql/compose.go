@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -18,7 +19,6 @@ type statement struct {
 	sql    string
 	set    []int
 	match  []int
-	rows   int  // of an insert
 	counts bool // a SELECT: what it finds is counted
 }
 
@@ -34,7 +34,7 @@ func (b *batch) statement(ctx context.Context, t *target, m *rowferry.Mutation, 
 	if st, ok := s.stmts.Get(&t.Table, b.key); ok {
 		return st, nil
 	}
-	st := t.compose(m, rows)
+	st := t.compose(m, rows, nil)
 	stmt, err := s.session.conn.PrepareContext(ctx, st.sql)
 	if err != nil {
 		return nil, s.translate(s.session.check(err))
@@ -46,23 +46,26 @@ func (b *batch) statement(ctx context.Context, t *target, m *rowferry.Mutation, 
 
 // compose writes the SQL for m. An update that changes nothing becomes a
 // search for the row it would have changed.
-func (t *target) compose(m *rowferry.Mutation, rows int) *statement {
-	st := &statement{rows: rows}
-	var names, sets []string
+// Written columns take one parameter each, or the given expressions.
+func (t *target) compose(m *rowferry.Mutation, rows int, written map[int]string) *statement {
+	st := &statement{}
+	var names, sets, marks []string
 	if m.Op == rowferry.Insert || m.Op == rowferry.Update {
 		for i := range t.columns {
 			switch {
 			case t.Writes(m, i):
 				st.set = append(st.set, i)
+				mark := cmp.Or(written[i], "?")
 				names = append(names, t.Columns[i].Quoted)
-				sets = append(sets, t.Columns[i].Quoted+" = ?")
+				marks = append(marks, mark)
+				sets = append(sets, t.Columns[i].Quoted+" = "+mark)
 			case m.Op == rowferry.Update && t.columns[i].onUpdate && !t.Columns[i].Computed:
 				sets = append(sets, t.Columns[i].Quoted+" = "+t.Columns[i].Quoted) // lest it changes by itself
 			}
 		}
 	}
 	if m.Op == rowferry.Insert {
-		one := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(names)), ", ") + ")"
+		one := "(" + strings.Join(marks, ", ") + ")"
 		st.sql = "INSERT INTO " + t.quoted + " (" + strings.Join(names, ", ") + ") VALUES " + one + strings.Repeat(", "+one, rows-1)
 		return st
 	}

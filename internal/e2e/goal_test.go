@@ -1,0 +1,122 @@
+package e2e
+
+import (
+	"database/sql"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"testing"
+
+	"github.com/rowferry/rowferry/internal/testdb"
+)
+
+// sqliteKind stands for a SQLite file among the kinds of targets.
+const sqliteKind testdb.Kind = "sqlite"
+
+// goal is the target of a live pipeline.
+type goal struct {
+	kind   testdb.Kind
+	server *testdb.Server // nil for SQLite
+	url    string         // for Rowferry
+	judge  string         // for the equal program
+	path   string         // of a SQLite file
+	ns     string         // of the source's tables in the target, with a dot, or ""
+	db     *sql.DB        // nil for SQLite
+	watch  bool           // the ledger's trigger exists
+}
+
+// newGoal makes an empty target for the tables of a source's database.
+func newGoal(t *testing.T, kind testdb.Kind, database string, opts ...testdb.Option) *goal {
+	t.Helper()
+	if kind == sqliteKind {
+		path := filepath.Join(t.TempDir(), "target.db")
+		return &goal{kind: kind, url: "sqlite:" + path, judge: "sqlite://" + path, path: path}
+	}
+	s := testdb.Start(t, kind, opts...)
+	name, db := testdb.NewDatabase(t, s)
+	g := &goal{kind: kind, server: s, db: db, judge: s.URL(name)}
+	if kind.Flavor() == testdb.Postgres {
+		g.url = s.URL(name)
+		g.ns = database + "."
+		g.judge += "?schema=" + url.QueryEscape(database)
+		return g
+	}
+	g.url = fmt.Sprintf("mysql://root@127.0.0.1:%d/%s", s.Port, name)
+	return g
+}
+
+// intOf returns the number that a query yields.
+func (g *goal) intOf(t *testing.T, query string) int64 {
+	t.Helper()
+	if g.db == nil {
+		return intOf(t, g.path, query)
+	}
+	var n int64
+	if err := g.db.QueryRow(query).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return n
+}
+
+// committed returns the sequence of the pipeline's checkpoint.
+func (g *goal) committed(t *testing.T) int64 {
+	t.Helper()
+	table := "rowferry_checkpoint"
+	if g.kind.Flavor() == testdb.Postgres {
+		table = "rowferry.rowferry_checkpoint"
+	}
+	return g.intOf(t, "SELECT sequence FROM "+table)
+}
+
+// has reports whether the target has the ledger.
+func (g *goal) has(t *testing.T) bool {
+	t.Helper()
+	if g.db == nil {
+		return intOf(t, g.path, "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'ledger'") > 0
+	}
+	return g.intOf(t, "SELECT COUNT(*) FROM information_schema.tables WHERE table_name = 'ledger' AND table_schema = "+g.schema()) > 0
+}
+
+func (g *goal) schema() string {
+	if g.ns == "" {
+		return "DATABASE()"
+	}
+	return "'" + g.ns[:len(g.ns)-1] + "'"
+}
+
+// count puts a trigger on the ledger that counts what is inserted from now on.
+func (g *goal) count(t *testing.T) {
+	t.Helper()
+	statements := []string{"CREATE TABLE " + g.ns + "_test_inserts (n BIGINT NOT NULL)", "INSERT INTO " + g.ns + "_test_inserts VALUES (0)"}
+	switch {
+	case g.db == nil:
+		statements = append(statements, "CREATE TRIGGER _test_count AFTER INSERT ON ledger BEGIN UPDATE _test_inserts SET n = n + 1; END")
+	case g.kind.Flavor() == testdb.Postgres:
+		statements = append(statements,
+			"CREATE FUNCTION "+g.ns+"_test_counts() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE "+g.ns+"_test_inserts SET n = n + 1; RETURN NULL; END $$",
+			"CREATE TRIGGER _test_count AFTER INSERT ON "+g.ns+"ledger FOR EACH ROW EXECUTE FUNCTION "+g.ns+"_test_counts()")
+	default:
+		statements = append(statements, "CREATE TRIGGER _test_count AFTER INSERT ON ledger FOR EACH ROW UPDATE _test_inserts SET n = n + 1")
+	}
+	for _, q := range statements {
+		if g.db == nil {
+			execSQLite(t, g.path, q)
+			continue
+		}
+		if _, err := g.db.Exec(q); err != nil {
+			t.Fatalf("%s: %v", q, err)
+		}
+	}
+	g.watch = true
+}
+
+// bounce kills the target's server and starts it again.
+func (g *goal) bounce(t *testing.T) {
+	t.Helper()
+	if err := g.server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,248 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rowferry/rowferry/internal/testdb"
+	"github.com/rowferry/rowferry/internal/testdb/load"
+)
+
+// pair is a source and a target.
+type pair struct {
+	source, target testdb.Kind
+	metadata       string // of the source's rows; "" is the server's default
+}
+
+func (p pair) String() string { return fmt.Sprintf("%s to %s", p.source, p.target) }
+
+// livePairs are what TestLiveKills runs: four in make test, all eight of the
+// main servers and the newest ones in make soak.
+func livePairs() []pair {
+	pairs := []pair{
+		{testdb.MySQL97, testdb.Postgres15, "FULL"},
+		{testdb.MariaDB1011, testdb.MySQL97, ""},
+		{testdb.MySQL97, testdb.MariaDB1011, ""},
+		{testdb.MariaDB1011, sqliteKind, "FULL"},
+	}
+	if !soak() {
+		return pairs
+	}
+	return append(pairs,
+		pair{testdb.MariaDB1011, testdb.Postgres15, ""}, pair{testdb.MySQL97, testdb.MySQL97, "FULL"},
+		pair{testdb.MariaDB1011, testdb.MariaDB1011, "FULL"}, pair{testdb.MySQL97, sqliteKind, ""},
+	)
+}
+
+// liveStages are where an engine that follows can be struck, and how many
+// times a stage is passed before the kill.
+var liveStages = []struct {
+	name        string
+	least, most int
+}{
+	{"decode", 20, 400}, {"map", 100, 3000}, {"apply", 3, 30}, {"record.written", 2, 20},
+	{"recorded", 2, 20}, {"commit.sent", 2, 20}, {"confirm", 2, 20},
+}
+
+// liveCampaign is one test of Kills while writers write.
+type liveCampaign struct {
+	t        *testing.T
+	pair     pair
+	random   *rand.Rand
+	source   *testdb.Server
+	db       *sql.DB
+	database string
+	goal     *goal
+	state    string
+	ledger   int64 // rows in the target's ledger when its trigger was made
+	counted  int
+	struck   map[string]int
+	rebuilt  int
+	bounced  int
+	moments  int
+	sequence int64
+}
+
+// TestLiveKills follows a server under Load with Kills and Prefix, as
+// TESTING.md defines them.
+func TestLiveKills(t *testing.T) {
+	for _, p := range livePairs() {
+		t.Run(p.String(), func(t *testing.T) { testLiveKills(t, p) })
+	}
+}
+
+func testLiveKills(t *testing.T, p pair) {
+	var opts []testdb.Option
+	if p.metadata != "" {
+		opts = append(opts, testdb.RowMetadata(p.metadata))
+	}
+	c := &liveCampaign{
+		t: t, pair: p, random: rand.New(rand.NewPCG(2, uint64(len(p.String())))), struck: map[string]int{}, state: t.TempDir() + "/state",
+		source: testdb.Start(t, p.source, append(opts, testdb.Private())...),
+	}
+	c.database, c.db = testdb.NewDatabase(t, c.source)
+	c.goal = newGoal(t, p.target, c.database, testdb.Private())
+	wantKills, wantMoments := scaled(5, 100), scaled(10, 130)
+	stop := c.write()
+	c.begin()
+	for c.counted < wantKills || c.moments < wantMoments {
+		c.strike()
+	}
+	stats := stop()
+	c.finish()
+	t.Logf("figure: %s: %d kills (%v), %d with the state directory deleted, %d with the target restarted, prefix at %d moments, %v, Equal",
+		p, c.counted, c.struck, c.rebuilt, c.bounced, c.moments, stats)
+	for _, s := range liveStages {
+		if soak() && c.struck[s.name] < 5 {
+			t.Errorf("stage %s was struck %d times, want at least 5", s.name, c.struck[s.name])
+		}
+	}
+}
+
+// write puts load on the source until the returned function is called.
+func (c *liveCampaign) write() func() load.Stats {
+	c.t.Helper()
+	ctx, cancel := context.WithCancel(c.t.Context())
+	type result struct {
+		stats load.Stats
+		err   error
+	}
+	// The tables and the first rows are there when the engine begins.
+	if _, err := load.Run(ctx, c.db, load.Options{Seed: 5, Writers: 2, Transactions: 20, Flavor: c.pair.source.Flavor()}); err != nil {
+		cancel()
+		c.t.Fatal(err)
+	}
+	done := make(chan result, 1)
+	go func() {
+		stats, err := load.Run(ctx, c.db, load.Options{Seed: 6, Writers: 2, Flavor: c.pair.source.Flavor()})
+		done <- result{stats, err}
+	}()
+	stop := sync.OnceValue(func() load.Stats {
+		cancel()
+		r := <-done
+		if r.err != nil {
+			c.t.Errorf("load: %v", r.err)
+		}
+		return r.stats
+	})
+	c.t.Cleanup(func() { stop() })
+	return stop
+}
+
+// args are those of an engine that follows.
+func (c *liveCampaign) args(more ...string) []string {
+	return append([]string{
+		"run", "--name", "live", "--source", fmt.Sprintf("mysql://root@127.0.0.1:%d/%s", c.source.Port, c.database), "--target", c.goal.url,
+		"--state", c.state, "--triggers", "fire", "--from", "earliest",
+	}, more...)
+}
+
+// begin runs the engine until the target's ledger exists, and watches it.
+func (c *liveCampaign) begin() {
+	c.t.Helper()
+	for made := false; !made; made = c.goal.has(c.t) {
+		c.run("confirm:kill@2")
+	}
+	c.goal.count(c.t)
+	c.ledger = c.goal.intOf(c.t, "SELECT COUNT(*) FROM "+c.goal.ns+"ledger")
+	c.sequence = c.goal.committed(c.t)
+}
+
+// strike kills one run at a random stage.
+func (c *liveCampaign) strike() {
+	c.t.Helper()
+	s := liveStages[c.random.IntN(len(liveStages))]
+	if c.random.IntN(5) == 0 {
+		if err := os.RemoveAll(c.state); err != nil {
+			c.t.Fatal(err)
+		}
+		c.rebuilt++
+	}
+	if c.goal.server != nil && c.random.IntN(10) == 0 {
+		c.goal.bounce(c.t)
+		c.bounced++
+	}
+	c.run(fmt.Sprintf("%s:kill@%d", s.name, s.least+c.random.IntN(s.most-s.least+1)))
+	c.prefix()
+	now := c.goal.committed(c.t)
+	if now > c.sequence && c.behind() {
+		c.counted++
+		c.struck[s.name]++
+	}
+	c.sequence = now
+}
+
+// behind reports whether the source is ahead of the target.
+func (c *liveCampaign) behind() bool {
+	var there int64
+	if err := c.db.QueryRow("SELECT COUNT(*) FROM ledger").Scan(&there); err != nil {
+		c.t.Fatal(err)
+	}
+	return there > c.goal.intOf(c.t, "SELECT COUNT(*) FROM "+c.goal.ns+"ledger")
+}
+
+func (c *liveCampaign) prefix() {
+	c.t.Helper()
+	testdb.RequirePrefix(c.t, c.goal.judge)
+	c.moments++
+}
+
+// run runs the engine until its failpoint kills it, and asks for Prefix at
+// random moments while it works.
+func (c *liveCampaign) run(failpoint string) {
+	c.t.Helper()
+	var output bytes.Buffer
+	cmd := exec.CommandContext(c.t.Context(), program(c.t, "failpoint"), c.args()...)
+	cmd.Env = append(os.Environ(), "ROWFERRY_FAILPOINT="+failpoint)
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	done := make(chan struct{})
+	var asker sync.WaitGroup
+	if c.goal.watch {
+		asker.Go(func() { c.askWhile(done) })
+	}
+	_ = cmd.Wait() // the exit code is what counts
+	close(done)
+	asker.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != -1 || strings.Contains(output.String(), "RF-") {
+		c.t.Fatalf("exit %d with failpoint %q:\n%s", code, failpoint, output.String())
+	}
+}
+
+func (c *liveCampaign) askWhile(done <-chan struct{}) {
+	for {
+		select {
+		case <-done:
+			return
+		case <-time.After(time.Duration(rand.IntN(400)) * time.Millisecond):
+		}
+		if out, err := testdb.CheckPrefix(c.t, c.goal.judge); err != nil {
+			c.t.Errorf("not a prefix while running: %v\n%s", err, out)
+			return
+		}
+		c.moments++
+	}
+}
+
+// finish lets an engine catch up, and compares.
+func (c *liveCampaign) finish() {
+	c.t.Helper()
+	must(c.t, c.args("--once")...)
+	testdb.RequireEqual(c.t, c.source.URL(c.database), c.goal.judge)
+	rows := c.goal.intOf(c.t, "SELECT COUNT(*) FROM "+c.goal.ns+"ledger")
+	inserts := c.goal.intOf(c.t, "SELECT n FROM "+c.goal.ns+"_test_inserts")
+	if inserts != rows-c.ledger {
+		c.t.Fatalf("the ledger's trigger counted %d inserts, the ledger grew by %d", inserts, rows-c.ledger)
+	}
+}
