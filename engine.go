@@ -89,6 +89,7 @@ func Open(ctx context.Context, parts Parts, opts Options) (*Engine, error) {
 	if err := e.open(ctx); err != nil {
 		return nil, errors.Join(err, e.closeReader())
 	}
+	e.stats.progress.Checkpoint = e.at
 	return e, nil
 }
 

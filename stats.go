@@ -29,10 +29,12 @@ type Progress struct {
 	Position     Position
 	Log          string
 	Commit       time.Time // source commit time of the last applied transaction
-	Recorded     time.Time // when this run last wrote a checkpoint; zero before
-	ReadBytes    int64
-	TotalBytes   int64 // 0 when unknown
-	QueueBytes   int   // read and not yet taken by a batch
+	// Checkpoint is the last committed one: as Open left it, until this run
+	// commits.
+	Checkpoint Checkpoint
+	ReadBytes  int64
+	TotalBytes int64 // 0 when unknown
+	QueueBytes int   // read and not yet taken by a batch
 	// CaughtUp tells that a source that goes on had nothing more to read when
 	// it was last heard, and that all it had is applied.
 	CaughtUp bool
@@ -126,7 +128,7 @@ func (s *stats) committed(b *batch, t tally, cp Checkpoint) {
 	s.progress.Transactions += uint64(len(b.txs))
 	s.progress.Batches++
 	s.progress.Position, s.progress.Log, s.progress.Commit = cp.Position, cp.Log, cp.Commit
-	s.progress.Recorded = cp.Updated
+	s.progress.Checkpoint = cp
 	for _, tx := range b.txs {
 		if tx.spool != nil {
 			s.progress.Spilled++

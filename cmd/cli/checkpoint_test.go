@@ -70,8 +70,18 @@ func TestCheckpointMoves(t *testing.T) {
 func statusOf(t *testing.T, args ...string) *statusResult {
 	t.Helper()
 	out := ok(t, append([]string{"status", "-o", "json"}, args...)...)
+	s := statusIn(t, out)
+	if s.At == nil {
+		t.Fatal(out)
+	}
+	return s
+}
+
+// statusIn reads the envelope of a status.
+func statusIn(t *testing.T, out string) *statusResult {
+	t.Helper()
 	var e struct{ Result statusResult }
-	if err := json.Unmarshal([]byte(out), &e); err != nil || e.Result.At == nil {
+	if err := json.Unmarshal([]byte(out), &e); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return &e.Result

@@ -21,7 +21,7 @@ func checkpointSetCommand() *command {
 		about: "Writes the position to the target and to the state directory. The next run goes on after it: changes that are skipped by moving forward are lost, changes that are repeated by moving back meet their own rows. The rows themselves are not touched.\n\n" +
 			"An engine that still runs elsewhere can no longer commit. One that holds this state directory makes the command stop. What the pipeline knows of its tables is kept; the check that the log is still the same one is cleared.",
 		example: "rowferry checkpoint set --target sqlite:shop.db --yes mysql-bin.000042:1337",
-		options: append([]*option{yesOption, tablesOption}, pipelineOptions...),
+		options: append([]*option{yesOption, sourceOption, tablesOption}, pipelineOptions...),
 		run:     checkpointSet,
 	}
 }

@@ -131,6 +131,37 @@ func TestUsage(t *testing.T) {
     → as a flag     --target sqlite:shop.db
     → in the file   target: {url: sqlite:shop.db}
 `},
+		{"nothing to follow", []string{"run"}, 2, `✗ RF-1003  no source was given
+    Nothing was started.
+    → as a flag     --source mysql://rowferry@prod/shop
+    → in the file   source: {url: mysql://rowferry@prod/shop}
+✗ RF-1003  no target was given
+    Nothing was started.
+    → as a flag     --target sqlite:shop.db
+    → in the file   target: {url: sqlite:shop.db}
+`},
+		{"files to follow", []string{"run", "--source", "binlog:x", "--target", "sqlite:shop.db"}, 2, `✗ RF-1006  run follows a server, and the source is files
+    Nothing was started.
+    → apply the files   rowferry replay --target sqlite:shop.db --files x
+`},
+		{"two sources", []string{"replay", "--source", "binlog:x", "--files", "y", "--target", "sqlite:shop.db"}, 2, `✗ RF-1006  --files and --source both say where changes come from
+    Nothing was started.
+    → leave one out   files are also --source binlog:PATH
+`},
+		{"a host without a name", []string{"run", "--source", "mysql:///shop", "--target", "postgres://staging:99999/shop"}, 2, `✗ RF-1004  the server's URL names no host
+    Nothing was started.
+    → correct   the value; docs/reference/config.md says what is taken
+✗ RF-1004  the server's URL names port "99999", which is none
+    Nothing was started.
+    → correct   the value; docs/reference/config.md says what is taken
+`},
+		{"an impatient flag", []string{"run", "--source", "mysql://h", "--target", "sqlite:x", "--patience", "soon", "--server-id", "-1"}, 2, `✗ RF-1004  "soon" is not a time to wait for a server
+    Nothing was started.
+    → write   10m, 2h, 0s to give up at once, or forever
+✗ RF-1004  "-1" is not a server id
+    Nothing was started.
+    → write   a number from 1 to 4294967295 that no replica of the source uses
+`},
 		{"several bad flags", []string{"replay", "--files", "x", "--target", "sqlit:x", "--memory", "12", "--tables", "shop", "--name", "a b"}, 2, `✗ RF-1004  "12" is not a size with a unit
     Nothing was started.
     → write   256MiB, 1GiB or 131072KiB

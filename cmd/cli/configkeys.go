@@ -84,7 +84,7 @@ func sourceKeys() []*key {
 	}, serverKeys(func(s *settings) *server { return &s.source }), []*key{
 		{
 			name: "server_id", kind: numberKey, flag: "server-id", example: "4711", check: checkServerID,
-			doc: "The number that the source knows this replica by, different from that of every server and replica beside it. Without the key, one that follows from the pipeline.",
+			doc: "The number that the source knows this replica by, different from that of every server and replica beside it. Without the key, one at random that no replica has.",
 			set: func(s *settings, _ []string, v string) { s.serverID = serverIDOf(v) },
 		},
 		{

@@ -60,6 +60,9 @@ func doctor(ctx context.Context, in *invocation) error {
 		return err
 	}
 	r := &doctorResult{Source: examined{URL: s.sourceText()}, Target: examined{URL: s.target}}
+	if live, err := s.askStatus(ctx); err == nil && live != nil {
+		s.serverID = 0 // it is in use, by the pipeline's own engine
+	}
 	r.Source.list, err = in.visitSource(ctx, s)
 	if err != nil {
 		return err
@@ -215,10 +218,10 @@ func writeFinding(b *strings.Builder, f rowferry.Finding, longest int, ink ink) 
 	}
 	what := clean(f.What)
 	if f.Level == rowferry.Failed && f.Code != "" {
-		what = string(f.Code) + "  " + what
+		what = string(f.Code) + " " + what
 	}
-	indent := strings.Repeat(" ", longest+5)
-	fmt.Fprintf(b, "  %s %s%s %s\n", sign, clean(f.Name), strings.Repeat(" ", longest-runes(f.Name)), strings.TrimLeft(wrap(what, width, indent), " "))
+	indent := strings.Repeat(" ", longest+6)
+	fmt.Fprintf(b, "  %s %s%s  %s\n", sign, clean(f.Name), strings.Repeat(" ", longest-runes(f.Name)), strings.TrimLeft(wrap(what, width, indent), " "))
 	if f.Level == rowferry.Passed {
 		return
 	}
@@ -244,6 +247,7 @@ func counts(passed, warnings, failed int) string {
 // is told; what failed stops the run with its own code.
 func (w *wiring) examine(ctx context.Context) error {
 	var all []rowferry.Finding
+	var errs []error
 	for _, part := range []any{w.parts.Source, w.parts.Sink} {
 		e, ok := part.(rowferry.Examiner)
 		if !ok {
@@ -251,20 +255,19 @@ func (w *wiring) examine(ctx context.Context) error {
 		}
 		err := w.patiently(ctx, func() error {
 			found, err := e.Examine(ctx)
-			if err == nil {
+			if err != nil {
+				return err
+			}
+			failed := failures(found)
+			if failed == nil { // else it is looked at again, or the run ends
 				all = append(all, found...)
 			}
-			return err
+			return errors.Join(failed...)
 		})
-		if err != nil {
-			return err
-		}
+		errs = append(errs, err)
 	}
-	if len(all) == 0 {
-		return nil
-	}
-	if failed := failures(all); len(failed) > 0 {
-		return errors.Join(failed...)
+	if err := errors.Join(errs...); err != nil || len(all) == 0 {
+		return err
 	}
 	passed, warnings, _ := tallyFindings(all)
 	text := counts(passed, warnings, 0)

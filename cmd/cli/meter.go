@@ -15,10 +15,9 @@ const rateWindow = 10 * time.Second
 type meter struct {
 	begun    time.Time
 	first    rowferry.Progress
-	follows  bool              // the log has no end
-	start    rowferry.Position // where the run began
-	capacity int               // bytes of a full queue
-	recent   []sample          // the oldest first; the first is what rates are taken from
+	follows  bool     // the log has no end
+	capacity int      // bytes of a full queue
+	recent   []sample // the oldest first; the first is what rates are taken from
 }
 
 type sample struct {
@@ -30,12 +29,11 @@ type sample struct {
 type reading struct {
 	progress rowferry.Progress
 	follows  bool
-	start    rowferry.Position
 	took     time.Duration
 	share    float64       // of the log read, 0 to 1; negative when unknown
 	left     time.Duration // 0 when unknown
 	queue    float64       // how full the queue is, 0 to 1
-	age      time.Duration // of the last checkpoint; negative where there is none yet
+	age      time.Duration // of the last checkpoint
 
 	// Per second, over the last rateWindow.
 	readBytes, rows, txs float64
@@ -44,13 +42,13 @@ type reading struct {
 func newMeter(now time.Time, first rowferry.Progress, w *wiring) *meter {
 	m := &meter{begun: now, first: first}
 	if w != nil {
-		m.follows, m.start, m.capacity = w.mode.follows, w.start, 2*w.budget.BatchBytes
+		m.follows, m.capacity = w.mode.follows, 2*w.budget.BatchBytes
 	}
 	return m
 }
 
 func (m *meter) measure(now time.Time, p rowferry.Progress) reading {
-	r := reading{progress: p, follows: m.follows, start: m.start, took: now.Sub(m.begun), share: -1, age: -1}
+	r := reading{progress: p, follows: m.follows, took: now.Sub(m.begun), share: -1, age: max(0, now.Sub(p.Checkpoint.Updated))}
 	if p.TotalBytes > 0 {
 		r.share = min(float64(p.ReadBytes)/float64(p.TotalBytes), 1)
 	}
@@ -60,9 +58,6 @@ func (m *meter) measure(now time.Time, p rowferry.Progress) reading {
 	}
 	if m.capacity > 0 {
 		r.queue = float64(p.QueueBytes) / float64(m.capacity)
-	}
-	if !p.Recorded.IsZero() {
-		r.age = max(0, now.Sub(p.Recorded))
 	}
 	m.rates(now, &r)
 	return r

@@ -85,31 +85,27 @@ func (m *monitor) ending() {
 // liveStatus is the answer to "status". Fields may be added; none changes its
 // meaning.
 type liveStatus struct {
-	Pipeline     string         `json:"pipeline"`
-	PID          int            `json:"pid"`
-	Phase        string         `json:"phase"` // starting, run, replay or stopping
-	Since        time.Time      `json:"since"`
-	Source       string         `json:"source"`
-	Target       string         `json:"target"`
-	Start        string         `json:"start"` // where this run began; empty while it starts
-	Position     string         `json:"position"`
-	Log          string         `json:"log"`
-	Committed    *time.Time     `json:"committed"` // at the source, of the last transaction that this run applied
-	Recorded     *time.Time     `json:"recorded"`  // when this run last wrote a checkpoint
-	CaughtUp     bool           `json:"caught_up"`
-	Lag          *float64       `json:"lag_seconds"` // null while it is not known
-	Waiting      string         `json:"waiting"`
-	ReadRate     float64        `json:"read_bytes_per_second"`
-	RowRate      float64        `json:"rows_per_second"`
-	TxRate       float64        `json:"transactions_per_second"`
-	QueueBytes   int            `json:"queue_bytes"`
-	QueueShare   float64        `json:"queue_share"`
-	Transactions uint64         `json:"transactions"`
-	Rows         uint64         `json:"rows"`
-	Batches      uint64         `json:"batches"`
-	Fallbacks    uint64         `json:"fallbacks"`
-	Spilled      uint64         `json:"spilled"`
-	Tables       []summaryTable `json:"tables"`
+	Pipeline     string          `json:"pipeline"`
+	PID          int             `json:"pid"`
+	Phase        string          `json:"phase"` // starting, run, replay or stopping
+	Since        time.Time       `json:"since"`
+	Source       string          `json:"source"`
+	Target       string          `json:"target"`
+	Checkpoint   *checkpointView `json:"checkpoint"` // the last committed one; null while the run starts
+	CaughtUp     bool            `json:"caught_up"`
+	Lag          *float64        `json:"lag_seconds"` // null while it is not known
+	Waiting      string          `json:"waiting"`
+	ReadRate     float64         `json:"read_bytes_per_second"`
+	RowRate      float64         `json:"rows_per_second"`
+	TxRate       float64         `json:"transactions_per_second"`
+	QueueBytes   int             `json:"queue_bytes"`
+	QueueShare   float64         `json:"queue_share"`
+	Transactions uint64          `json:"transactions"`
+	Rows         uint64          `json:"rows"`
+	Batches      uint64          `json:"batches"`
+	Fallbacks    uint64          `json:"fallbacks"`
+	Spilled      uint64          `json:"spilled"`
+	Tables       []summaryTable  `json:"tables"`
 }
 
 // status answers the command of that name.
@@ -129,16 +125,7 @@ func (m *monitor) status(json.RawMessage) (any, error) {
 
 func (l *liveStatus) measured(r reading) {
 	p := r.progress
-	l.Start, l.Log = string(r.start), p.Log
-	l.Position = string(cmp.Or(p.Position, r.start))
-	if !p.Commit.IsZero() {
-		at := p.Commit.UTC()
-		l.Committed = &at
-	}
-	if !p.Recorded.IsZero() {
-		at := p.Recorded.UTC()
-		l.Recorded = &at
-	}
+	l.Checkpoint = viewOf(&p.Checkpoint)
 	if !p.Commit.IsZero() || p.CaughtUp {
 		lag := p.Lag.Seconds()
 		l.Lag = &lag

@@ -81,7 +81,6 @@ func (w *wiring) run(ctx context.Context) (*summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.start = engine.Resume().From
 	in.say("resume", describeResume(engine.Resume()))
 	begun := in.clock.Now()
 	w.monitor.running(engine.Progress)

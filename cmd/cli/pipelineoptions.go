@@ -19,6 +19,6 @@ var (
 	untilOption     = &option{name: "until", value: "POS|TIME", usage: "stop after this position or before this time", def: "the end of the files"}
 	untilOnceOption = &option{name: "until", value: "POS|TIME", usage: "stop after this position or before this time; without it, follow"}
 	onceOption      = &option{name: "once", usage: "stop when everything is applied that the source had when asked last"}
-	serverIDOption  = &option{name: "server-id", value: "NUMBER", usage: "the number that the source knows this replica by; without it, one that follows from the pipeline", key: "source.server_id"}
+	serverIDOption  = &option{name: "server-id", value: "NUMBER", usage: "the number that the source knows this replica by; without it, one at random that no replica has", key: "source.server_id"}
 	patienceOption  = &option{name: "patience", value: "TIME", usage: "how long a server that is lost or busy is waited for before giving up, as 10m, 0s or forever; without it, run waits for ever and replay not at all", key: "patience"}
 )

@@ -117,12 +117,8 @@ func (r reading) following() []string {
 	if p.Waiting != "" {
 		head = "waiting   " + clean(p.Waiting)
 	}
-	at := cmp.Or(p.Log, string(p.Position), string(r.start))
-	second := "          at " + clean(at)
-	if r.age >= 0 {
-		second += "  checkpoint " + shortly(r.age) + " ago"
-	}
-	return []string{head, second}
+	at := cmp.Or(p.Checkpoint.Log, string(p.Checkpoint.Position))
+	return []string{head, "          at " + clean(at) + "  checkpoint " + shortly(r.age) + " ago"}
 }
 
 // lag is how far the target is behind, for people.
@@ -140,13 +136,11 @@ func (r reading) followed() []slog.Attr {
 		slog.Bool("caught_up", p.CaughtUp),
 		slog.Float64("read_bytes_per_second", r.readBytes), slog.Float64("rows_per_second", r.rows),
 		slog.Float64("queue_share", r.queue), slog.Uint64("rows", p.Rows), slog.Uint64("transactions", p.Transactions),
-		slog.String("position", string(cmp.Or(p.Position, r.start))), slog.String("log", p.Log),
+		slog.String("position", string(p.Checkpoint.Position)), slog.String("log", p.Checkpoint.Log),
+		slog.Float64("checkpoint_age_seconds", r.age.Seconds()),
 	}
 	if !p.Commit.IsZero() || p.CaughtUp {
 		attrs = append(attrs, slog.Float64("lag_seconds", p.Lag.Seconds()))
-	}
-	if r.age >= 0 {
-		attrs = append(attrs, slog.Float64("checkpoint_age_seconds", r.age.Seconds()))
 	}
 	if p.Waiting != "" {
 		attrs = append(attrs, slog.String("waiting", p.Waiting))

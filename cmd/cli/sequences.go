@@ -68,8 +68,12 @@ func sequences(ctx context.Context, in *invocation) (err error) {
 	}
 	var names []schema.Name
 	for _, t := range tables {
-		if rules.Fills(t.Name) {
-			names = append(names, t.Name)
+		name := t.Name
+		if name.Schema == "" { // the sink's way to name tables of the database in its URL
+			name.Schema = s.sink.endpoint.Database
+		}
+		if rules.Fills(name) {
+			names = append(names, name)
 		}
 	}
 	return in.advance(ctx, s, counter, names)

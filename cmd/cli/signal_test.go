@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/rowferry/rowferry/internal/testdb"
 )
 
 // TestMain lets a test run this binary as the program itself.
@@ -15,7 +17,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("ROWFERRY_TEST_AS_PROGRAM") != "" {
 		os.Exit(Main())
 	}
-	os.Exit(m.Run())
+	testdb.Main(m)
 }
 
 // process is the program as a process, whose standard output nobody reads

@@ -156,7 +156,7 @@ func status(ctx context.Context, in *invocation) error {
 	}
 	if live != nil {
 		return in.showStatus(&statusResult{
-			Pipeline: live.Pipeline, Running: true, Agreement: "an engine runs the pipeline", Engine: live,
+			Pipeline: live.Pipeline, Running: true, Agreement: "an engine runs the pipeline", At: live.Checkpoint, Engine: live,
 			Target: statusTarget{URL: live.Target, Keeps: s.keeps()}, State: statusState{Dir: s.state, Exists: true}, Resume: s.goOn(),
 		})
 	}
@@ -271,19 +271,10 @@ func (l *liveStatus) text(now time.Time) string {
 	case l.Lag != nil:
 		add("lag", shortly(time.Duration(*l.Lag*float64(time.Second))))
 	}
-	if l.Start != "" {
+	if l.Checkpoint != nil {
 		add("speed", fmt.Sprintf("read %sB/s, apply %s rows/s in %s tx/s, queue %.0f%%", brief(l.ReadRate), brief(l.RowRate), brief(l.TxRate), 100*l.QueueShare))
-		add("applied", plural(l.Rows, "row", "rows")+" in "+plural(l.Transactions, "transaction", "transactions"))
-		add("position", l.Position)
-	}
-	if l.Log != "" {
-		add("log", l.Log)
-	}
-	if l.Committed != nil {
-		add("committed", l.Committed.Format(time.RFC3339)+" at the source")
-	}
-	if l.Recorded != nil {
-		add("recorded", fmt.Sprintf("%s (%s)", l.Recorded.Format(time.RFC3339), ago(now.Sub(*l.Recorded))))
+		add("applied", plural(l.Rows, "row", "rows")+" in "+plural(l.Transactions, "transaction", "transactions")+" by this run")
+		lines = append(lines, l.Checkpoint.lines(now)...)
 	}
 	add("source", l.Source)
 	add("target", l.Target)

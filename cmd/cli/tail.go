@@ -87,6 +87,7 @@ func (w *wiring) print(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	in.log.Debug("following", "from", engine.Resume().From)
 	err = engine.Run(ctx)
 	p := engine.Progress()
 	notices := append([]string{}, slices.Concat(w.notices, engine.Notices())...)

@@ -25,9 +25,8 @@ type wiring struct {
 	options  rowferry.Options
 	budget   budget
 	monitor  *monitor
-	start    rowferry.Position // where the engine began
-	notices  []string          // of the target, about tables as they are made
-	closers  []func() error    // in the order of opening
+	notices  []string       // of the target, about tables as they are made
+	closers  []func() error // in the order of opening
 }
 
 func newWiring(in *invocation, s *settings, m mode) *wiring {
@@ -149,7 +148,11 @@ func (s *settings) openState(ctx context.Context) (*checkpoint.Store, error) {
 // are made.
 func (s *settings) openSink(ctx context.Context, in *invocation, notice func(string)) (rowferry.Sink, error) {
 	if s.sink.given() {
-		return s.openServer(ctx, in, opening{create: s.create, triggers: s.triggers, notice: notice})
+		rules, err := s.rules()
+		if err != nil {
+			return nil, err
+		}
+		return s.openServer(ctx, in, opening{create: s.create, inScope: rules.Fills, triggers: s.triggers, notice: notice})
 	}
 	scheme, path, err := splitURL(s.target)
 	if err != nil {

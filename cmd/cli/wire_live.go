@@ -5,6 +5,7 @@ import (
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/mapping"
+	"github.com/rowferry/rowferry/schema"
 	mysqlsink "github.com/rowferry/rowferry/sink/mysql"
 	"github.com/rowferry/rowferry/sink/postgres"
 	"github.com/rowferry/rowferry/source/mysql"
@@ -13,6 +14,7 @@ import (
 // opening says how a target's server is opened.
 type opening struct {
 	create   bool
+	inScope  func(target schema.Name) bool // nil for who writes no rows
 	triggers string
 	notice   func(string)
 	readOnly bool
@@ -23,6 +25,9 @@ type opening struct {
 func (s *settings) openLive(ctx context.Context, rules *mapping.Rules, b budget, in *invocation) (rowferry.Source, error) {
 	endpoint, err := s.source.login(ctx, s, in.env)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := endpoint.TLSConfig(); err != nil { // before anything is made
 		return nil, err
 	}
 	return mysql.Live(mysql.LiveOptions{
@@ -37,14 +42,10 @@ func (s *settings) openServer(ctx context.Context, in *invocation, o opening) (r
 	if err != nil {
 		return nil, err
 	}
-	rules, err := s.rules()
-	if err != nil {
-		return nil, err
-	}
 	switch endpoint.Scheme {
 	case "mysql", "mariadb":
 		sink, err := mysqlsink.Open(ctx, mysqlsink.Options{
-			Endpoint: endpoint, CreateTables: o.create, InScope: rules.Fills, Triggers: o.triggers, ReadOnly: o.readOnly, Notice: o.notice,
+			Endpoint: endpoint, CreateTables: o.create, InScope: o.inScope, Triggers: o.triggers, ReadOnly: o.readOnly, Notice: o.notice,
 		})
 		if err != nil {
 			return nil, err // and not a nil *Sink in an interface
@@ -52,7 +53,7 @@ func (s *settings) openServer(ctx context.Context, in *invocation, o opening) (r
 		return sink, nil
 	case "postgres":
 		sink, err := postgres.Open(ctx, postgres.Options{
-			Endpoint: endpoint, CreateTables: o.create, InScope: rules.Fills, Triggers: o.triggers, ReadOnly: o.readOnly, Notice: o.notice,
+			Endpoint: endpoint, CreateTables: o.create, InScope: o.inScope, Triggers: o.triggers, ReadOnly: o.readOnly, Notice: o.notice,
 		})
 		if err != nil {
 			return nil, err
