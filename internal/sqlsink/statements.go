@@ -2,10 +2,10 @@ package sqlsink
 
 import "container/list"
 
+// MaxStatements and MaxParams bound the prepared statements that are kept.
+// Partial images and updates of changing column sets would otherwise keep one
+// for each combination.
 const (
-	// MaxStatements and MaxParams bound the prepared statements that are kept.
-	// Partial images and updates of changing column sets would otherwise keep
-	// one for each combination.
 	MaxStatements = 256
 	MaxParams     = 16 << 10
 )
