@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -78,6 +79,7 @@ func (b *batch) apply(ctx context.Context, ms []rowferry.Mutation) (int, error) 
 		if n := b.alike(t, ms); n > 1 {
 			return b.inserts(ctx, t, ms[:n])
 		}
+	default: // an update or delete
 	}
 	return 1, b.write(ctx, t, m)
 }
@@ -202,18 +204,8 @@ func (b *batch) exec(ctx context.Context, _ *target, st *statement, args []any, 
 	b.args = args
 	defer clear(args) // hold no large values
 	if st.counts {
-		n := int64(0)
-		rows, err := st.stmt.QueryContext(ctx, args...)
-		if err != nil {
-			return 0, s.session.check(err)
-		}
-		for rows.Next() {
-			n++
-		}
-		if err := rows.Err(); err != nil {
-			return 0, s.session.check(err)
-		}
-		return n, s.session.check(rows.Close())
+		n, err := count(ctx, st, args)
+		return n, s.session.check(err)
 	}
 	if st.stmt == nil { // of one use
 		return s.session.affect(ctx, st.sql, args...)
@@ -223,6 +215,19 @@ func (b *batch) exec(ctx context.Context, _ *target, st *statement, args []any, 
 		return 0, s.session.check(err)
 	}
 	return r.RowsAffected()
+}
+
+// count returns how many rows a search finds.
+func count(ctx context.Context, st *statement, args []any) (n int64, err error) {
+	rows, err := st.stmt.QueryContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		n++
+	}
+	return n, rows.Err()
 }
 
 // lenient reports whether the mutation writes the invalid label of an ENUM.

@@ -206,7 +206,7 @@ func (s *Sink) WriteCheckpoint(ctx context.Context, was *rowferry.Checkpoint, no
 		return err
 	}
 	if was == nil {
-		if err := s.createCheckpoints(ctx); err != nil {
+		if err := s.afresh(ctx, func() error { return s.createCheckpoints(ctx) }); err != nil {
 			return err
 		}
 	}

@@ -38,11 +38,11 @@ func (s *Sink) translate(err error) error {
 // classify says what a server's error means where it is not about a row.
 func classify(e *driver.MySQLError) (rowferry.Code, string) {
 	switch e.Number {
-	case 1205, 1213, 1614, 3058, 3572, 4020:
+	case 1020, 1205, 1206, 1213, 1614, 3058, 3100, 3101, 3572, 4020:
 		return rowferry.CodeTargetConflict, "another transaction is in the way in the target"
-	case 1290, 1792, 1836, 3100, 3101, 3989, 1223:
+	case 1223, 1290, 1792, 1836:
 		return rowferry.CodeTargetReadOnly, "the target takes no writes"
-	case 1040, 1053, 1129, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1226, 1317, 1927, 2006, 2013, 3024, 3169, 4031:
+	case 1040, 1047, 1053, 1129, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1226, 1317, 1927, 2006, 2013, 3024, 3169, 4031:
 		return rowferry.CodeTargetAway, "the target does not answer, or let go of the connection"
 	case 1044, 1045, 1095, 1130, 1131, 1132, 1133, 1142, 1143, 1227, 1251, 1370, 1410, 1419, 1524, 1698, 1820, 1862, 3118, 3159, 3878, 3955, 4151:
 		return rowferry.CodeTargetDenied, "the target refuses the user, or what it is asked for"

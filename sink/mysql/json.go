@@ -168,7 +168,7 @@ func afterString(text string, i int) int {
 // exactNumber reports whether a number is an integer of 64 bits, or has exactly
 // the digits of the double it is read as and none to spare.
 func exactNumber(s string) bool {
-	if strings.IndexAny(s, ".eE") < 0 {
+	if !strings.ContainsAny(s, ".eE") {
 		_, signed := strconv.ParseInt(s, 10, 64)
 		_, unsigned := strconv.ParseUint(s, 10, 64)
 		if signed == nil || unsigned == nil {

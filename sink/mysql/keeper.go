@@ -95,8 +95,8 @@ func (s *Sink) unplaced(t *schema.Table) *schema.Table {
 }
 
 // Sequences returns the AUTO_INCREMENT columns of the existing tables, and with
-// advance sets each past the table's rows. InnoDB moves a counter with inserts
-// but not with updates of the column.
+// advance sets each past the table's rows. The InnoDB of today keeps its counters
+// there by itself; what is looked at is what counts.
 func (s *Sink) Sequences(ctx context.Context, tables []schema.Name, advance bool) (all []rowferry.Sequence, err error) {
 	if advance && s.options.ReadOnly {
 		return nil, rowferry.Errorf(rowferry.CodeInternal, "the MySQL target was opened for reading only")

@@ -106,11 +106,12 @@ func (s *Sink) checkCollision(t *schema.Table, place schema.Name) error {
 		return rowferry.Errorf(rowferry.CodeNameCollision, "the name is that of Rowferry's own checkpoint table").
 			Fact("table", "%s", t.Name).Remedy("another name", "entities: {db.table: {to: other}}")
 	}
-	if other, ok := s.folded[fold]; ok && other != place {
-		return rowferry.Errorf(rowferry.CodeNameCollision, "two tables have names that differ only in case, which this server ignores (lower_case_table_names)").
-			Fact("table", "%s", t.Name).Fact("other", "%s", other).Remedy("another name", "entities: {db.%s: {to: other}}", t.Name)
+	if other, ok := s.folded[fold]; ok && other != t.Name {
+		return rowferry.Errorf(rowferry.CodeNameCollision, "two tables have names that are one to this server").
+			Fact("table", "%s", t.Name).Fact("other", "%s", other).Fact("lower_case_table_names", "%s", map[bool]string{true: "case is ignored", false: "0"}[s.server.foldCase]).
+			Remedy("another name", "entities: {db.%s: {to: other}}", t.Name)
 	}
-	s.folded[fold] = place
+	s.folded[fold] = t.Name
 	return nil
 }
 

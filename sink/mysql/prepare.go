@@ -35,6 +35,9 @@ func (s *Sink) Prepare(ctx context.Context, shapes []rowferry.Mutation) error {
 		return s.translate(err)
 	}
 	defer se.close()
+	if err := strictTables(ctx, se); err != nil {
+		return s.translate(err)
+	}
 	p := &preparation{sink: s, ctx: ctx, session: se, told: map[schema.Name]*rowferry.Mutation{}}
 	known := maps.Clone(s.shapes)
 	s.forget() // what a new table or key changes for others
@@ -66,6 +69,17 @@ func (p *preparation) run(shapes []rowferry.Mutation) error {
 		}
 	}
 	return nil
+}
+
+// strictTables makes the server refuse tables whose rows cannot be stored,
+// where the user may say so; else the first such row is refused.
+func strictTables(ctx context.Context, se *session) error {
+	err := se.exec(ctx, "SET SESSION innodb_strict_mode = 1")
+	var refused *driver.MySQLError
+	if errors.As(err, &refused) && refused.Number == 1227 {
+		return nil
+	}
+	return err
 }
 
 func compareNames(a, b schema.Name) int {

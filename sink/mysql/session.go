@@ -126,17 +126,22 @@ func (s *session) affect(ctx context.Context, query string, args ...any) (int64,
 
 // query calls fn for each row, with a function that reads its columns. fn may
 // not use the session.
-func (s *session) query(ctx context.Context, query string, fn func(scan func(...any) error) error, args ...any) error {
+func (s *session) query(ctx context.Context, query string, fn func(scan func(...any) error) error, args ...any) (err error) {
 	rows, err := s.conn.QueryContext(ctx, query, args...)
 	if err != nil {
 		return s.check(err)
 	}
+	defer func() {
+		if cerr := s.check(rows.Close()); err == nil {
+			err = cerr
+		}
+	}()
 	for rows.Next() {
 		if err := fn(rows.Scan); err != nil {
-			return errors.Join(err, s.check(rows.Close()))
+			return err
 		}
 	}
-	return s.check(errors.Join(rows.Err(), rows.Close()))
+	return s.check(rows.Err())
 }
 
 // strings returns the first column of a query.

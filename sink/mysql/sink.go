@@ -64,7 +64,7 @@ type Sink struct {
 	targets map[schema.Name]*target
 	stmts   *sqlsink.Statements[*statement]
 	shapes  map[schema.Name]*schema.Table // all that Prepare was given
-	folded  map[schema.Name]schema.Name   // names of shapes by how the server compares them
+	folded  map[schema.Name]schema.Name   // names of shapes, by their place as the server compares it
 	noticed map[string]bool
 }
 
@@ -127,11 +127,10 @@ func (s *Sink) connect(ctx context.Context) error {
 	if err != nil {
 		return s.translate(err)
 	}
-	if s.server.version == "" {
-		if s.server, err = readServer(ctx, session); err != nil {
-			session.close()
-			return s.translate(err)
-		}
+	// After a failover it may be another one.
+	if s.server, err = readServer(ctx, session); err != nil {
+		session.close()
+		return s.translate(err)
 	}
 	s.session = session
 	return nil

@@ -25,7 +25,7 @@ func onEach(t *testing.T, test func(t *testing.T, server *testdb.Server)) {
 	}
 }
 
-func endpoint(t *testing.T, server *testdb.Server, database string) connect.Endpoint {
+func endpoint(t testing.TB, server *testdb.Server, database string) connect.Endpoint {
 	t.Helper()
 	e, err := connect.Parse(server.URL(database))
 	if err != nil {

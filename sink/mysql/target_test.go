@@ -64,7 +64,7 @@ func TestExistingTables(t *testing.T) {
 		col("e", schema.Type{Kind: schema.Enum, Charset: "utf8mb4", Collation: "utf8mb4_general_ci", Labels: []string{"a", "b"}}),
 		col("f", schema.Type{Kind: schema.Float32}), col("d", schema.Type{Kind: schema.DateTime, Fsp: 3}), col("b", schema.Type{Kind: schema.Binary, Length: 4}))
 	const good = "id INT PRIMARY KEY, n DECIMAL(12,3), s TEXT CHARACTER SET utf8mb4, e ENUM('b','a','c') CHARACTER SET utf8mb4, f DOUBLE, d DATETIME(6), b VARBINARY(9)"
-	swap := func(old, new string) string { return strings.Replace(good, old, new, 1) }
+	swap := func(from, to string) string { return strings.Replace(good, from, to, 1) }
 	cases := []struct {
 		name, definition string
 		words            []string // none: accepted

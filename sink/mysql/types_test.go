@@ -16,12 +16,12 @@ import (
 
 // pipeline writes batches with a checkpoint of its own.
 type pipeline struct {
-	t    *testing.T
+	t    testing.TB
 	sink *mysql.Sink
 	cp   rowferry.Checkpoint
 }
 
-func begin(t *testing.T, s *mysql.Sink) *pipeline {
+func begin(t testing.TB, s *mysql.Sink) *pipeline {
 	t.Helper()
 	p := &pipeline{t: t, sink: s, cp: rowferry.Checkpoint{Pipeline: "p", Fence: 1, Format: rowferry.CheckpointFormat}}
 	if err := s.WriteCheckpoint(context.Background(), nil, p.cp); err != nil {
@@ -106,6 +106,9 @@ func TestTypes(t *testing.T) {
 			readLabels(t, db, shape)
 		}
 		for _, to := range testdb.Kinds() {
+			if from == to && from.Flavor() == testdb.MariaDB && !testdb.Soak() {
+				continue // the least to go wrong
+			}
 			t.Run(string(from)+" to "+string(to), func(t *testing.T) {
 				server := testdb.Start(t, to)
 				target, _ := testdb.NewDatabase(t, server)

@@ -83,6 +83,7 @@ func (b *batch) wait(t *target, m *rowferry.Mutation, err error) error {
 		return t.About(e, m).Fact("limit", "%d bytes", waitingBytes)
 	}
 	c := change{m: *m, rows: rowsOf(t, m), err: err}
+	c.m.Before, c.m.After = slices.Clone(m.Before), slices.Clone(m.After) // valid during Write alone
 	if w.rows == nil {
 		w.rows = map[string]int{}
 	}
