@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,9 +61,9 @@ func (s *Server) dsn(database string) *mysql.Config {
 // URL is the database's name for the equal program.
 func (s *Server) URL(database string) string {
 	if s.config.flavor == Postgres {
-		return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s", s.Port, database)
+		return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s", s.Port, url.PathEscape(database))
 	}
-	return fmt.Sprintf("mysql://root@127.0.0.1:%d/%s", s.Port, database)
+	return fmt.Sprintf("mysql://root@127.0.0.1:%d/%s", s.Port, url.PathEscape(database))
 }
 
 // Open returns a pool of sessions in a database. The caller closes it.
