@@ -184,6 +184,7 @@ func (s *Server) Close() error {
 // remove deletes the server's files.
 func (s *Server) remove() error {
 	releaseSharedMemory(s.data())
+	unmount(s.data())
 	return errors.Join(os.RemoveAll(s.dir), os.RemoveAll(s.tmp))
 }
 

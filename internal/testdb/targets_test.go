@@ -2,7 +2,9 @@ package testdb_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -95,6 +97,45 @@ func TestFreeze(t *testing.T) {
 			must(t, s.Stop())
 		})
 	}
+}
+
+// A full disk refuses rows, and takes them again when there is room. PostgreSQL
+// may end itself when its log finds none; it comes back with what it had.
+func TestFullDisk(t *testing.T) {
+	for _, k := range testdb.Targets() {
+		t.Run(string(k), func(t *testing.T) {
+			s := testdb.Start(t, k, testdb.SmallDisk(400<<20))
+			name, db := testdb.NewDatabase(t, s)
+			exec(t, db, "CREATE TABLE t (a INT PRIMARY KEY, b TEXT)", "INSERT INTO t VALUES (0, 'x')")
+			must(t, s.FillDisk())
+			text := strings.Repeat("x", 60_000)
+			n := 1
+			for insert(db, n, text) == nil {
+				if n++; n > 10_000 {
+					t.Fatal("600 MB fit a full disk")
+				}
+			}
+			must(t, s.FreeDisk())
+			if db.Ping() != nil {
+				must(t, s.Kill())
+				must(t, s.Restart(t.Context()))
+			}
+			again, err := s.Open(name)
+			must(t, err)
+			defer again.Close()
+			must(t, insert(again, n, text))
+			var rows int
+			must(t, again.QueryRow("SELECT COUNT(*) FROM t").Scan(&rows))
+			if rows != n+1 {
+				t.Errorf("%d rows, want %d", rows, n+1)
+			}
+		})
+	}
+}
+
+func insert(db *sql.DB, a int, text string) error {
+	_, err := db.Exec(fmt.Sprintf("INSERT INTO t VALUES (%d, '%s')", a, text))
+	return err
 }
 
 // A port is one holder's until released.
