@@ -106,7 +106,7 @@ func (c *comparison) table() {
 	c.a.next()
 	c.b.next()
 	var columns []string
-	for c.a.inTable() && c.b.inTable() && c.a.line == c.b.line {
+	for c.a.inTable() && c.b.inTable() && same(c.a.line, c.b.line) {
 		columns = noteColumn(columns, c.a.line)
 		c.countRow()
 		c.a.next()
@@ -129,6 +129,20 @@ func (c *comparison) table() {
 		}
 	}
 	c.report(name, columns, expand(onlyA), onlyB)
+}
+
+// same reports whether two lines say the same. Of a column's types that are all
+// right, one that both lines name is enough.
+func same(a, b string) bool {
+	if a == b {
+		return true
+	}
+	fa, fb := strings.Split(a, "\t"), strings.Split(b, "\t")
+	if len(fa) != 3 || len(fb) != 3 || fa[0] != "column" || fb[0] != "column" || fa[1] != fb[1] {
+		return false
+	}
+	types := strings.Split(fb[2], "|")
+	return slices.ContainsFunc(strings.Split(fa[2], "|"), func(t string) bool { return slices.Contains(types, t) })
 }
 
 func (c *comparison) countRow() {

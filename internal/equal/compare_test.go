@@ -103,23 +103,23 @@ func TestCompareFiles(t *testing.T) {
 
 func TestCanonical(t *testing.T) {
 	for _, c := range []struct {
-		f         family
+		f         form
 		raw, want string
 	}{
-		{integerFamily, "-9223372036854775808", "-9223372036854775808"},
-		{integerFamily, "0", "0"},
-		{realFamily, "1.1", "1.1e+00"},
-		{realFamily, "-0", "-0e+00"},
-		{realFamily, "3.4028234663852886e38", "3.4028234663852886e+38"},
-		{textFamily, "it's\ta \\ 😀 \x00\xff", `'it\x27s\x09a \x5C 😀 \x00\xFF'`},
-		{blobFamily, "\x00\xab", "x'00AB'"},
+		{integerForm, "-9223372036854775808", "-9223372036854775808"},
+		{integerForm, "0", "0"},
+		{realForm, "1.1", "1.1e+00"},
+		{realForm, "-0", "-0e+00"},
+		{realForm, "3.4028234663852886e38", "3.4028234663852886e+38"},
+		{textForm, "it's\ta \\ 😀 \x00\xff", `'it\x27s\x09a \x5C 😀 \x00\xFF'`},
+		{blobForm, "\x00\xab", "x'00AB'"},
 	} {
 		if got, err := canonical(c.f, []byte(c.raw)); err != nil || got != c.want {
-			t.Errorf("%s %q: %s, %v; want %s", c.f, c.raw, got, err, c.want)
+			t.Errorf("form %d, %q: %s, %v; want %s", c.f, c.raw, got, err, c.want)
 		}
 	}
 	for _, bad := range []string{"", "-", "00", "007", "+1", "1.0", "1e3", "-0"} {
-		if got, err := canonical(integerFamily, []byte(bad)); err == nil {
+		if got, err := canonical(integerForm, []byte(bad)); err == nil {
 			t.Errorf("integer %q passed as %s", bad, got)
 		}
 	}

@@ -13,13 +13,15 @@ import (
 type column struct {
 	name   string
 	family family
+	form   form
 	expr   string // the SQL that selects it so that canonical understands it
 	order  string // the SQL that orders by it as all databases do
 }
 
 // table is one table, its columns by name. key holds positions in columns.
 type table struct {
-	name    string
+	name    string // with its database or schema in front where there are several
+	from    string // its name as SQL
 	columns []column
 	key     []int
 }
@@ -34,20 +36,41 @@ type database interface {
 	close() error
 }
 
-// openDatabase opens what a URL names.
-func openDatabase(ctx context.Context, url string) (database, error) {
-	switch {
-	case strings.HasPrefix(url, "mysql://"):
-		return openMySQL(ctx, url)
-	case strings.HasPrefix(url, "sqlite://"):
+// The dialects: of a database, and of the target whose types are asserted.
+const (
+	mysqlDialect    = "mysql" // MariaDB too
+	postgresDialect = "postgres"
+	sqliteDialect   = "sqlite"
+)
+
+// dialectOf returns what a URL's database speaks, "" of a file.
+func dialectOf(name string) string {
+	scheme, _, found := strings.Cut(name, "://")
+	if !found {
+		return ""
+	}
+	return scheme
+}
+
+// openDatabase opens what a URL names, to be compared with a target.
+func openDatabase(ctx context.Context, url, target string) (database, error) {
+	switch dialectOf(url) {
+	case mysqlDialect:
+		return openMySQL(ctx, url, target)
+	case postgresDialect:
+		if target != postgresDialect {
+			return nil, fmt.Errorf("what PostgreSQL becomes on %q is not known", target)
+		}
+		return openPostgres(ctx, url)
+	case sqliteDialect:
 		return openSQLite(strings.TrimPrefix(url, "sqlite://"))
 	}
-	return nil, fmt.Errorf("%q is neither mysql:// nor sqlite://", url)
+	return nil, fmt.Errorf("%q is none of mysql://, postgres://, sqlite://", url)
 }
 
 // dumpURL writes the canonical text of the database at url.
 func dumpURL(ctx context.Context, w io.Writer, url string, o options) (err error) {
-	db, err := openDatabase(ctx, url)
+	db, err := openDatabase(ctx, url, o.target)
 	if err != nil {
 		return err
 	}
@@ -126,12 +149,12 @@ func positions(columns []column, names []string) []int {
 }
 
 // selectRows is the statement that reads a table: by its key if it has one.
-func selectRows(t table, quotedName string) string {
+func selectRows(t table) string {
 	var exprs, order []string
 	for _, c := range t.columns {
 		exprs = append(exprs, c.expr)
 	}
-	q := "SELECT " + strings.Join(exprs, ", ") + " FROM " + quotedName
+	q := "SELECT " + strings.Join(exprs, ", ") + " FROM " + t.from
 	for _, i := range t.key {
 		order = append(order, t.columns[i].order)
 	}

@@ -4,21 +4,30 @@
 //
 //	equal dump [flags] DB            writes canonical text to standard output
 //	equal compare [flags] A B        compares two databases, or files made by dump
-//	equal prefix sqlite://PATH       checks a target of the Load, in one snapshot
+//	equal prefix DB                  checks a target of the Load, in one snapshot
 //
-// A DB is mysql://user[:password]@host:port/database or sqlite://path; each is
-// read by its own SQL, in one snapshot. Table rowferry_checkpoint and tables
+// A DB is one of these, each read by its own SQL, in one snapshot:
+//
+//	mysql://user[:password]@host:port/database      MariaDB too
+//	mysql://user@host:port/?database=a&database=b   several; tables are a.t, b.t
+//	postgres://user[:password]@host:port/database   all schemas that have tables;
+//	                                                tables are a.t if it is several
+//	…?schema=a&schema=b                             only these
+//	sqlite://path
+//
+// Table rowferry_checkpoint and tables
 // whose names begin with _test_ are left out. compare and prefix exit with 1 and
 // print the first differences; any other failure exits with 2.
 //
 // Canonical text has one line per fact: each table by name, its primary key, its
-// columns by name with the column type a SQLite target must have, and its rows
-// in key order, without a key in the order of their text. Nothing in a value is
+// columns by name with the column type the target must have (B's kind, or what
+// -target says), and its rows in key order, without a key in the order of their text. Nothing in a value is
 // trimmed, rounded or folded; see value.go.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -52,11 +61,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("equal "+args[0], flag.ContinueOnError)
 	flags.StringVar(&o.tables, "tables", "", "only these tables, comma separated")
 	flags.StringVar(&o.exclude, "exclude", "", "not these tables, comma separated")
-	flags.BoolVar(&o.types, "types", true, "assert column types and keys of a SQLite target")
+	flags.BoolVar(&o.types, "types", true, "assert column types and keys of the target")
+	flags.StringVar(&o.target, "target", "", "the target's kind: mysql, postgres or sqlite; B's, otherwise sqlite")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
 	a := flags.Args()
+	if args[0] == "compare" && len(a) == 2 {
+		o.target = cmp.Or(o.target, dialectOf(a[1]))
+	}
+	o.target = cmp.Or(o.target, sqliteDialect)
 	switch {
 	case args[0] == "dump" && len(a) == 1:
 		w := bufio.NewWriterSize(out, 1<<20)
@@ -67,15 +81,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	case args[0] == "compare" && len(a) == 2:
 		return compare(ctx, out, a[0], a[1], o)
 	case args[0] == "prefix" && len(a) == 1:
-		return prefix(out, strings.TrimPrefix(a[0], "sqlite://"))
+		return prefix(ctx, out, a[0])
 	}
-	return fmt.Errorf("usage: equal dump DB | compare A B | prefix sqlite://PATH, not %q", args)
+	return fmt.Errorf("usage: equal dump DB | compare A B | prefix DB, not %q", args)
 }
 
 // options restrict what is dumped and compared.
 type options struct {
 	tables, exclude string
 	types           bool
+	target          string
 }
 
 // wants reports whether the table is to be dumped.

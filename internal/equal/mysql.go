@@ -14,9 +14,15 @@ import (
 // mysqlSide reads MySQL and MariaDB. Statements have no arguments, so the text
 // protocol is used and every value arrives as the server's own text.
 type mysqlSide struct {
-	db     *sql.DB
-	conn   *sql.Conn
-	schema string
+	sqlSide
+	target    string // whose types are asserted
+	databases []string
+}
+
+// sqlSide is a session of a server.
+type sqlSide struct {
+	db   *sql.DB
+	conn *sql.Conn
 }
 
 // mysqlSession makes the session print what the target must hold: instants in
@@ -27,7 +33,7 @@ var mysqlSession = []string{
 	"START TRANSACTION WITH CONSISTENT SNAPSHOT",
 }
 
-func openMySQL(ctx context.Context, raw string) (database, error) {
+func openMySQL(ctx context.Context, raw, target string) (*mysqlSide, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return nil, err
@@ -35,61 +41,88 @@ func openMySQL(ctx context.Context, raw string) (database, error) {
 	c := mysql.NewConfig()
 	c.User = u.User.Username()
 	c.Passwd, _ = u.User.Password()
-	c.Net, c.Addr, c.DBName = "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
+	c.Net, c.Addr = "tcp", u.Host
 	c.Collation, c.MaxAllowedPacket = "utf8mb4_bin", 1<<30
 	connector, err := mysql.NewConnector(c)
 	if err != nil {
 		return nil, err
 	}
-	s := &mysqlSide{db: sql.OpenDB(connector), schema: c.DBName}
-	if s.conn, err = s.db.Conn(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("connect to %s: %w", u.Host, err), s.db.Close())
+	s := &mysqlSide{target: target, databases: u.Query()["database"]}
+	if name := strings.TrimPrefix(u.Path, "/"); name != "" {
+		s.databases = append(s.databases, name)
 	}
-	for _, q := range mysqlSession {
+	if s.databases == nil {
+		return nil, fmt.Errorf("%s names no database", u.Redacted())
+	}
+	s.sqlSide, err = openSQL(ctx, sql.OpenDB(connector), mysqlSession)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", u.Host, err)
+	}
+	return s, nil
+}
+
+// openSQL begins a session.
+func openSQL(ctx context.Context, db *sql.DB, session []string) (sqlSide, error) {
+	s := sqlSide{db: db}
+	var err error
+	if s.conn, err = db.Conn(ctx); err != nil {
+		return s, errors.Join(err, db.Close())
+	}
+	for _, q := range session {
 		if _, err := s.conn.ExecContext(ctx, q); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", q, err), s.close())
+			return s, errors.Join(fmt.Errorf("%s: %w", q, err), s.close())
 		}
 	}
 	return s, nil
 }
 
-func (s *mysqlSide) close() error { return errors.Join(s.conn.Close(), s.db.Close()) }
+func (s sqlSide) close() error { return errors.Join(s.conn.Close(), s.db.Close()) }
 
 // tables reads the catalog; views and sequences are no tables.
 func (s *mysqlSide) tables(ctx context.Context, want func(string) bool) ([]table, error) {
-	names, err := s.strings(ctx, `SELECT TABLE_NAME FROM information_schema.TABLES
-		WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')`)
-	if err != nil {
-		return nil, err
-	}
 	var tables []table
-	for _, name := range names {
-		if !want(name) {
-			continue
-		}
-		t, err := s.table(ctx, name)
+	for _, database := range s.databases {
+		names, err := s.strings(ctx, `SELECT TABLE_NAME FROM information_schema.TABLES
+			WHERE TABLE_SCHEMA = `+mysqlString(database)+` AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')`)
 		if err != nil {
-			return nil, fmt.Errorf("table %q: %w", name, err)
+			return nil, err
 		}
-		tables = append(tables, t)
+		for _, name := range names {
+			if !want(name) {
+				continue
+			}
+			t, err := s.table(ctx, database, name)
+			if err != nil {
+				return nil, fmt.Errorf("table %q: %w", name, err)
+			}
+			if len(s.databases) > 1 {
+				t.name = database + "." + name
+			}
+			tables = append(tables, t)
+		}
 	}
 	return tables, nil
 }
 
-func (s *mysqlSide) table(ctx context.Context, name string) (table, error) {
-	t := table{name: name}
-	rows, err := s.conn.QueryContext(ctx, `SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE
-		FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = `+mysqlString(name))
+func (s *mysqlSide) table(ctx context.Context, database, name string) (table, error) {
+	t := table{name: name, from: mysqlName(database) + "." + mysqlName(name)}
+	where := " WHERE TABLE_SCHEMA = " + mysqlString(database) + " AND TABLE_NAME = " + mysqlString(name)
+	json, err := s.jsonColumns(ctx, database, name)
+	if err != nil {
+		return t, err
+	}
+	rows, err := s.conn.QueryContext(ctx, `SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE FROM information_schema.COLUMNS`+where)
 	if err != nil {
 		return t, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var column, dataType, columnType string
-		if err := rows.Scan(&column, &dataType, &columnType); err != nil {
+		var m mysqlType
+		if err := rows.Scan(&m.column, &m.data, &m.full); err != nil {
 			return t, err
 		}
-		c, err := mysqlColumn(column, dataType, columnType)
+		m.data, m.json = strings.ToLower(m.data), json[m.column]
+		c, err := m.on(s.target)
 		if err != nil {
 			return t, err
 		}
@@ -98,35 +131,63 @@ func (s *mysqlSide) table(ctx context.Context, name string) (table, error) {
 	if err := rows.Err(); err != nil {
 		return t, err
 	}
-	key, err := s.strings(ctx, `SELECT COLUMN_NAME FROM information_schema.STATISTICS
-		WHERE TABLE_SCHEMA = DATABASE() AND INDEX_NAME = 'PRIMARY' AND TABLE_NAME = `+mysqlString(name)+`
-		ORDER BY SEQ_IN_INDEX`)
+	key, err := s.strings(ctx, `SELECT COLUMN_NAME FROM information_schema.STATISTICS`+where+`
+		AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX`)
 	t.key = positions(byName(t.columns), key)
 	return t, err
 }
 
-func (s *mysqlSide) rows(ctx context.Context, t table, each func([]string) error) error {
-	rows, err := s.conn.QueryContext(ctx, selectRows(t, mysqlName(s.schema)+"."+mysqlName(t.name)))
+// jsonColumns are those MariaDB was told to make JSON: LONGTEXT that is checked.
+func (s *mysqlSide) jsonColumns(ctx context.Context, database, name string) (map[string]bool, error) {
+	version, err := s.strings(ctx, "SELECT VERSION()")
+	if err != nil || !strings.Contains(version[0], "MariaDB") {
+		return nil, err
+	}
+	checks, err := s.strings(ctx, `SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS
+		WHERE CONSTRAINT_SCHEMA = `+mysqlString(database)+` AND TABLE_NAME = `+mysqlString(name))
+	json := map[string]bool{}
+	for _, c := range checks {
+		if rest, ok := strings.CutPrefix(c, "json_valid(`"); ok {
+			json[strings.ReplaceAll(strings.TrimSuffix(rest, "`)"), "``", "`")] = true
+		}
+	}
+	return json, err
+}
+
+func (s sqlSide) rows(ctx context.Context, t table, each func([]string) error) error {
+	values := make([]string, len(t.columns))
+	return s.query(ctx, selectRows(t), func(raw [][]byte) error {
+		for i, c := range t.columns {
+			var err error
+			if values[i], err = canonical(c.form, raw[i]); err != nil {
+				return fmt.Errorf("column %q: %w", c.name, err)
+			}
+		}
+		return each(values)
+	})
+}
+
+// query calls each with every row's values as the server's own text.
+func (s sqlSide) query(ctx context.Context, query string, each func([][]byte) error) error {
+	rows, err := s.conn.QueryContext(ctx, query)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	raw := make([]sql.RawBytes, len(t.columns))
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	raw := make([][]byte, len(columns))
 	into := make([]any, len(raw))
 	for i := range raw {
 		into[i] = &raw[i]
 	}
-	values := make([]string, len(raw))
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
 			return err
 		}
-		for i, c := range t.columns {
-			if values[i], err = canonical(c.family, raw[i]); err != nil {
-				return fmt.Errorf("column %q: %w", c.name, err)
-			}
-		}
-		if err := each(values); err != nil {
+		if err := each(raw); err != nil {
 			return err
 		}
 	}
@@ -134,21 +195,13 @@ func (s *mysqlSide) rows(ctx context.Context, t table, each func([]string) error
 }
 
 // strings returns the first column of a query.
-func (s *mysqlSide) strings(ctx context.Context, query string) ([]string, error) {
-	rows, err := s.conn.QueryContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
+func (s sqlSide) strings(ctx context.Context, query string) ([]string, error) {
 	var all []string
-	for rows.Next() {
-		var one string
-		if err := rows.Scan(&one); err != nil {
-			return nil, err
-		}
-		all = append(all, one)
-	}
-	return all, rows.Err()
+	err := s.query(ctx, query, func(raw [][]byte) error {
+		all = append(all, string(raw[0]))
+		return nil
+	})
+	return all, err
 }
 
 func mysqlName(s string) string { return "`" + strings.ReplaceAll(s, "`", "``") + "`" }

@@ -1,66 +1,108 @@
 package main
 
 import (
-	"encoding/hex"
+	"context"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
-
-	"zombiezen.com/go/sqlite"
 )
+
+// loadTarget is a target of the Load, read in one snapshot. Its tables are described
+// in internal/testdb/load.
+type loadTarget interface {
+	// names are the tables there are.
+	names(ctx context.Context) (map[string]bool, error)
+	// values calls each with every row of a table: nil for NULL, otherwise the
+	// text of a digest.
+	values(ctx context.Context, table string, columns []string, each func([][]byte) error) error
+	close() error
+}
+
+// prefixTries is how often a snapshot is taken anew because a table was made
+// while it was read, which MySQL refuses to read.
+const prefixTries = 20
 
 // prefix checks that a target is a prefix of what the Load's source committed:
 // in one snapshot, the rows of every table have the digest that the source's
 // triggers kept and that was replicated beside them, and no writer's ledger has
-// a hole. The tables it reads are described in internal/testdb/load.
-func prefix(out io.Writer, path string) (err error) {
-	s, err := openSQLite(path)
+// a hole.
+func prefix(ctx context.Context, out io.Writer, url string) error {
+	for try := 1; ; try++ {
+		report, problems, err := prefixOnce(ctx, url)
+		if err != nil && tableIsTooNew(err) && try < prefixTries {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, p := range problems {
+			fmt.Fprintln(out, p)
+		}
+		if len(problems) > 0 {
+			return fmt.Errorf("%w: not a prefix of the source: %d problems", errDifferent, len(problems))
+		}
+		fmt.Fprintln(out, report)
+		return nil
+	}
+}
+
+func prefixOnce(ctx context.Context, url string) (report string, problems []string, err error) {
+	s, err := openLoaded(ctx, url)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	present, err := s.names()
-	if err != nil {
-		return err
+	c := &check{loadTarget: s}
+	if c.present, err = s.names(ctx); err != nil {
+		return "", nil, err
 	}
-	want, err := s.replicatedDigests(present)
+	want, err := c.replicatedDigests(ctx)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
-	columns, err := s.digestColumns(present)
+	columns, err := c.digestColumns(ctx)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
-	problems, rows := []string{}, int64(0)
-	for _, name := range union(want, columns, present) {
-		got := digest{}
-		if present[name] {
-			if got, err = s.digest(name, columns[name]); err != nil {
-				return fmt.Errorf("digest of %s: %w", name, err)
-			}
+	rows := int64(0)
+	for _, name := range c.tables(want, columns) {
+		got, err := c.digest(ctx, name, columns[name])
+		if err != nil {
+			return "", nil, fmt.Errorf("digest of %s: %w", name, err)
 		}
 		rows += got.count
 		if got != want[name] {
 			problems = append(problems, fmt.Sprintf("table %s: rows give %v, the source's digests say %v", name, got, want[name]))
 		}
 	}
-	holes, transactions, err := s.ledgerHoles(present)
+	holes, transactions, err := c.ledgerHoles(ctx)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
-	problems = append(problems, holes...)
-	for _, p := range problems {
-		fmt.Fprintln(out, p)
+	return fmt.Sprintf("%d transactions, %d rows, %d tables with digests", transactions, rows, len(columns)), append(problems, holes...), nil
+}
+
+func openLoaded(ctx context.Context, url string) (loadTarget, error) {
+	switch dialectOf(url) {
+	case mysqlDialect:
+		return openMySQL(ctx, url, mysqlDialect)
+	case postgresDialect:
+		return openPostgres(ctx, url)
+	case sqliteDialect:
+		return openSQLite(strings.TrimPrefix(url, "sqlite://"))
 	}
-	if len(problems) > 0 {
-		return fmt.Errorf("%w: not a prefix of the source: %d problems", errDifferent, len(problems))
-	}
-	fmt.Fprintf(out, "%d transactions, %d rows, %d tables with digests\n", transactions, rows, len(columns))
-	return nil
+	return nil, fmt.Errorf("%q is none of mysql://, postgres://, sqlite://", url)
+}
+
+// check is one look at a loaded target.
+type check struct {
+	loadTarget
+	present map[string]bool
 }
 
 // digest is a table's row count and the sum of its rows' checksums.
@@ -68,19 +110,23 @@ type digest struct{ count, sum int64 }
 
 func (d digest) String() string { return fmt.Sprintf("%d rows, digest %d", d.count, d.sum) }
 
+// digestColumn is a column that a checksum covers. fsp is how many digits of a
+// second its text has, -1 if that is not said.
+type digestColumn struct {
+	name string
+	fsp  int
+}
+
 // bookkeeping are the Load's own tables, which have no digest.
 var bookkeeping = []string{"digests", "digest_columns", "ledger"}
 
-// union lists every table that has rows to be checked or a digest to be met.
-func union(want map[string]digest, columns map[string][]string, present map[string]bool) []string {
-	all := map[string]bool{}
+// tables lists every table that has rows to be checked or a digest to be met.
+func (c *check) tables(want map[string]digest, columns map[string][]digestColumn) []string {
+	all := maps.Clone(c.present)
 	for name := range want {
 		all[name] = true
 	}
 	for name := range columns {
-		all[name] = true
-	}
-	for name := range present {
 		all[name] = true
 	}
 	for _, name := range bookkeeping {
@@ -89,100 +135,129 @@ func union(want map[string]digest, columns map[string][]string, present map[stri
 	return slices.Sorted(maps.Keys(all))
 }
 
-func (s *sqliteSide) names() (map[string]bool, error) {
-	names := map[string]bool{}
-	err := s.query(`SELECT name FROM sqlite_schema WHERE type = 'table'
-		AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`, func(stmt *sqlite.Stmt) error {
-		if name := stmt.ColumnText(0); (options{}).wants(name) {
-			names[name] = true
-		}
+// integers reads columns of integers.
+func (c *check) integers(ctx context.Context, table string, columns []string, each func(key string, values []int64) error) error {
+	if !c.present[table] {
 		return nil
+	}
+	return c.values(ctx, table, columns, func(row [][]byte) error {
+		values := make([]int64, len(row)-1)
+		for i, v := range row[1:] {
+			var err error
+			if values[i], err = strconv.ParseInt(string(v), 10, 64); err != nil {
+				return fmt.Errorf("%s.%s: %w", table, columns[i+1], err)
+			}
+		}
+		return each(string(row[0]), values)
 	})
-	return names, err
 }
 
 // replicatedDigests are the source's, summed over its writers.
-func (s *sqliteSide) replicatedDigests(present map[string]bool) (map[string]digest, error) {
+func (c *check) replicatedDigests(ctx context.Context) (map[string]digest, error) {
 	want := map[string]digest{}
-	if !present["digests"] {
-		return want, nil
-	}
-	err := s.query(`SELECT tbl, SUM(cnt), SUM(digest) FROM digests GROUP BY tbl`, func(stmt *sqlite.Stmt) error {
-		want[stmt.ColumnText(0)] = digest{count: stmt.ColumnInt64(1), sum: stmt.ColumnInt64(2)}
+	err := c.integers(ctx, "digests", []string{"tbl", "cnt", "digest"}, func(name string, v []int64) error {
+		d := want[name]
+		want[name] = digest{count: d.count + v[0], sum: d.sum + v[1]}
 		return nil
 	})
 	return want, err
 }
 
 // digestColumns are the columns each table's digest is made of, in order.
-func (s *sqliteSide) digestColumns(present map[string]bool) (map[string][]string, error) {
-	columns := map[string][]string{}
-	if !present["digest_columns"] {
+func (c *check) digestColumns(ctx context.Context) (map[string][]digestColumn, error) {
+	columns := map[string][]digestColumn{}
+	if !c.present["digest_columns"] {
 		return columns, nil
 	}
-	err := s.query(`SELECT tbl, col FROM digest_columns ORDER BY tbl, pos`, func(stmt *sqlite.Stmt) error {
-		t := stmt.ColumnText(0)
-		columns[t] = append(columns[t], stmt.ColumnText(1))
+	type placed struct {
+		digestColumn
+		pos int
+	}
+	found := map[string][]placed{}
+	err := c.values(ctx, "digest_columns", []string{"tbl", "pos", "col", "fsp"}, func(row [][]byte) error {
+		p := placed{digestColumn: digestColumn{name: string(row[2]), fsp: -1}}
+		var err error
+		if p.pos, err = strconv.Atoi(string(row[1])); err != nil {
+			return err
+		}
+		if row[3] != nil {
+			if p.fsp, err = strconv.Atoi(string(row[3])); err != nil {
+				return err
+			}
+		}
+		found[string(row[0])] = append(found[string(row[0])], p)
 		return nil
 	})
+	for name, all := range found {
+		slices.SortFunc(all, func(a, b placed) int { return a.pos - b.pos })
+		for _, p := range all {
+			columns[name] = append(columns[name], p.digestColumn)
+		}
+	}
 	return columns, err
 }
 
-// digest computes a table's digest from its rows. A table without digest
-// columns has none yet, so it may have no rows either.
-func (s *sqliteSide) digest(name string, columns []string) (digest, error) {
+// digest computes a table's digest from its rows: '~' for NULL; otherwise '=',
+// the text, '|'. A table without digest columns has none yet, so it may have no
+// rows either.
+func (c *check) digest(ctx context.Context, name string, columns []digestColumn) (digest, error) {
 	var d digest
-	exprs := []string{"1"}
-	for _, c := range columns {
-		exprs = append(exprs, "typeof("+sqliteName(c)+")", sqliteName(c))
+	if !c.present[name] {
+		return d, nil
 	}
-	q := "SELECT " + strings.Join(exprs, ", ") + " FROM " + sqliteName(name)
-	err := s.query(q, func(stmt *sqlite.Stmt) error {
-		var row []byte
-		for i := range columns {
-			var err error
-			if row, err = appendDigestText(row, stmt, 1+2*i); err != nil {
-				return fmt.Errorf("column %q: %w", columns[i], err)
+	var names []string
+	for _, column := range columns {
+		names = append(names, column.name)
+	}
+	var text []byte
+	err := c.values(ctx, name, names, func(row [][]byte) error {
+		text = text[:0]
+		for i, column := range columns {
+			switch v := row[i]; {
+			case v == nil:
+				text = append(text, "~|"...)
+			case column.fsp > 0:
+				text = append(append(append(text, '='), withFraction(string(v), column.fsp)...), '|')
+			default:
+				text = append(append(append(text, '='), v...), '|')
 			}
 		}
 		d.count++
-		d.sum += int64(crc32.ChecksumIEEE(row))
+		d.sum += int64(crc32.ChecksumIEEE(text))
 		return nil
 	})
 	return d, err
 }
 
-// appendDigestText appends a value as the source's triggers write it: '~' for
-// NULL; otherwise '=', the text (bytes in hexadecimal), '|'.
-func appendDigestText(row []byte, stmt *sqlite.Stmt, i int) ([]byte, error) {
-	switch kind := stmt.ColumnText(i); kind {
-	case "null":
-		return append(row, "~|"...), nil
-	case "integer":
-		return fmt.Appendf(row, "=%d|", stmt.ColumnInt64(i+1)), nil
-	case "text":
-		row = append(append(row, '='), sqliteBytes(stmt, i+1)...)
-		return append(row, '|'), nil
-	case "blob":
-		row = append(append(row, '='), strings.ToUpper(hex.EncodeToString(sqliteBytes(stmt, i+1)))...)
-		return append(row, '|'), nil
-	default:
-		return row, fmt.Errorf("a digest has no %s", kind)
-	}
-}
+// mostTransactions is more than a writer can commit in a test.
+const mostTransactions = 1 << 28
 
 // ledgerHoles lists the writers whose transactions do not count 1, 2, 3, …
-func (s *sqliteSide) ledgerHoles(present map[string]bool) (holes []string, transactions int64, err error) {
-	if !present["ledger"] {
-		return nil, 0, nil
-	}
-	err = s.query(`SELECT writer, COUNT(*), MIN(n), MAX(n), COUNT(DISTINCT n) FROM ledger GROUP BY writer`, func(stmt *sqlite.Stmt) error {
-		writer, count := stmt.ColumnInt64(0), stmt.ColumnInt64(1)
-		transactions += count
-		if first, last := stmt.ColumnInt64(2), stmt.ColumnInt64(3); first != 1 || last != count || stmt.ColumnInt64(4) != count {
-			holes = append(holes, fmt.Sprintf("ledger of writer %d has a hole: %d rows from %d to %d", writer, count, first, last))
+func (c *check) ledgerHoles(ctx context.Context) (holes []string, transactions int64, err error) {
+	seen := map[string][]bool{} // at n-1
+	err = c.integers(ctx, "ledger", []string{"writer", "n"}, func(writer string, v []int64) error {
+		n := v[0]
+		if n < 1 || n > mostTransactions {
+			holes = append(holes, fmt.Sprintf("ledger of writer %s has a transaction %d", writer, n))
+			return nil
 		}
+		all := seen[writer]
+		if more := n - int64(len(all)); more > 0 {
+			all = append(all, make([]bool, more)...)
+		}
+		if all[n-1] {
+			holes = append(holes, fmt.Sprintf("ledger of writer %s has %d twice", writer, n))
+		}
+		all[n-1] = true
+		seen[writer] = all
+		transactions++
 		return nil
 	})
+	for writer, all := range seen {
+		if i := slices.Index(all, false); i >= 0 {
+			holes = append(holes, fmt.Sprintf("ledger of writer %s has a hole: no %d, and up to %d", writer, i+1, len(all)))
+		}
+	}
+	slices.Sort(holes)
 	return holes, transactions, err
 }

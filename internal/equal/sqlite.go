@@ -53,7 +53,7 @@ func (s *sqliteSide) tables(_ context.Context, want func(string) bool) ([]table,
 // table reads a table's columns, generated ones too. The declared type of a
 // table that is not STRICT binds nothing, so it is marked.
 func (s *sqliteSide) table(name string, strict bool) (table, error) {
-	t := table{name: name}
+	t := table{name: name, from: sqliteName(name)}
 	keyAt := map[int]string{}
 	err := s.query(`SELECT name, type, pk FROM pragma_table_xinfo(`+sqliteString(name)+`)`, func(stmt *sqlite.Stmt) error {
 		c := column{name: stmt.ColumnText(0), family: family(stmt.ColumnText(1))}
@@ -83,7 +83,7 @@ func (s *sqliteSide) table(name string, strict bool) (table, error) {
 
 func (s *sqliteSide) rows(_ context.Context, t table, each func([]string) error) error {
 	values := make([]string, len(t.columns))
-	return s.query(selectRows(t, sqliteName(t.name)), func(stmt *sqlite.Stmt) error {
+	return s.query(selectRows(t), func(stmt *sqlite.Stmt) error {
 		for i := range values {
 			var err error
 			if values[i], err = sqliteValue(stmt, 2*i); err != nil {

@@ -3,15 +3,18 @@ package main
 import (
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// family is a column type of the SQLite target; every type of every source has
-// exactly one.
+// family is a column's type as it is asserted, in the target's words. Several
+// that are all right stand side by side, with a bar between them. On SQLite
+// every type of every source has exactly one.
 type family string
 
+// The families of SQLite.
 const (
 	integerFamily family = "INTEGER" // all integers, YEAR, BIT(1..63)
 	realFamily    family = "REAL"    // FLOAT, DOUBLE
@@ -19,32 +22,66 @@ const (
 	blobFamily    family = "BLOB"    // bytes, BIT(64)
 )
 
+// form is how a value that a server sent as text becomes canonical text.
+type form int
+
+const (
+	noForm      form = iota
+	integerForm      // the decimal digits                              -5
+	realForm         // the shortest text of the exact bits             1.5e+00
+	singleForm       // the same of a single                            1.1e+00
+	textForm         // quoted; \ and what cannot be seen escaped       'it\x27s'
+	blobForm         // bytes: hexadecimal                              x'00FF'
+	hexForm          // bytes that the server sent as hexadecimal       x'00FF'
+	momentForm       // a date and time, or a duration: text with six digits of fraction
+	addressForm      // an IP address: text in one spelling
+)
+
 const null = "NULL"
 
 // canonical writes a value that a server sent as text.
-//
-//	INTEGER  the decimal digits                    -5
-//	REAL     the shortest text of the exact bits   1.5e+00
-//	TEXT     quoted; \ and what cannot be seen escaped   'it\x27s'
-//	BLOB     hexadecimal                           x'00FF'
-func canonical(f family, raw []byte) (string, error) {
-	switch {
-	case raw == nil:
+func canonical(f form, raw []byte) (string, error) {
+	if raw == nil {
 		return null, nil
-	case f == integerFamily:
+	}
+	switch f {
+	case integerForm:
 		return canonicalInteger(string(raw))
-	case f == realFamily:
-		v, err := strconv.ParseFloat(string(raw), 64)
+	case realForm, singleForm:
+		bits := map[form]int{realForm: 64, singleForm: 32}[f]
+		v, err := strconv.ParseFloat(string(raw), bits)
 		if err != nil {
 			return "", fmt.Errorf("%q is not a number: %w", raw, err)
 		}
-		return canonicalReal(v), nil
-	case f == textFamily:
+		return strconv.FormatFloat(v, 'e', -1, bits), nil
+	case textForm:
 		return canonicalText(raw), nil
-	case f == blobFamily:
+	case blobForm:
 		return canonicalBlob(raw), nil
+	case hexForm:
+		b, err := hex.DecodeString(string(raw))
+		return canonicalBlob(b), err
+	case momentForm:
+		return canonicalText([]byte(withFraction(string(raw), 6))), nil
+	case addressForm:
+		a, err := netip.ParseAddr(string(raw))
+		return canonicalText([]byte(a.String())), err
+	default:
+		return "", fmt.Errorf("form %d is not known", f)
 	}
-	return "", fmt.Errorf("unknown family %q", f)
+}
+
+// withFraction writes at least so many digits after the point of a time's
+// seconds. It never takes one away, and leaves alone what is no time.
+func withFraction(s string, digits int) string {
+	whole, fraction, found := strings.Cut(s, ".")
+	if !strings.HasSuffix(strings.TrimRight(whole, "0123456789"), ":") || digits <= len(fraction) {
+		return s
+	}
+	if !found {
+		fraction = ""
+	}
+	return whole + "." + fraction + strings.Repeat("0", digits-len(fraction))
 }
 
 // canonicalInteger asserts that the text is the one way to write its number:

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -56,20 +57,23 @@ func RequireEqual(t testing.TB, a, b string, flags ...string) {
 	t.Logf("equal: %s", out)
 }
 
-// CheckPrefix asks of a SQLite file whether it is, in one snapshot, a prefix of
-// what the Load committed. It returns what the equal program says, and an error
-// unless it is.
-func CheckPrefix(t testing.TB, path string) (string, error) {
+// CheckPrefix asks of a target, a URL or the path of a SQLite file, whether it
+// is, in one snapshot, a prefix of what the Load committed. It returns what the
+// equal program says, and an error unless it is.
+func CheckPrefix(t testing.TB, target string) (string, error) {
 	t.Helper()
-	out, err := exec.Command(BuildEqual(t), "prefix", "sqlite://"+path).CombinedOutput()
+	if !strings.Contains(target, "://") {
+		target = "sqlite://" + target
+	}
+	out, err := exec.Command(BuildEqual(t), "prefix", target).CombinedOutput()
 	return string(out), err
 }
 
 // RequirePrefix fails the test unless CheckPrefix succeeds, and returns what it
 // says.
-func RequirePrefix(t testing.TB, path string) string {
+func RequirePrefix(t testing.TB, target string) string {
 	t.Helper()
-	out, err := CheckPrefix(t, path)
+	out, err := CheckPrefix(t, target)
 	if err != nil {
 		t.Fatalf("not a prefix: %v\n%s", err, out)
 	}

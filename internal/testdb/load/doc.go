@@ -1,6 +1,7 @@
 // Package load puts a heavy, seeded load on a MySQL or MariaDB server: several
 // writers at full speed over fifteen tables, with all that makes replication
-// hard. Run creates what it needs.
+// hard. Run creates what it needs; Start does it while the test does other
+// things. WatchLedger counts what arrives in a target.
 //
 // Three tables are the load's own books, replicated like any other:
 //
@@ -9,7 +10,9 @@
 //	digests(writer, tbl, cnt, digest)    kept by triggers: the rows of a table as
 //	                                     changed by a writer: their number, and the
 //	                                     sum of their checksums
-//	digest_columns(tbl, pos, col)        which columns a checksum covers, in order
+//	digest_columns(tbl, pos, col, fsp)   which columns a checksum covers, in order;
+//	                                     how many digits of a second a time has,
+//	                                     NULL for what is no time
 //
 // Summed over the writers, digests tell what the rows of every table must be at
 // any committed state, so a target can be checked without the source. The books

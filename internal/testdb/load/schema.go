@@ -12,7 +12,7 @@ var books = []string{
 	`CREATE TABLE digests (writer INT NOT NULL, tbl VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
 		cnt BIGINT NOT NULL, digest BIGINT NOT NULL, PRIMARY KEY (writer, tbl))`,
 	`CREATE TABLE digest_columns (tbl VARCHAR(64) COLLATE utf8mb4_bin NOT NULL, pos INT NOT NULL,
-		col VARCHAR(64) COLLATE utf8mb4_bin NOT NULL, PRIMARY KEY (tbl, pos))`,
+		col VARCHAR(64) COLLATE utf8mb4_bin NOT NULL, fsp INT, PRIMARY KEY (tbl, pos))`,
 }
 
 // tables are created in this order: parents first. No foreign key has an action,

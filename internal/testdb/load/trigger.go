@@ -17,9 +17,9 @@ func createTriggers(ctx context.Context, db *sql.DB, table string) error {
 	}
 	var values []string
 	for i, c := range columns {
-		values = append(values, fmt.Sprintf("('%s', %d, '%s')", table, i+1, c.name))
+		values = append(values, fmt.Sprintf("('%s', %d, '%s', %s)", table, i+1, c.name, c.fsp))
 	}
-	statements := []string{"INSERT INTO digest_columns (tbl, pos, col) VALUES " + strings.Join(values, ", ")}
+	statements := []string{"INSERT INTO digest_columns (tbl, pos, col, fsp) VALUES " + strings.Join(values, ", ")}
 	for _, e := range []struct{ event, count, digest string }{
 		{"INSERT", "+ 1", "+ " + checksum("NEW", columns)},
 		{"DELETE", "- 1", "- " + checksum("OLD", columns)},
@@ -37,12 +37,12 @@ func createTriggers(ctx context.Context, db *sql.DB, table string) error {
 	return nil
 }
 
-// digestColumn is a column in a checksum: its name, and its text as a format of
-// the qualified name.
-type digestColumn struct{ name, text string }
+// digestColumn is a column in a checksum: its name, its text as a format of the
+// qualified name, and a time's digits of a second, NULL for what is no time.
+type digestColumn struct{ name, text, fsp string }
 
 func digestColumns(ctx context.Context, db *sql.DB, table string) ([]digestColumn, error) {
-	rows, err := db.QueryContext(ctx, `SELECT COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS
+	rows, err := db.QueryContext(ctx, `SELECT COLUMN_NAME, DATA_TYPE, COALESCE(DATETIME_PRECISION, 'NULL') FROM information_schema.COLUMNS
 		WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`, table)
 	if err != nil {
 		return nil, err
@@ -50,11 +50,11 @@ func digestColumns(ctx context.Context, db *sql.DB, table string) ([]digestColum
 	defer rows.Close()
 	var columns []digestColumn
 	for rows.Next() {
-		var name, dataType string
-		if err := rows.Scan(&name, &dataType); err != nil {
+		c := digestColumn{text: "CONVERT(%s USING utf8mb4)"}
+		var dataType string
+		if err := rows.Scan(&c.name, &dataType, &c.fsp); err != nil {
 			return nil, err
 		}
-		c := digestColumn{name: name, text: "CONVERT(%s USING utf8mb4)"}
 		switch dataType {
 		case "json", "float", "double":
 			continue
