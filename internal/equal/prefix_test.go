@@ -126,12 +126,11 @@ func carryToPostgres(t *testing.T, url string) string {
 			}
 			columns = append(columns, "PRIMARY KEY ("+strings.Join(key, ", ")+")")
 		}
+		_, err := db.Exec("CREATE TABLE " + postgresName(table.name) + " (" + strings.Join(columns, ", ") + ")")
+		must(err)
 		tx, err := db.Begin()
 		must(err)
-		_, err = tx.Exec("CREATE TABLE " + postgresName(table.name) + " (" + strings.Join(columns, ", ") + ")")
-		must(err)
-		insert, err := tx.Prepare("INSERT INTO " + postgresName(table.name) + " VALUES (" + strings.Join(params, ", ") + ")")
-		must(err)
+		insert := "INSERT INTO " + postgresName(table.name) + " VALUES (" + strings.Join(params, ", ") + ")"
 		must(side.query(t.Context(), selectRows(table), func(raw [][]byte) error {
 			values := make([]any, len(raw))
 			for i, v := range raw {
@@ -143,7 +142,7 @@ func carryToPostgres(t *testing.T, url string) string {
 					values[i] = string(v)
 				}
 			}
-			_, err := insert.Exec(values...)
+			_, err := tx.Exec(insert, values...)
 			return err
 		}))
 		must(tx.Commit())

@@ -60,6 +60,9 @@ func TestPostgres(t *testing.T) {
 			if err != nil || !strings.Contains(out, "3 tables, 9 rows") {
 				t.Errorf("%s: error %v, output:\n%s", k, err, out)
 			}
+			if out, err := runEqual(t, "compare", b, b); err != nil {
+				t.Errorf("PostgreSQL with itself: error %v, output:\n%s", err, out)
+			}
 			if i > 0 {
 				continue // the differences are the target's
 			}

@@ -73,7 +73,14 @@ func (s *Server) prepare(ctx context.Context, template string) error {
 		}
 		s.tmp = tmp
 	}
-	out, err := exec.CommandContext(ctx, "cp", "-a", template, s.data()).CombinedOutput()
+	from, to := template, s.data()
+	if s.config.disk > 0 {
+		if err := s.mountDisk(); err != nil {
+			return err
+		}
+		from += "/." // into what is there
+	}
+	out, err := exec.CommandContext(ctx, "cp", "-a", from, to).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s: copy data directory: %w\n%s", s.Kind, err, out)
 	}
@@ -240,6 +247,7 @@ func sweep(dir string) {
 		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(path), dirPrefix), "-")
 		if _, err := os.Stat(filepath.Join("/proc", pid)); os.IsNotExist(err) {
 			releaseSharedMemory(filepath.Join(path, "data"))
+			unmount(filepath.Join(path, "data"))
 			_ = os.RemoveAll(path)
 		}
 	}

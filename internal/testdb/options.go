@@ -16,6 +16,7 @@ type config struct {
 	args    []string // {dir} stands for the server's directory
 	env     []string
 	files   map[string][]byte // by name, put into the server's directory
+	disk    int64             // bytes of a file system for the data; 0: none of its own
 	plugins bool              // MariaDB: load plugins from where scripts/servers puts them
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,9 +61,9 @@ func (s *Server) dsn(database string) *mysql.Config {
 // URL is the database's name for the equal program.
 func (s *Server) URL(database string) string {
 	if s.config.flavor == Postgres {
-		return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s", s.Port, database)
+		return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s", s.Port, url.PathEscape(database))
 	}
-	return fmt.Sprintf("mysql://root@127.0.0.1:%d/%s", s.Port, database)
+	return fmt.Sprintf("mysql://root@127.0.0.1:%d/%s", s.Port, url.PathEscape(database))
 }
 
 // Open returns a pool of sessions in a database. The caller closes it.
@@ -183,6 +184,7 @@ func (s *Server) Close() error {
 // remove deletes the server's files.
 func (s *Server) remove() error {
 	releaseSharedMemory(s.data())
+	unmount(s.data())
 	return errors.Join(os.RemoveAll(s.dir), os.RemoveAll(s.tmp))
 }
 

@@ -84,6 +84,7 @@ func translateDialect(err error) *rowferry.Error {
 // row is one of Write: see refuse.
 func (s *Sink) serverError(server *pgconn.PgError, err error) error {
 	code, what := classify(server)
+	s.demoted = s.demoted || code == rowferry.CodeTargetReadOnly
 	e := rowferry.Errorf(code, "%s: %s", what, server.Message)
 	e.Err = err
 	e.Fact("SQLSTATE", "%s", server.Code)
@@ -128,6 +129,8 @@ func classify(server *pgconn.PgError) (rowferry.Code, string) {
 // classifyExactly knows the states that mean something else than their class.
 func classifyExactly(state string) (rowferry.Code, string, bool) {
 	switch state {
+	case "08P01": // protocol_violation: a proxy that does not know the session's settings
+		return rowferry.CodeTargetUnfit, "what answers in the target's place does not keep a session's settings", true
 	case "25006": // read_only_sql_transaction
 		return rowferry.CodeTargetReadOnly, "the target takes no writes", true
 	case "55006", "55P03": // object_in_use, lock_not_available

@@ -82,6 +82,8 @@ type Sink struct {
 	released   []string // prepared statements to be let go of at the server
 	named      int      // prepared statements so far
 	untidy     bool     // the server may have statements that nobody knows
+	demoted    bool     // the server takes no writes any more: another may answer by now
+	noticed    map[string]bool
 }
 
 var (
@@ -100,7 +102,7 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 	default:
 		return nil, rowferry.Errorf(rowferry.CodeBadValue, "triggers: %q is neither fire nor suppress", o.Triggers)
 	}
-	s := &Sink{options: o, shapes: map[schema.Name]*schema.Table{}, targets: map[schema.Name]*target{}, silent: map[string]*dialect.Existing{}}
+	s := &Sink{options: o, shapes: map[schema.Name]*schema.Table{}, targets: map[schema.Name]*target{}, silent: map[string]*dialect.Existing{}, noticed: map[string]bool{}}
 	s.statements = sqlsink.NewStatements(func(st *statement) { s.released = append(s.released, st.name) })
 	if _, err := s.session(ctx); err != nil {
 		return nil, err
@@ -111,7 +113,7 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 // session returns the connection, making one where there is none. A connection
 // that failed in any way but with the server's own error is never used again.
 func (s *Sink) session(ctx context.Context) (*pgconn.PgConn, error) {
-	if s.conn != nil && !s.conn.IsClosed() {
+	if s.conn != nil && !s.conn.IsClosed() && (!s.demoted || s.inside) {
 		return s.conn, nil
 	}
 	if s.inside {
@@ -217,7 +219,7 @@ func (s *Sink) drop() {
 	}
 	s.inside = false
 	s.forget()
-	s.released, s.untidy = nil, false // they ended with the session
+	s.released, s.untidy, s.demoted = nil, false, false // they ended with the session
 }
 
 func finished(conn *pgconn.PgConn) bool {
@@ -328,8 +330,10 @@ func (s *Sink) idle(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// notice tells the operator something once, however often a batch is repeated.
 func (s *Sink) notice(n string) {
-	if s.options.Notice != nil {
+	if s.options.Notice != nil && !s.noticed[n] {
+		s.noticed[n] = true
 		s.options.Notice(n)
 	}
 }

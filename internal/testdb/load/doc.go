@@ -1,6 +1,7 @@
 // Package load puts a heavy, seeded load on a MySQL or MariaDB server: several
 // writers at full speed over fifteen tables, with all that makes replication
-// hard. Run creates what it needs.
+// hard. Run creates what it needs; Start does it while the test does other
+// things. WatchLedger counts what arrives in a target.
 //
 // Three tables are the load's own books, replicated like any other:
 //

@@ -3,9 +3,7 @@ package load
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/rowferry/rowferry/internal/testdb"
@@ -17,6 +15,15 @@ type Options struct {
 	Writers      int // 4 if zero
 	Transactions int // committed by all writers together; zero: until ctx is done
 	Flavor       testdb.Flavor
+	// Rate is how many transactions all writers together begin in a second at
+	// most; zero is full speed.
+	Rate float64
+	// Domains is in how many MariaDB domains, or under how many MySQL tags, the
+	// writers log, by turns; zero or one: as the server does by itself.
+	Domains int
+	// Reconnect makes a writer whose connection was lost connect again, until ctx
+	// is done, instead of ending the load.
+	Reconnect bool
 }
 
 // Stats tell what a load did.
@@ -26,6 +33,7 @@ type Stats struct {
 	LoggedRollbacks int64 // those, and savepoints, that a server logs with their rows (MariaDB only)
 	Savepoints      int64 // rolled back to
 	Retries         int64 // transactions run again after a deadlock or a conflict
+	Reconnects      int64
 	Statements      int64
 	Ops             map[string]int64 // by name, those that were committed
 	Elapsed         time.Duration
@@ -37,6 +45,7 @@ func (s *Stats) add(o Stats) {
 	s.LoggedRollbacks += o.LoggedRollbacks
 	s.Savepoints += o.Savepoints
 	s.Retries += o.Retries
+	s.Reconnects += o.Reconnects
 	s.Statements += o.Statements
 	for name, n := range o.Ops {
 		s.Ops[name] += n
@@ -54,42 +63,11 @@ func (s Stats) String() string {
 // and returns what it did; that is no error. The last COMMIT of a writer may then
 // have happened without being counted.
 func Run(ctx context.Context, db *sql.DB, o Options) (Stats, error) {
-	if o.Writers == 0 {
-		o.Writers = 4
-	}
-	begun := time.Now()
-	if err := prepare(ctx, db, o); err != nil {
+	l, err := Start(ctx, db, o)
+	if err != nil {
 		return Stats{}, err
 	}
-	total := Stats{Ops: map[string]int64{}}
-	type result struct {
-		stats Stats
-		err   error
-	}
-	results := make(chan result)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	for i := 1; i <= o.Writers; i++ {
-		share := o.Transactions / o.Writers
-		if i <= o.Transactions%o.Writers {
-			share++
-		}
-		go func() {
-			stats, err := runWriter(ctx, db, i, o, share)
-			results <- result{stats, err}
-		}()
-	}
-	var errs []error
-	for range o.Writers {
-		r := <-results
-		total.add(r.stats)
-		if r.err != nil {
-			errs = append(errs, r.err)
-			cancel()
-		}
-	}
-	total.Elapsed = time.Since(begun)
-	return total, errors.Join(errs...)
+	return l.Wait()
 }
 
 // prepare makes the tables and lays the first rows if they are missing, and the
@@ -123,27 +101,4 @@ func prepare(ctx context.Context, db *sql.DB, o Options) error {
 	}
 	defer w.close()
 	return w.transaction(ctx, w.firstRows)
-}
-
-// runWriter commits a share of transactions; zero of zero: until ctx is done.
-func runWriter(ctx context.Context, db *sql.DB, id int, o Options, share int) (Stats, error) {
-	w, err := newWriter(ctx, db, id, o)
-	if err != nil {
-		if ctx.Err() != nil {
-			return Stats{}, nil
-		}
-		return Stats{}, err
-	}
-	defer w.close()
-	for done := 0; (o.Transactions == 0 || done < share) && ctx.Err() == nil; done++ {
-		if err := w.transaction(ctx, w.randomOps); err != nil {
-			if ctx.Err() != nil {
-				break
-			}
-			return w.stats, err
-		}
-	}
-	stats := w.stats
-	stats.Ops = maps.Clone(stats.Ops)
-	return stats, nil
 }

@@ -113,3 +113,12 @@ func requireTwins(t *testing.T, db *sql.DB) {
 		}
 	}
 }
+
+// ledgerRows counts what writers have committed.
+func ledgerRows(t *testing.T, db *sql.DB) (n int) {
+	t.Helper()
+	if err := db.QueryRow("SELECT COUNT(*) FROM ledger WHERE writer > 0").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -25,6 +26,9 @@ const (
 	errLockTimeout  = 1205
 	errDeadlock     = 1213
 	errChanged      = 1020 // MariaDB 11: the row changed since the snapshot
+	errShutdown     = 1053
+	errKilled       = 1927 // MariaDB
+	errKilledQuery  = 1317
 )
 
 // writer is one session that writes. It is used by one goroutine.
@@ -32,6 +36,7 @@ type writer struct {
 	id     int
 	flavor testdb.Flavor
 	conn   *sql.Conn
+	live   *Live // that it is part of; nil of writer 0
 	rng    *rand.Rand
 	next   int64 // of the ledger
 	serial int   // makes names unique within the writer
@@ -49,10 +54,18 @@ func newWriter(ctx context.Context, db *sql.DB, id int, o Options) (*writer, err
 		rng:   rand.New(rand.NewPCG(o.Seed, uint64(id))),
 		stats: Stats{Ops: map[string]int64{}},
 	}
-	for _, q := range []string{
+	settings := []string{
 		fmt.Sprintf("SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 5, @writer = %d", id),
 		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-	} {
+	}
+	if o.Domains > 1 && id%o.Domains > 0 {
+		set := "SET SESSION gtid_next = 'AUTOMATIC:tag_%d'"
+		if o.Flavor == testdb.MariaDB {
+			set = "SET SESSION gtid_domain_id = %d"
+		}
+		settings = append(settings, fmt.Sprintf(set, id%o.Domains))
+	}
+	for _, q := range settings {
 		if _, err = conn.ExecContext(ctx, q); err != nil {
 			break
 		}
@@ -69,8 +82,11 @@ func newWriter(ctx context.Context, db *sql.DB, id int, o Options) (*writer, err
 }
 
 // close ends the session itself, not only its loan from the pool: it may hold a
-// transaction, and its variables are the writer's.
+// transaction, and its variables are the writer's. A writer without one has nothing to close.
 func (w *writer) close() {
+	if w.conn == nil {
+		return
+	}
 	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
 	w.conn.Close()
 }
@@ -88,6 +104,9 @@ func (w *writer) transaction(ctx context.Context, do func(context.Context) error
 		if err == nil {
 			w.next++
 			w.stats.Transactions++
+			if w.live != nil {
+				w.live.committed()
+			}
 			for name, n := range w.ops {
 				w.stats.Ops[name] += n
 			}
@@ -215,6 +234,13 @@ func (w *writer) pick(ctx context.Context, into any, query string, args ...any) 
 		return false, fmt.Errorf("%.80s: %w", query, err)
 	}
 	return true, nil
+}
+
+// lost reports whether the connection is gone, or the server is about to go.
+func lost(err error) bool {
+	var network net.Error
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) || errors.As(err, &network) ||
+		isServerError(err, errShutdown, errKilled, errKilledQuery)
 }
 
 func refused(err error) bool { return isServerError(err, errDuplicate, errIsReferenced, errNoParent) }

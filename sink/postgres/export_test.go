@@ -1,0 +1,20 @@
+package postgres
+
+import (
+	"testing"
+
+	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
+)
+
+// Prepared returns how many statements the sink's session has prepared.
+func Prepared(t *testing.T, s *Sink) (n int64) {
+	t.Helper()
+	err := s.query(t.Context(), "SELECT count(*) FROM pg_prepared_statements", func(r dialect.Row) (err error) {
+		n, err = r.Int(0)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
