@@ -23,6 +23,9 @@ import (
 //	what the server says of its log            see logError
 //	settings without which there is no log     CodeSourceUnfit
 //	anything else                              CodeSourceAway: it may pass
+//
+// What the network says is told and not wrapped: its io.EOF and its timeouts
+// would pass for the end of the log and for those of a context.
 func translate(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -35,13 +38,13 @@ func translate(ctx context.Context, err error) error {
 	case errors.As(err, &server):
 		return serverError(server)
 	case refusesTLS(err):
-		return rowferry.Errorf(rowferry.CodeBadTLS, "the source cannot be reached over TLS: %w", root(err))
+		return rowferry.Errorf(rowferry.CodeBadTLS, "the source cannot be reached over TLS: %v", root(err))
 	case errors.Is(err, errPlainPassword), strings.Contains(err.Error(), "auth plugin"):
-		return rowferry.Errorf(rowferry.CodeSourceDenied, "the source cannot be logged in to: %w", root(err))
-	case errors.As(err, new(net.Error)) && timedOut(err):
-		return rowferry.Errorf(rowferry.CodeSourceAway, "the source does not answer in time: %w", root(err))
+		return rowferry.Errorf(rowferry.CodeSourceDenied, "the source cannot be logged in to: %v", root(err))
+	case timedOut(err):
+		return rowferry.Errorf(rowferry.CodeSourceAway, "the source does not answer in time: %v", root(err))
 	default:
-		return rowferry.Errorf(rowferry.CodeSourceAway, "the connection to the source is broken: %w", root(err))
+		return rowferry.Errorf(rowferry.CodeSourceAway, "the connection to the source is broken: %v", root(err))
 	}
 }
 

@@ -192,7 +192,7 @@ func (f *framer) readError(err error) error {
 	if f.size == endless {
 		f.broken = err
 		if rowferry.CodeOf(err) == "" {
-			f.broken = rowferry.Errorf(rowferry.CodeSourceAway, "reading was given up inside an event: %w", err)
+			f.broken = rowferry.Errorf(rowferry.CodeSourceAway, "reading was given up inside an event: %v", err)
 		}
 		return err
 	}
