@@ -59,6 +59,11 @@ func parts(ctx context.Context) ([]part, error) {
 		e2e("huge", "TestHugeTransaction/mysql9.7/plain"), e2e("huge", "TestHugeTransaction/mysql9.7/compressed"),
 		e2e("huge", "TestHugeTransaction/mariadb10.11/plain"), e2e("huge", "TestHugeTransaction/mariadb10.11/compressed"),
 	}
+	for _, source := range []string{"mariadb10.11", "mysql9.7"} {
+		for _, target := range []string{"postgres15", "mysql9.7", "mariadb10.11", "sqlite"} {
+			all = append(all, e2e("live", "TestLiveKills/"+source+"_to_"+target))
+		}
+	}
 	targets, err := fuzzTargets(ctx)
 	if err != nil {
 		return nil, err
