@@ -80,7 +80,9 @@ func TestLiveKills(t *testing.T) {
 	}
 }
 
-func testLiveKills(t *testing.T, p pair) {
+// newLiveCampaign starts the servers of a pair.
+func newLiveCampaign(t *testing.T, p pair) *liveCampaign {
+	t.Helper()
 	var opts []testdb.Option
 	if p.metadata != "" {
 		opts = append(opts, testdb.RowMetadata(p.metadata))
@@ -91,6 +93,11 @@ func testLiveKills(t *testing.T, p pair) {
 	}
 	c.database, c.db = testdb.NewDatabase(t, c.source)
 	c.goal = newGoal(t, p.target, c.database, testdb.Private())
+	return c
+}
+
+func testLiveKills(t *testing.T, p pair) {
+	c := newLiveCampaign(t, p)
 	wantKills, wantMoments := scaled(5, 100), scaled(10, 130)
 	stop := c.write()
 	c.begin()

@@ -64,6 +64,7 @@ func parts(ctx context.Context) ([]part, error) {
 			all = append(all, e2e("live", "TestLiveKills/"+source+"_to_"+target))
 		}
 	}
+	all = append(all, e2e("long", "TestLongRun"))
 	targets, err := fuzzTargets(ctx)
 	if err != nil {
 		return nil, err
