@@ -27,6 +27,7 @@ type conn struct {
 	*client.Conn
 	endpoint connect.Endpoint
 	raw      net.Conn // below TLS
+	guard    *guard   // over raw
 	release  func() bool
 }
 
@@ -41,7 +42,7 @@ func dial(ctx, life context.Context, e connect.Endpoint) (_ *conn, err error) {
 	if err != nil {
 		return nil, translate(ctx, err)
 	}
-	c := &conn{endpoint: e, raw: raw, release: context.AfterFunc(life, func() { _ = raw.Close() })}
+	c := &conn{endpoint: e, raw: raw, guard: &guard{Conn: raw}, release: context.AfterFunc(life, func() { _ = raw.Close() })}
 	defer func() {
 		if err != nil {
 			c.close()
@@ -66,9 +67,10 @@ func (c *conn) login(ctx context.Context, config *tls.Config) (err error) {
 		}
 	}()
 	network, address := c.endpoint.Network()
-	dialer := func(context.Context, string, string) (net.Conn, error) {
-		return &plainGuard{c.raw, c.endpoint.Password.Reveal(), config == nil && network != "unix"}, nil
+	if config == nil && network != "unix" {
+		c.guard.password = c.endpoint.Password.Reveal()
 	}
+	dialer := func(context.Context, string, string) (net.Conn, error) { return c.guard, nil }
 	lib, err := client.ConnectWithDialer(ctx, network, address, c.endpoint.User, c.endpoint.Password.Reveal(), "", dialer, func(l *client.Conn) error {
 		if config != nil {
 			l.SetTLSConfig(config)
@@ -77,28 +79,50 @@ func (c *conn) login(ctx context.Context, config *tls.Config) (err error) {
 		return nil
 	})
 	if err != nil {
-		return translate(ctx, err)
+		return c.translate(ctx, err)
 	}
+	c.guard.password = ""
 	c.Conn = lib
 	return nil
 }
 
-// plainGuard refuses to send the password as it is over a network connection
-// without TLS, which a server may ask for.
-type plainGuard struct {
+// guard is the network as the library has it, which tells only in words what
+// went wrong there. Without TLS it refuses to send the password as it is, which
+// a server may ask for.
+type guard struct {
 	net.Conn
-	password string
-	on       bool
+	password string // not to be sent; "" if it may be
+	err      error  // the first one
 }
 
 var errPlainPassword = errors.New("the server asks for the password in plain, and the connection is not encrypted")
 
-func (g *plainGuard) Write(b []byte) (int, error) {
-	const packetHeader = 4
-	if g.on && g.password != "" && len(b) > packetHeader && string(bytes.TrimRight(b[packetHeader:], "\x00")) == g.password {
-		return 0, errPlainPassword
+func (g *guard) Read(b []byte) (int, error) {
+	n, err := g.Conn.Read(b)
+	return n, g.note(err)
+}
+
+func (g *guard) Write(b []byte) (int, error) {
+	if g.password != "" && len(b) > packetHeader && string(bytes.TrimRight(b[packetHeader:], "\x00")) == g.password {
+		return 0, g.note(errPlainPassword)
 	}
-	return g.Conn.Write(b)
+	n, err := g.Conn.Write(b)
+	return n, g.note(err)
+}
+
+func (g *guard) note(err error) error {
+	if g.err == nil {
+		g.err = err
+	}
+	return err
+}
+
+// translate is translate for an error of the library.
+func (c *conn) translate(ctx context.Context, err error) error {
+	if c.guard.err != nil && errors.Is(err, gomysql.ErrBadConn) {
+		err = c.guard.err
+	}
+	return translate(ctx, err)
 }
 
 // close ends the connection at once.
@@ -120,7 +144,7 @@ func (c *conn) query(ctx context.Context, sql string) (out answer, err error) {
 	defer c.during(ctx)()
 	r, err := c.Execute(sql)
 	if err != nil {
-		return nil, translate(ctx, err)
+		return nil, c.translate(ctx, err)
 	}
 	defer r.Close()
 	if r.Resultset == nil {

@@ -87,6 +87,7 @@ const (
 	erSecureTransport        = 3159
 	erFatalReadingBinlog     = 1236
 	erMariaKilled            = 1927
+	erMariaSameReplica       = 4052
 	erKilled                 = 3169
 	erDisconnected           = 4031
 )
@@ -97,7 +98,7 @@ func serverError(e *gomysql.MyError) error {
 		return rowferry.Errorf(code, "%s: %w", what, e).Fact("server says", "%s (%d)", e.Message, e.Code)
 	}
 	switch e.Code {
-	case erFatalReadingBinlog:
+	case erFatalReadingBinlog, erMariaSameReplica:
 		return logError(e)
 	case gomysql.ER_ACCESS_DENIED_ERROR, gomysql.ER_DBACCESS_DENIED_ERROR, erAccessDeniedNoPassword,
 		gomysql.ER_SPECIFIC_ACCESS_DENIED_ERROR, gomysql.ER_TABLEACCESS_DENIED_ERROR, gomysql.ER_COLUMNACCESS_DENIED_ERROR,
@@ -136,7 +137,10 @@ func logError(e *gomysql.MyError) error {
 		return wrap(rowferry.CodePositionOutside, "the position is not in the source's log")
 	case has("max_allowed_packet"):
 		return wrap(rowferry.CodeEventTooLarge, "the source cannot send an event")
-	case has("did not pass crc", "bogus data", "corrupt", "checksum", "log event read", "event read from"):
+	case has("i/o error reading log event"):
+		// As when the log was reset below the reader, which opening it anew tells.
+		return wrap(rowferry.CodeSourceAway, "the source cannot read its own log at present")
+	case has("did not pass crc", "bogus data", "corrupt", "checksum"):
 		return wrap(rowferry.CodeCorruptLog, "the source cannot read its own log")
 	case has("binary log is not open"):
 		return wrap(rowferry.CodeSourceUnfit, "the source keeps no log")

@@ -84,7 +84,7 @@ func (l *liveLog) dump(ctx context.Context, file string, off uint64, id uint32, 
 	b = append(b, file...)
 	c.ResetSequence()
 	if err := c.WritePacket(b); err != nil {
-		return nil, translate(ctx, err)
+		return nil, c.translate(ctx, err)
 	}
 	d.in = packets{r: bufio.NewReaderSize(dumpInput{d}, dumpBuffer), number: 1}
 	return d, d.discard(off - d.off)
@@ -111,7 +111,7 @@ func (l *liveLog) introduce(ctx context.Context, c *conn, id uint32) error {
 	b = append(b, 0, 0, 0, 0) // of its source: filled in by the server
 	c.ResetSequence()
 	if err := c.WritePacket(b); err != nil {
-		return translate(ctx, err)
+		return c.translate(ctx, err)
 	}
 	defer c.during(ctx)()
 	reply, err := c.ReadPacket()
@@ -119,7 +119,7 @@ func (l *liveLog) introduce(ctx context.Context, c *conn, id uint32) error {
 		err = parseServerError(reply)
 	}
 	if err != nil {
-		return translate(ctx, err)
+		return c.translate(ctx, err)
 	}
 	return nil
 }
