@@ -3,13 +3,16 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/faultproxy"
 	"github.com/rowferry/rowferry/internal/testdb"
+	"github.com/rowferry/rowferry/schema"
 	"github.com/rowferry/rowferry/sink/postgres"
 )
 
@@ -71,6 +74,57 @@ func TestLostCommit(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSilentCommit: the batch is committed, and the answer never comes.
+func TestSilentCommit(t *testing.T) {
+	x := newTarget(t, nil)
+	proxy := faultproxy.Start(t, x.server, 1)
+	x.sink = x.open(func(o *postgres.Options) {
+		o.Endpoint.Host, o.Endpoint.Port, o.Endpoint.Timeout = "127.0.0.1", proxy.Port, 2*time.Second
+	})
+	want := keyed("t", col("id", integer, false))
+	x.must(x.apply(shaped(want)))
+	for round, fault := range []faultproxy.CommitFault{faultproxy.StallAnswer, faultproxy.CutAnswer, faultproxy.CutBeforeCommit, faultproxy.CutAfterCommit} {
+		proxy.AtCommit(1, fault)
+		before := x.cp
+		wants(t, x.apply(inserted(want, i(int64(round)))), rowferry.CodeTargetAway)
+		eventually(t, func() error {
+			cp, err := x.sink.ReadCheckpoint(t.Context(), "p")
+			if err == nil {
+				x.cp = *cp
+			}
+			return err
+		})
+		switch done := x.cp.Sequence == before.Sequence+1; {
+		case done != (fault != faultproxy.CutBeforeCommit) && fault != faultproxy.CutAfterCommit:
+			t.Errorf("fault %d: sequence %d after %d", fault, x.cp.Sequence, before.Sequence)
+		case !done:
+			x.must(x.apply(inserted(want, i(int64(round)))))
+		}
+	}
+	x.is("0,1,2,3", "SELECT string_agg(id::text, ',' ORDER BY id) FROM shop.t")
+}
+
+// TestFull: a disk without room is no fault of a row's, and passes.
+func TestFull(t *testing.T) {
+	server := testdb.Start(t, testdb.Postgres15, testdb.SmallDisk(200<<20))
+	x := newTargetOn(t, server, within(10*time.Second))
+	want := keyed("t", col("id", integer, false), col("b", schema.Type{Kind: schema.Blob}, true))
+	x.must(x.apply(shaped(want)))
+	x.must(server.FillDisk())
+	noise := make([]byte, 4<<20)
+	rand.NewChaCha8([32]byte{}).Read(noise)
+	err := x.apply(inserted(want, i(1), rowferry.BytesValue(string(noise))))
+	if code := rowferry.CodeOf(err); code != rowferry.CodeTargetFull && code != rowferry.CodeTargetAway {
+		t.Errorf("got %v", err)
+	}
+	if r := (*rowferry.Error)(nil); errors.As(err, &r) && r.Mutation != nil {
+		t.Errorf("%v blames a row", err)
+	}
+	x.must(server.FreeDisk())
+	eventually(t, func() error { return x.apply(inserted(want, i(1), rowferry.BytesValue(string(noise)))) })
+	x.is("4194304", "SELECT length(b) FROM shop.t")
 }
 
 // TestAbandonedTransaction is of an engine that stood still with the lock on

@@ -22,7 +22,7 @@ var (
 	gone    rowferry.Value // absent
 )
 
-func i(n int64) rowferry.Value   { return rowferry.IntValue(n) }
+func i(n int64) rowferry.Value    { return rowferry.IntValue(n) }
 func txt(s string) rowferry.Value { return rowferry.TextValue(s) }
 
 func col(name string, typ schema.Type, nullable bool) schema.Column {

@@ -17,6 +17,8 @@ const canary = "canary-7c1f"
 
 // TestEnvironment: nothing in it changes where rows go.
 func TestEnvironment(t *testing.T) {
+	x := newTarget(t, nil)
+	x.is("1", "SELECT 1") // the test's own session must not see what follows
 	for name, value := range map[string]string{
 		"PGHOST": "/nowhere", "PGPORT": "1", "PGDATABASE": "none", "PGUSER": "nobody", "PGPASSWORD": canary, "PGAPPNAME": "x", "PGCONNECT_TIMEOUT": "x",
 		"PGSSLMODE": "x", "PGSSLROOTCERT": "/nowhere", "PGSSLCERTMODE": "x", "PGSSLNEGOTIATION": "x", "PGTARGETSESSIONATTRS": "x", "PGTZ": "Asia/Tokyo",
@@ -25,8 +27,8 @@ func TestEnvironment(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	x := newTarget(t, nil)
-	x.is("rowferry", "SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = '"+x.name+"' AND application_name <> ''")
+	x.sink = x.open(nil)
+	x.is("rowferry", "SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = current_database() AND application_name <> ''")
 	x.must(x.apply())
 	t.Setenv("PGSERVICE", "other")
 	_, err := postgres.Open(t.Context(), postgres.Options{Endpoint: endpoint(t, x.server.URL(x.name))})
@@ -84,8 +86,8 @@ func TestRefusedLogins(t *testing.T) {
 
 // TestLogins: TLS, SCRAM with an awkward password, and the socket.
 func TestLogins(t *testing.T) {
-	ca := testdb.NewAuthority(t, "Rowferry test")
-	server := testdb.Start(t, testdb.Postgres15, testdb.TLS(ca.Issue(t, "127.0.0.1", "localhost")))
+	ca := testdb.NewAuthority(t)
+	server := testdb.Start(t, testdb.Postgres15, testdb.TLS(ca.Server(t, "127.0.0.1", "localhost")))
 	account := testdb.Account{User: "wr iter", Password: testdb.Awkward, Plugin: testdb.SCRAM, Require: testdb.RequireTLS}
 	if err := server.CreateAccount(t.Context(), account); err != nil {
 		t.Fatal(err)
@@ -125,7 +127,7 @@ func TestLogins(t *testing.T) {
 
 // TestConnectionLimit: no connection left passes by itself.
 func TestConnectionLimit(t *testing.T) {
-	server := testdb.Start(t, testdb.Postgres15, testdb.Private(), testdb.Arg("--max_connections=5"))
+	server := testdb.Start(t, testdb.Postgres15, testdb.Private(), testdb.Arg("max_connections=5"))
 	var held []*postgres.Sink
 	for {
 		s, err := postgres.Open(t.Context(), postgres.Options{Endpoint: endpoint(t, server.URL("postgres"))})
