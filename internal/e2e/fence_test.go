@@ -1,0 +1,121 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/faultproxy"
+	"github.com/rowferry/rowferry/internal/testdb"
+)
+
+// serverTargets are pairs with each kind of server as the target.
+func serverTargets() []pair {
+	pairs := []pair{{testdb.MySQL97, testdb.Postgres15, ""}, {testdb.MariaDB1011, testdb.MySQL97, ""}, {testdb.MySQL97, testdb.MariaDB1011, ""}}
+	if soak() {
+		pairs = append(pairs, pair{testdb.MariaDB1011, testdb.PostgresNew, ""}, pair{testdb.MySQL97, testdb.MariaDB11, ""})
+	}
+	return pairs
+}
+
+// frozenAt are the places where an engine can stand still while another takes
+// its pipeline over. At "map" it has a transaction open, at "apply" with the
+// locks of rows, at "recorded" its own state says more than the target; at
+// "commit.sent" and "confirm" the target knows more than the engine.
+var frozenAt = []string{"decode:stop@20", "map:stop@40", "apply:stop@2", "record.written:stop@2", "recorded:stop@2", "commit.sent:stop@2", "confirm:stop@2"}
+
+// TestFence stops engines where they are and lets a successor with another
+// state directory go on: afterwards the first one writes nothing and says why.
+func TestFence(t *testing.T) {
+	for i, p := range serverTargets() {
+		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, p, 2*time.Second)
+			last := r.state()
+			r.begin(last)
+			r.write(30)
+			e := r.start(last)
+			r.watch()
+			r.catchUp()
+			e.end(t)
+			places := frozenAt
+			if !soak() { // every place on some target
+				places = []string{frozenAt[i%len(frozenAt)], frozenAt[(i+3)%len(frozenAt)], frozenAt[4]}
+			}
+			for _, place := range places {
+				last = r.overtake(place, last)
+			}
+			r.equal()
+			t.Logf("figure: %s: overtaken while stopped at %s: RF-4004, nothing written, Equal", p, strings.Join(places, ", "))
+		})
+	}
+}
+
+// overtake stops the engine that goes on with state at a place, and lets another
+// one take over. It returns the successor's state.
+func (r *rig) overtake(place, state string) string {
+	r.t.Helper()
+	r.load.Resume()
+	first := startStoppedAt(r.t, place, r.args(state)...)
+	successor := r.state()
+	second := r.start(successor)
+	r.commits(2)
+	r.catchUp()
+	before := r.checkpoint()
+	err := first.resume(r.t)
+	requireRefusal(r.t, outcome{code: first.cmd.ProcessState.ExitCode(), stderr: first.output.String()}, rowferry.CodeFenced)
+	if after := r.checkpoint(); after != before {
+		r.t.Fatalf("%s: the engine that was overtaken wrote (%v): checkpoint %s, before it %s", place, err, after, before)
+	}
+	r.equal()
+	r.load.Resume()
+	r.commits(2)
+	r.catchUp()
+	second.end(r.t)
+	return successor
+}
+
+// checkpoint is the row of the pipeline that tells who wrote last.
+func (r *rig) checkpoint() string {
+	r.t.Helper()
+	var fence, sequence int64
+	var id, position string
+	q := strings.Replace(r.goal.sequenceQuery(), "sequence", "fence, sequence, state_id, position", 1)
+	if err := r.goal.db.QueryRow(q).Scan(&fence, &sequence, &id, &position); err != nil {
+		r.t.Fatal(err)
+	}
+	return fmt.Sprint(fence, sequence, id, position)
+}
+
+// TestCommitsCutOff breaks the connection to the target at COMMITs, most of them
+// when the server has done them and before the engine is told.
+func TestCommitsCutOff(t *testing.T) {
+	for _, p := range serverTargets() {
+		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, p, 3*time.Second)
+			state := r.state()
+			r.begin(state)
+			r.write(100)
+			e := r.start(state)
+			r.watch()
+			random, want := rand.New(rand.NewPCG(4, 2)), scaled(8, 100)
+			for range want {
+				r.struck(e, r.down.AtCommit(1+random.IntN(3), faultproxy.CutAnswer))
+			}
+			others := map[string]faultproxy.CommitFault{"before it arrived": faultproxy.CutBeforeCommit, "on its way": faultproxy.CutAfterCommit, "and its answer kept": faultproxy.StallAnswer}
+			for name, f := range others {
+				for range scaled(1, 20) {
+					r.struck(e, r.down.AtCommit(1, f))
+				}
+				t.Logf("COMMITs were cut %s", name)
+			}
+			stats := r.finish(e)
+			t.Logf("figure: %s: %d answers to COMMIT cut off, and %d cut before, on the way or left without answer, over %d transactions: each applied once, Equal",
+				p, want, 3*scaled(1, 20), stats.Transactions)
+		})
+	}
+}
