@@ -22,10 +22,11 @@ func serverTargets() []pair {
 }
 
 // frozenAt are the places where an engine can stand still while another takes
-// its pipeline over. At "map" it has a transaction open, at "apply" with the
-// locks of rows, at "recorded" its own state says more than the target; at
-// "commit.sent" and "confirm" the target knows more than the engine.
-var frozenAt = []string{"decode:stop@20", "map:stop@40", "apply:stop@2", "record.written:stop@2", "recorded:stop@2", "commit.sent:stop@2", "confirm:stop@2"}
+// its pipeline over. At "map" it has a transaction open, at "apply" and
+// "recorded" with the locks of rows, and at the latter its own state says more
+// than the target; at "commit.sent" and "confirm" the target knows more than the
+// engine does.
+var frozenAt = []string{"recorded:stop@2", "map:stop@40", "commit.sent:stop@2", "apply:stop@2", "decode:stop@20", "record.written:stop@2", "confirm:stop@2"}
 
 // TestFence stops engines where they are and lets a successor with another
 // state directory go on: afterwards the first one writes nothing and says why.
@@ -42,13 +43,12 @@ func TestFence(t *testing.T) {
 			r.catchUp()
 			e.end(t)
 			places := frozenAt
-			if !soak() { // every place on some target
-				places = []string{frozenAt[i%len(frozenAt)], frozenAt[(i+3)%len(frozenAt)], frozenAt[4]}
+			if !soak() {
+				places = []string{frozenAt[0], frozenAt[i+1]}
 			}
 			for _, place := range places {
 				last = r.overtake(place, last)
 			}
-			r.equal()
 			t.Logf("figure: %s: overtaken while stopped at %s: RF-4004, nothing written, Equal", p, strings.Join(places, ", "))
 		})
 	}
@@ -64,11 +64,11 @@ func (r *rig) overtake(place, state string) string {
 	second := r.start(successor)
 	r.commits(2)
 	r.catchUp()
-	before := r.checkpoint()
+	before := r.writer()
 	err := first.resume(r.t)
 	requireRefusal(r.t, outcome{code: first.cmd.ProcessState.ExitCode(), stderr: first.output.String()}, rowferry.CodeFenced)
-	if after := r.checkpoint(); after != before {
-		r.t.Fatalf("%s: the engine that was overtaken wrote (%v): checkpoint %s, before it %s", place, err, after, before)
+	if after := r.writer(); after != before {
+		r.t.Fatalf("%s: the engine that was overtaken wrote (%v): the checkpoint is of %s, before it %s", place, err, after, before)
 	}
 	r.equal()
 	r.load.Resume()
@@ -78,16 +78,16 @@ func (r *rig) overtake(place, state string) string {
 	return successor
 }
 
-// checkpoint is the row of the pipeline that tells who wrote last.
-func (r *rig) checkpoint() string {
+// writer tells which engine the checkpoint is of.
+func (r *rig) writer() string {
 	r.t.Helper()
-	var fence, sequence int64
-	var id, position string
-	q := strings.Replace(r.goal.sequenceQuery(), "sequence", "fence, sequence, state_id, position", 1)
-	if err := r.goal.db.QueryRow(q).Scan(&fence, &sequence, &id, &position); err != nil {
+	var fence int64
+	var id string
+	q := strings.Replace(r.goal.sequenceQuery(), "sequence", "fence, state_id", 1)
+	if err := r.goal.db.QueryRow(q).Scan(&fence, &id); err != nil {
 		r.t.Fatal(err)
 	}
-	return fmt.Sprint(fence, sequence, id, position)
+	return fmt.Sprintf("fence %d, state %s", fence, id)
 }
 
 // TestCommitsCutOff breaks the connection to the target at COMMITs, most of them
