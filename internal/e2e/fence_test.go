@@ -3,7 +3,9 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,35 +49,112 @@ func TestFence(t *testing.T) {
 				places = []string{frozenAt[0], frozenAt[i+1]}
 			}
 			for _, place := range places {
-				last = r.overtake(place, last)
+				for _, at := range []moment{early, late} {
+					last = r.overtake(place, at, last)
+				}
 			}
-			t.Logf("figure: %s: overtaken while stopped at %s: RF-4004, nothing written, Equal", p, strings.Join(places, ", "))
+			r.overtakeIdle(last)
+			t.Logf("figure: %s: overtaken while idle and while stopped at %s: RF-4004, nothing written, Equal", p, strings.Join(places, ", "))
 		})
 	}
 }
 
+// moment is when an engine that was stopped goes on.
+type moment int
+
+const (
+	early moment = iota // as soon as its successor has raised the fence
+	late                // when its successor has caught up
+)
+
 // overtake stops the engine that goes on with state at a place, and lets another
 // one take over. It returns the successor's state.
-func (r *rig) overtake(place, state string) string {
+func (r *rig) overtake(place string, at moment, state string) string {
 	r.t.Helper()
+	// Late, the server has to give up the locks of the first before the second
+	// gets anywhere; early, it must not.
+	r.timeout = 2 * time.Second
+	if at == early {
+		r.timeout = 20 * time.Second
+	}
 	r.load.Resume()
-	first := startStoppedAt(r.t, place, r.args(state)...)
+	first := r.start(state, "ROWFERRY_FAILPOINT="+place)
+	r.stands(first)
+	before := r.writer()
 	successor := r.state()
 	second := r.start(successor)
-	r.commits(2)
-	r.catchUp()
-	before := r.writer()
-	err := first.resume(r.t)
-	requireRefusal(r.t, outcome{code: first.cmd.ProcessState.ExitCode(), stderr: first.output.String()}, rowferry.CodeFenced)
-	if after := r.writer(); after != before {
-		r.t.Fatalf("%s: the engine that was overtaken wrote (%v): the checkpoint is of %s, before it %s", place, err, after, before)
+	r.until("the fence is raised", func() bool { return r.writer() != before })
+	if at == late {
+		r.commits(2)
+		r.catchUp()
 	}
-	r.equal()
+	r.fenced(first)
 	r.load.Resume()
 	r.commits(2)
 	r.catchUp()
 	second.end(r.t)
+	r.equal()
 	return successor
+}
+
+// overtakeIdle stops an engine that has nothing to do. Its successor only raises
+// the fence: no row is in the way of the first when it goes on.
+func (r *rig) overtakeIdle(state string) {
+	r.t.Helper()
+	r.timeout = 20 * time.Second
+	first := r.start(state)
+	r.load.Resume()
+	r.commits(1)
+	r.catchUp()
+	if err := first.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		r.t.Fatal(err)
+	}
+	r.stands(first)
+	before := r.writer()
+	successor := r.state()
+	second := r.start(successor)
+	r.until("the fence is raised", func() bool { return r.writer() != before })
+	second.end(r.t)
+	from := r.load.Committed()
+	r.load.Resume()
+	if err := r.load.Reach(r.t.Context(), from+10); err != nil {
+		r.t.Fatal(err)
+	}
+	r.load.Pause()
+	lacks := r.behind()
+	r.fenced(first)
+	if now := r.behind(); now != lacks || lacks == 0 {
+		r.t.Fatalf("the target lacked %d transactions, and after the engine that was overtaken %d", lacks, now)
+	}
+	r.finish(r.start(successor))
+}
+
+// stands waits until an engine stands still.
+func (r *rig) stands(e *engine) {
+	r.t.Helper()
+	path := fmt.Sprintf("/proc/%d/stat", e.cmd.Process.Pid)
+	r.until("the engine stands still", func() bool {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		_, state, _ := strings.Cut(string(text), ") ") // see proc_pid_stat(5)
+		return strings.HasPrefix(state, "T")
+	})
+}
+
+// fenced lets an engine that was overtaken go on.
+func (r *rig) fenced(first *engine) {
+	r.t.Helper()
+	before := r.writer()
+	if err := first.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		r.t.Fatal(err)
+	}
+	r.ends(first)
+	requireRefusal(r.t, outcome{code: first.cmd.ProcessState.ExitCode(), stderr: first.output.String()}, rowferry.CodeFenced)
+	if after := r.writer(); after != before {
+		r.t.Fatalf("the engine that was overtaken wrote: the checkpoint is of %s, before it %s", after, before)
+	}
 }
 
 // writer tells which engine the checkpoint is of.

@@ -207,9 +207,10 @@ func (o *output) String() string {
 }
 
 // start starts an engine.
-func (r *rig) start(state string) *engine {
+func (r *rig) start(state string, env ...string) *engine {
 	r.t.Helper()
 	e := &engine{cmd: exec.Command(program(r.t, "failpoint"), r.args(state)...), ended: make(chan struct{})}
+	e.cmd.Env = append(os.Environ(), env...)
 	e.cmd.Stdout, e.cmd.Stderr = &e.output, &e.output
 	if err := e.cmd.Start(); err != nil {
 		r.t.Fatal(err)
@@ -237,6 +238,16 @@ func (r *rig) struck(e *engine, fired <-chan struct{}) {
 		r.t.Fatalf("the engine ended by itself with %d", e.cmd.ProcessState.ExitCode())
 	case <-time.After(hung):
 		r.t.Fatal("waited in vain for a fault to strike")
+	}
+}
+
+// ends waits until an engine has ended.
+func (r *rig) ends(e *engine) {
+	r.t.Helper()
+	select {
+	case <-e.ended:
+	case <-time.After(hung):
+		r.t.Fatal("waited in vain for an engine to end")
 	}
 }
 

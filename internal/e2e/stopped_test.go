@@ -17,14 +17,8 @@ type stopped struct {
 // startStopped starts a replay and returns once it has stopped itself.
 func startStopped(t *testing.T, p place, failpoint string) *stopped {
 	t.Helper()
-	return startStoppedAt(t, failpoint, p.replay()...)
-}
-
-// startStoppedAt starts the program and returns once it has stopped itself.
-func startStoppedAt(t *testing.T, failpoint string, args ...string) *stopped {
-	t.Helper()
 	s := &stopped{output: &bytes.Buffer{}}
-	s.cmd = exec.Command(program(t, "failpoint"), args...)
+	s.cmd = exec.Command(program(t, "failpoint"), p.replay()...)
 	s.cmd.Env = append(os.Environ(), "ROWFERRY_FAILPOINT="+failpoint)
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	if err := s.cmd.Start(); err != nil {
