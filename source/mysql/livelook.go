@@ -113,6 +113,9 @@ func (s *Source) refresh(ctx context.Context, c *conn) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
+	if n := slices.IndexFunc(s.files, func(f logFile) bool { return f.name == now.files[0].name }); n > 0 {
+		s.oldest = n
+	}
 	last := s.files[len(s.files)-1].name
 	i := slices.IndexFunc(now.files, func(f logFile) bool { return f.name == last })
 	if i < 0 {

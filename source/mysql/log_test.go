@@ -160,12 +160,17 @@ type result struct {
 
 func (l logFiles) read(opt Options) result { return readFrom(l.source(opt), rowferry.Start{}) }
 
-func readFrom(src rowferry.Source, start rowferry.Start) (res result) {
+func readFrom(src rowferry.Source, start rowferry.Start) result {
 	ctx := context.Background()
 	r, err := src.Open(ctx, start)
 	if err != nil {
 		return result{err: err}
 	}
+	return drain(ctx, r)
+}
+
+// drain reads to the end and closes.
+func drain(ctx context.Context, r rowferry.Reader) (res result) {
 	res.begin = r.Begin()
 	for {
 		tx, err := r.Next(ctx)
