@@ -185,8 +185,7 @@ func (s *Sink) refuse(ctx context.Context, err error, t *target, m *rowferry.Mut
 		return s.translate(ctx, err)
 	}
 	e.Err = err
-	t.About(e, m)
-	return describe(e, server)
+	return describe(t.About(e, m), server)
 }
 
 // describe adds what the server says of a refused row.
