@@ -64,7 +64,7 @@ func replay(t *testing.T, k testdb.Kind, o record.Options) {
 	x.must(err)
 	defer state.Close()
 	engine, err := rowferry.Open(t.Context(), rowferry.Parts{
-		Source: mysql.Files(mysql.Options{Paths: rec.Files, Scope: rules.InScope}), Handler: mapping.NewHandler(rules), Sink: x.sink, State: state,
+		Source: mysql.Files(mysql.Options{Paths: rec.Files, Scope: rules.InScope}), Handler: mapping.NewHandler(rules, nil), Sink: x.sink, State: state,
 	}, rowferry.Options{Pipeline: "replay", Config: rules.Hash(), Rules: rules.Canonical()})
 	x.must(err)
 	x.must(engine.Run(t.Context()))
