@@ -98,6 +98,10 @@ func (a *attempt) commit(ctx context.Context, tx SinkTx) error {
 		return nil
 	}
 	a.sent = errors.Join(err, tx.Rollback())
+	if failpoint.On("retry-blindly") {
+		defer func() { a.sent = nil }()
+		return errors.Join(a.sent, e.parts.State.DiscardAfter(e.at.Sequence))
+	}
 	return a.settle(ctx)
 }
 
