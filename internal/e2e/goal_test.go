@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rowferry/rowferry/internal/testdb"
@@ -19,6 +20,7 @@ type goal struct {
 	server *testdb.Server // nil for SQLite
 	url    string         // for Rowferry
 	judge  string         // for the equal program
+	name   string         // of the database on the server
 	path   string         // of a SQLite file
 	ns     string         // of the source's tables in the target, with a dot, or ""
 	db     *sql.DB        // nil for SQLite
@@ -34,7 +36,7 @@ func newGoal(t *testing.T, kind testdb.Kind, database string, opts ...testdb.Opt
 	}
 	s := testdb.Start(t, kind, opts...)
 	name, db := testdb.NewDatabase(t, s)
-	g := &goal{kind: kind, server: s, db: db, judge: s.URL(name)}
+	g := &goal{kind: kind, server: s, db: db, judge: s.URL(name), name: name}
 	if kind.Flavor() == testdb.Postgres {
 		g.url = s.URL(name)
 		g.ns = database + "."
@@ -66,12 +68,18 @@ func (g *goal) number(query string) (n int64, err error) {
 // committed returns the sequence of the pipeline's checkpoint.
 func (g *goal) committed(t *testing.T) int64 {
 	t.Helper()
-	table := "rowferry_checkpoint"
-	if g.kind.Flavor() == testdb.Postgres {
-		table = "rowferry.rowferry_checkpoint"
-	}
-	return g.intOf(t, "SELECT sequence FROM "+table)
+	return g.intOf(t, g.sequenceQuery())
 }
+
+func (g *goal) sequenceQuery() string {
+	if g.kind.Flavor() == testdb.Postgres {
+		return "SELECT sequence FROM rowferry.rowferry_checkpoint"
+	}
+	return "SELECT sequence FROM rowferry_checkpoint"
+}
+
+// schemaName is PostgreSQL's schema of the tables, and empty elsewhere.
+func (g *goal) schemaName() string { return strings.TrimSuffix(g.ns, ".") }
 
 // has reports whether the target has the ledger.
 func (g *goal) has(t *testing.T) bool {
@@ -86,7 +94,7 @@ func (g *goal) schema() string {
 	if g.ns == "" {
 		return "DATABASE()"
 	}
-	return "'" + g.ns[:len(g.ns)-1] + "'"
+	return "'" + g.schemaName() + "'"
 }
 
 // count puts a trigger on the ledger that counts what is inserted from now on.
