@@ -71,6 +71,7 @@ func (l *line) passwords() {
 func (l *line) follow() {
 	t := l.t
 	a := l.account(testdb.Account{User: "follower"})
+	l.try(attempt{name: "before it follows", user: a.User[len(l.role)+1:], tls: full(l.bench.ours)}) // makes the table
 	family := l.bench.kind.Flavor() != testdb.Postgres
 	if family {
 		l.must(l.bench.server.Exec(t.Context(), "SET GLOBAL log_output = 'TABLE'", "SET GLOBAL general_log = ON"))
