@@ -60,7 +60,7 @@ type liveSource struct {
 	opt  LiveOptions
 	uuid string
 
-	far  uint64 // offsets beyond it cannot be asked for
+	far uint64 // offsets beyond it cannot be asked for
 
 	mu sync.Mutex
 	id uint32 // 0 until it was chosen
