@@ -170,7 +170,12 @@ func (d *dump) read(b []byte) (n int, err error) {
 		if err != nil {
 			return n, err
 		}
-		if d.left == 0 && (d.in.left > 0 || d.in.more) {
+		if d.left > 0 {
+			continue
+		}
+		if over, err := d.in.over(); err != nil {
+			return n, d.fail(err)
+		} else if !over {
 			return n, d.fail(corruptAt(place{name: d.file, off: d.off}, "the server sent more of an event than its size"))
 		}
 	}

@@ -193,7 +193,7 @@ func (l *liveLog) replicas(ctx context.Context) (map[uint32]bool, error) {
 // log and not yet in the set that the server tells (M46) counts.
 func (s *Source) covers(ctx context.Context, pos Parsed, file int) error {
 	l := s.live
-	missing := ""
+	var missing string
 	switch pos.Kind {
 	case AtDomains:
 		ahead := domains{}

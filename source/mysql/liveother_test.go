@@ -2,6 +2,8 @@ package mysql
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -29,13 +31,13 @@ func TestLiveOtherServer(t *testing.T) {
 			must(t, res.err)
 			last := res.txs[len(res.txs)-1]
 			at := rowferry.Start{Position: last.Position, Lineage: last.Lineage}
-			codes := map[string]bool{}
 			for name, c := range map[string]struct {
 				values []string
 				code   rowferry.Code
 			}{
 				"something else": {[]string{"1", "2", "4", "5"}, rowferry.CodeLineageBroken},
 				"less":           {[]string{"1"}, rowferry.CodePositionOutside},
+				"ends there":     {[]string{"10", "2", ""}, rowferry.CodeLineageBroken},
 				"longer":         {[]string{"10", "2", "3", "4"}, rowferry.CodePositionOutside},
 			} {
 				if gtid == "ON" {
@@ -45,12 +47,37 @@ func TestLiveOtherServer(t *testing.T) {
 				if rowferry.CodeOf(got.err) != c.code || len(got.txs) > 0 {
 					t.Errorf("%s: %d transactions, %v, want %s", name, len(got.txs), got.err, c.code)
 				}
-				codes[name] = true
 			}
 			if got := readFrom(Live(LiveOptions{Endpoint: endpoint(t, here, "root"), Once: true}), at); got.err != nil || len(got.txs) > 0 {
 				t.Errorf("the same server: %d transactions, %v", len(got.txs), got.err)
 			}
 		})
+	}
+}
+
+// TestLiveFileEnd begins at the very end of a file, where only its last event
+// tells, without GTIDs, that the next one follows.
+func TestLiveFileEnd(t *testing.T) {
+	for _, stopped := range []bool{false, true} {
+		s := testdb.Start(t, testdb.MySQL97, testdb.Private(), testdb.Arg("gtid_mode=OFF"), testdb.Arg("enforce_gtid_consistency=OFF"))
+		must(t, s.ResetBinlog(t.Context()))
+		must(t, s.Exec(t.Context(), "CREATE DATABASE test", markTable))
+		if stopped {
+			must(t, s.Stop())
+			must(t, s.Restart(t.Context()))
+		} else {
+			must(t, s.Rotate(t.Context()))
+		}
+		mark(t, s, "in the second")
+		files, err := s.BinlogFiles()
+		must(t, err)
+		info, err := os.Stat(files[0])
+		must(t, err)
+		from := fmt.Sprintf("%s:%d", filepath.Base(files[0]), info.Size())
+		res := readFrom(Live(LiveOptions{Endpoint: endpoint(t, s, "root"), From: from, Once: true}), rowferry.Start{})
+		if res.err != nil || len(res.txs) != 1 {
+			t.Errorf("from %s: %d transactions, %v", from, len(res.txs), res.err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package mysql
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 
 	"github.com/go-mysql-org/go-mysql/replication"
@@ -181,6 +182,9 @@ func sameFormat(a, b []byte) bool {
 // grow makes the file that the server has gone on with the next one. Where the
 // log has ended there is none.
 func (s *fileStream) grow(ctx context.Context) error {
+	if err := s.main.sameAs(s.ended.head); err != nil {
+		return err
+	}
 	d := s.main.d
 	if d.next == "" {
 		s.src.files = s.src.files[:s.index] // what the listing has beyond was not sent
@@ -211,7 +215,7 @@ func (s *fileStream) recall(ctx context.Context) (err error) {
 	defer func() { _ = c.Close() }()
 	for {
 		h, err := f.peek()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
