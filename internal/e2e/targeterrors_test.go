@@ -220,7 +220,14 @@ func TestTargetErrors(t *testing.T) {
 func (s *stepper) places(f targetFault) []int {
 	last := s.statements
 	if !soak() { // among the rows, and the checkpoint; the others in make soak
-		return []int{last / 2, last - 1}[:f.few]
+		switch f.few {
+		case before:
+			return []int{2}
+		case among:
+			return []int{last / 2}
+		default:
+			return []int{last / 2, last - 1}
+		}
 	}
 	var all []int
 	for range 2 {
