@@ -81,7 +81,7 @@ type clerk struct {
 	used     int
 }
 
-// counter is a candidate: an account, in a pipeline of its own.
+// candidate is an account, in a pipeline of its own.
 type candidate struct {
 	*clerk
 	user   string
@@ -287,8 +287,12 @@ func (c *clerk) exact(all []grantBlock) {
 		x.must(x.admin("SET GLOBAL log_output = 'TABLE'"))
 		x.must(x.admin("SET GLOBAL general_log = ON"))
 	}
-	if code, denied, output := x.ask(); code != 0 || denied != nil {
+	code, denied, output := x.ask()
+	if code != 0 || denied != nil {
 		c.t.Fatalf("the doctor finds %v, exit %d\n%s", denied, code, output)
+	}
+	if c.block.role == "source" && !strings.Contains(output, "1 foreign keys change rows by themselves") {
+		c.t.Errorf("the doctor does not see the cascade:\n%s", output)
 	}
 	x.carry("all privileges")
 	x.carry("all privileges, again")
