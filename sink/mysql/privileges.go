@@ -129,40 +129,43 @@ func (s *Sink) seen(ctx context.Context) (tables []schema.Name, checkpoints bool
 	return tables, x != nil, err
 }
 
-// lacking returns what of the needs is not granted. What is missing of every
-// table of a database is named once.
+// lacking returns what of the needs is not granted. What is missing of several
+// tables of a database is named once, for the whole database.
 func (s *Sink) lacking(needs []need, given []grant, checkpoints bool) []need {
+	own := s.checkpointName()
 	var missing []need
 	for _, n := range needs {
-		n.privileges = slices.DeleteFunc(slices.Clone(n.privileges), func(p string) bool { return s.granted(given, p, n.on) })
-		if len(n.privileges) == 0 {
+		n.privileges = without(n.privileges, func(p string) bool { return s.granted(given, p, n.on) })
+		same := func(o need) bool {
+			return n.on != own && o.on.Schema == n.on.Schema && slices.Equal(o.privileges, n.privileges)
+		}
+		switch i := slices.IndexFunc(missing, same); {
+		case i >= 0:
+			missing[i].on.Table = ""
+		case len(n.privileges) > 0:
+			missing = append(missing, n)
+		}
+	}
+	for i, n := range missing {
+		if n.on != own {
 			continue
 		}
-		// On a table that does not exist nothing is granted without CREATE.
-		if n.on == s.checkpointName() && !checkpoints && !slices.Contains(n.privileges, "CREATE") {
+		n.privileges = without(n.privileges, func(p string) bool {
+			return slices.ContainsFunc(missing, func(o need) bool { return o.on == schema.Name{Schema: own.Schema} && slices.Contains(o.privileges, p) })
+		})
+		switch {
+		case len(n.privileges) == 0:
+			return slices.Delete(missing, i, i+1)
+		case !checkpoints && !slices.Contains(n.privileges, "CREATE"): // without it nothing is granted on a table that does not exist
 			n.privileges = append(n.privileges, "CREATE")
 		}
-		missing = append(missing, n)
-	}
-	const few = 2
-	for i := 0; i < len(missing); i++ {
-		same := func(o need) bool {
-			return o.on.Table != "" && o.on.Schema == missing[i].on.Schema && o.on != s.checkpointName() && slices.Equal(o.privileges, missing[i].privileges)
-		}
-		alike := 0
-		for _, o := range missing {
-			if same(o) {
-				alike++
-			}
-		}
-		if alike < few || missing[i].on.Table == "" || missing[i].on == s.checkpointName() {
-			continue
-		}
-		whole := need{missing[i].privileges, schema.Name{Schema: missing[i].on.Schema}}
-		rest := slices.DeleteFunc(slices.Clone(missing[i+1:]), same)
-		missing = append(append(missing[:i:i], whole), rest...)
+		missing[i] = n
 	}
 	return missing
+}
+
+func without(list []string, is func(string) bool) []string {
+	return slices.DeleteFunc(slices.Clone(list), is)
 }
 
 // mayMake reports whether there is a database, other than the one for the
