@@ -3,6 +3,7 @@ package mysql
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rowferry/rowferry/schema"
@@ -52,7 +53,11 @@ func (x *examination) lookTables(ctx context.Context) error {
 		return err
 	}
 	if len(in) == 0 {
-		x.warn("tables", "no table in scope exists that this user may see", "look", "at 'tables'", "grant", "SELECT on them, so that their shapes can be read")
+		on := "*.*" // any database may be in scope
+		if db := x.src.opt.DefaultDB; db != "" {
+			on = quoted(pattern.Replace(db)) + ".*"
+		}
+		x.warn("tables", "no table in scope exists that this user may see: without its shape a table's changes cannot be carried", "look", "at 'tables'", "grant", x.granting("SELECT", on))
 		return nil
 	}
 	x.pass("tables", "%d in scope", len(in))
@@ -92,8 +97,7 @@ func (x *examination) lookEngines(ctx context.Context) error {
 
 // lookCascades says who carries out what foreign keys do by themselves (M10).
 func (x *examination) lookCascades(ctx context.Context) error {
-	in, err := x.inScope(ctx, `SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONCAT(CONSTRAINT_NAME, ' on delete ', LOWER(DELETE_RULE), ', on update ', LOWER(UPDATE_RULE))
- FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE DELETE_RULE IN ('CASCADE','SET NULL','SET DEFAULT') OR UPDATE_RULE IN ('CASCADE','SET NULL','SET DEFAULT') ORDER BY 1, 2, 3`)
+	in, err := x.cascading(ctx)
 	switch {
 	case err != nil:
 		return err
@@ -112,3 +116,29 @@ func (x *examination) lookCascades(ctx context.Context) error {
 func (x *examination) logsCascades() bool {
 	return !x.server.mariadb && x.server.since(9, 6) && !x.is("innodb_native_foreign_keys", "ON")
 }
+
+// cascading returns the foreign keys that act, each as table and what it does.
+// MariaDB's information_schema shows them only to who may write; SHOW CREATE
+// TABLE shows them to all.
+func (x *examination) cascading(ctx context.Context) ([][]string, error) {
+	n := &shapesNow{creates: map[schema.Name]string{}}
+	if err := n.ask(ctx, x.conn, x.src.opt.Scope); err != nil {
+		return nil, err
+	}
+	catalog := (&liveLog{srv: x.server}).catalog()
+	n.put(catalog)
+	var all [][]string
+	for _, t := range catalog.Tables() {
+		for _, f := range t.ForeignKeys {
+			if cascades(f.OnDelete) || cascades(f.OnUpdate) {
+				does := fmt.Sprintf("%s on delete %s, on update %s", f.Name, f.OnDelete, f.OnUpdate)
+				all = append(all, []string{t.Name.Schema, t.Name.Table, does})
+			}
+		}
+	}
+	slices.SortFunc(all, slices.Compare[[]string])
+	return all, nil
+}
+
+// pattern writes a database's name as GRANT takes it.
+var pattern = strings.NewReplacer(`_`, `\_`, `%`, `\%`, `\`, `\\`)
