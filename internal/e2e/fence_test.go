@@ -30,7 +30,9 @@ func serverTargets() []pair {
 // than the target; at "commit.sent" and "confirm" the target knows more than the
 // engine does. A COMMIT is held on its way, when the transaction has the lock on
 // the checkpoint: no successor can raise the fence before the server gives it up.
-var frozenAt = []string{"recorded:stop@2", "COMMIT", "map:stop@40", "commit.sent:stop@2", "apply:stop@2", "decode:stop@20", "record.written:stop@2", "confirm:stop@2"}
+// At "rows" a statement of a row is held: what PostgreSQL was sent is a part of a
+// pipeline only, and it waits for the rest.
+var frozenAt = []string{"recorded:stop@2", "COMMIT", "rows", "commit.sent:stop@2", "apply:stop@2", "decode:stop@20", "record.written:stop@2", "confirm:stop@2", "map:stop@40"}
 
 // TestFence stops engines where they are and lets a successor with another
 // state directory go on: afterwards the first one writes nothing and says why.
@@ -51,7 +53,7 @@ func TestFence(t *testing.T) {
 				earlyAt, lateAt = frozenAt[:1], []string{"COMMIT", frozenAt[i+2]}
 			}
 			for _, place := range earlyAt {
-				if place != "COMMIT" {
+				if place != "COMMIT" { // which keeps the fence from being raised
 					last = r.overtake(place, early, last)
 				}
 			}
@@ -106,13 +108,22 @@ func (r *rig) overtake(place string, at moment, state string) string {
 // returns is called before it goes on.
 func (r *rig) freeze(place, state string) (e *engine, goOn func()) {
 	r.t.Helper()
-	if place != "COMMIT" {
+	var hold *faultproxy.Hold
+	switch place {
+	case "COMMIT":
+		hold = r.down.HoldCommit(3) // the first raises the fence
+		e = r.start(state)
+	case "rows":
+		e = r.start(state)
+		r.commits(1)
+		r.catchUp()
+		hold = r.down.HoldStatement(5) // of a batch
+		r.load.Resume()
+	default:
 		e = r.start(state, "ROWFERRY_FAILPOINT="+place)
 		r.stands(e)
 		return e, func() {}
 	}
-	hold := r.down.HoldCommit(3)
-	e = r.start(state)
 	r.struck(e, hold.Reached())
 	r.stop(e)
 	return e, hold.Release

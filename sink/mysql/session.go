@@ -59,8 +59,8 @@ func newDialer(e connect.Endpoint) (*dialer, error) {
 func (d *dialer) close() error { return d.db.Close() }
 
 // settings are what every session has. A lock is waited for half as long as an
-// answer, so that the answer arrives; a session of which nothing is heard ends
-// by itself, and its transaction with it.
+// answer, so that the answer arrives; a session of which nothing is heard, or
+// only a part of a statement, ends by itself, and its transaction with it.
 func (d *dialer) settings() []string {
 	seconds := func(d time.Duration) int { return max(1, int(d/time.Second)) }
 	return []string{
@@ -69,8 +69,8 @@ func (d *dialer) settings() []string {
 		// arrive as others, without an error.
 		"SET NAMES utf8mb4 COLLATE " + sessionCollation,
 		fmt.Sprintf("SET SESSION time_zone = '+00:00', sql_mode = '%s', foreign_key_checks = 1, unique_checks = 1, autocommit = 1, lc_messages = 'en_US',"+
-			" innodb_lock_wait_timeout = %d, lock_wait_timeout = %d, wait_timeout = %d",
-			sqlMode, seconds(d.wait/2), seconds(d.wait/2), seconds(d.wait)),
+			" innodb_lock_wait_timeout = %d, lock_wait_timeout = %d, wait_timeout = %d, net_read_timeout = %d",
+			sqlMode, seconds(d.wait/2), seconds(d.wait/2), seconds(d.wait), seconds(d.wait)),
 		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 	}
 }
