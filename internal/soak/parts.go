@@ -65,6 +65,12 @@ func parts(ctx context.Context) ([]part, error) {
 		}
 	}
 	all = append(all, e2e("long", "TestLongRun"))
+	for _, source := range []string{"logged", "not_logged", "deep"} {
+		all = append(all, e2e("staging", "TestCascades/"+source))
+	}
+	for _, test := range []string{"TestStaging", "TestStagingKeyless", "TestCascadesRefused", "TestNames", "TestNamesRefused", "TestDatabaseNames", "TestOrder", "TestTouchedTarget"} {
+		all = append(all, e2e("staging", test))
+	}
 	targets, err := fuzzTargets(ctx)
 	if err != nil {
 		return nil, err
