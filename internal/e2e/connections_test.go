@@ -149,6 +149,7 @@ type attempt struct {
 	code   string         // what it is refused with; "" is not refused
 	plain  bool           // user and statements may be read on the way
 	url    func(port int, user string) string
+	whole  string // a variable of the environment for that URL; the file has none
 }
 
 // try runs a pipeline until it has caught up, and listens.
@@ -161,6 +162,9 @@ func (l *line) try(a attempt) {
 	tap := tapped(l.t, server, a.strips)
 	l.insert()
 	l.rows++
+	if a.whole != "" {
+		a.env = append(a.env, a.whole+"="+a.url(tap.port, l.role+"_"+a.user))
+	}
 	c := call{env: append(a.env, "TMPDIR="+l.dir), args: l.args(l.configured(a, tap.port), "--once")}
 	if sabotaged() {
 		c.tag = "failpoint"
@@ -195,7 +199,7 @@ func (l *line) configured(a attempt, port int) string {
 	}
 	u := url.URL{Scheme: string(l.bench.kind.Flavor()), User: url.User(l.role + "_" + a.user), Host: host + ":" + strconv.Itoa(port), Path: "/" + l.database}
 	end := map[string]any{"url": u.String()}
-	if a.url != nil {
+	if a.url != nil && a.whole == "" {
 		end["url"] = a.url(port, l.role+"_"+a.user)
 	}
 	if a.tls != nil {

@@ -55,6 +55,7 @@ func (l *line) passwords() {
 		{name: "environment", more: none, env: []string{name + "=" + encoded[1:]}, url: func(port int, user string) string {
 			return strings.Replace(withPassword(port, user), encoded, ":${env:"+name+"}", 1)
 		}},
+		{name: "whole URL in the environment", url: withPassword, whole: "ROWFERRY_" + strings.ToUpper(l.role), more: none},
 		{name: "command that fails", more: map[string]any{"password_command": []string{"sh", "-c", "cat pw; cat pw >&2; exit 1"}}, code: "RF-1014"},
 		{name: "no such file", more: map[string]any{"password_file": "nowhere"}, code: "RF-1014"},
 	} {
