@@ -167,11 +167,14 @@ func (s *stepper) hit(f targetFault, statement int) bool {
 	hold := s.down.HoldStatement(statement)
 	s.step(f.size)
 	s.struck(s.engine, hold.Reached())
+	s.until("the server has run what came before", func() bool {
+		return s.pair.target.Flavor() != testdb.Postgres || s.goal.intOf(s.t, "SELECT COUNT(*) FROM pg_stat_activity WHERE usename = 'ferry' AND wait_event = 'ClientRead'") > 0
+	})
 	mend := f.strike(s)
 	hold.Release()
 	s.until("the engine has met the fault", func() bool {
 		s.lives()
-		return f.met(news()) || s.arrived()
+		return strings.Contains(news(), `"msg":"waiting"`) && !f.hides || f.met(news()) || s.arrived()
 	})
 	mend()
 	s.await()
@@ -220,7 +223,14 @@ func TestTargetErrors(t *testing.T) {
 func (s *stepper) places(f targetFault) []int {
 	last := s.statements
 	if !soak() { // among the rows, and the checkpoint; the others in make soak
-		return []int{last / 2, last - 1}[:f.few]
+		switch f.few {
+		case before:
+			return []int{2}
+		case among:
+			return []int{last / 2}
+		default:
+			return []int{last / 2, last - 1}
+		}
 	}
 	var all []int
 	for range 2 {

@@ -13,22 +13,32 @@ import (
 type targetFault struct {
 	name  string
 	signs []string // what the engine says of it, one of them
-	few   int      // at how many statements in make test
+	few   few      // at which statements in make test
 	size  int      // bytes in the batch's large value
+	hides bool     // the engine says first that it lost its session
 	// strike makes it happen, and returns what ends it.
 	strike func(s *stepper) (mend func())
 }
 
+// few names the statements of a batch that a fault is at in make test.
+type few int
+
+const (
+	after  few = iota // one among the rows, and the checkpoint, which is after them
+	among             // one among the rows
+	before            // the first row
+)
+
 func targetFaults(f testdb.Flavor) []targetFault {
 	return []targetFault{
-		{"deadlock", []string{"40P01", "Error 1213"}, 2, 10, (*stepper).deadlock},
-		{"lock timeout", []string{"55P03", "Error 1205"}, 2, 10, (*stepper).lock},
-		{"read-only", []string{"25006", "Error 1290", "Error 1836"}, 2, 10, map[testdb.Flavor]func(*stepper) func(){
+		{"deadlock", []string{"40P01", "Error 1213"}, after, 10, false, (*stepper).deadlock},
+		{"lock timeout", []string{"55P03", "Error 1205"}, after, 10, false, (*stepper).lock},
+		{"read-only", []string{"25006", "Error 1290", "Error 1836"}, after, 10, f == testdb.Postgres, map[testdb.Flavor]func(*stepper) func(){
 			testdb.MySQL: (*stepper).superReadOnly, testdb.MariaDB: (*stepper).readOnly, testdb.Postgres: (*stepper).standby,
 		}[f]},
-		{"connection limit", []string{"53300", "Error 1040"}, 1, 10, (*stepper).connectionLimit},
-		{"restart", []string{"RF-3014"}, 1, 10, (*stepper).restart},
-		{"disk full", []string{"RF-3008", "RF-3014"}, 1, 6 << 20, (*stepper).diskFull},
+		{"connection limit", []string{"53300", "Error 1040"}, among, 10, true, (*stepper).connectionLimit},
+		{"restart", []string{"RF-3014"}, among, 10, false, (*stepper).restart},
+		{"disk full", []string{"RF-3008", "RF-3014"}, before, 6 << 20, false, (*stepper).diskFull},
 	}
 }
 

@@ -212,7 +212,7 @@ func (c *conn) deliver(d Direction, data []byte) bool {
 // deliverPiece forwards a piece of what the client says, unless a COMMIT in it
 // is to be struck.
 func (c *conn) deliverPiece(p piece) bool {
-	if p.statement && !c.proxy.statement().wait(c.done) {
+	if p.statement && !c.proxy.statement(p.commit).wait(c.done) {
 		return false
 	}
 	if p.begins {

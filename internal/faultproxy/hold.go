@@ -5,15 +5,21 @@ import "sync"
 // Hold keeps one statement from its server until it is released, and with it
 // what follows on its connection.
 type Hold struct {
-	nth               int // counts down
+	nth               int  // counts down
+	commit            bool // only COMMITs count
 	reached, released chan struct{}
 	once              sync.Once
 }
 
 // HoldStatement holds the nth statement from now, on whichever connection, 1
 // being the next.
-func (p *Proxy) HoldStatement(nth int) *Hold {
-	h := &Hold{nth: nth, reached: make(chan struct{}), released: make(chan struct{})}
+func (p *Proxy) HoldStatement(nth int) *Hold { return p.hold(nth, false) }
+
+// HoldCommit is HoldStatement for the nth COMMIT.
+func (p *Proxy) HoldCommit(nth int) *Hold { return p.hold(nth, true) }
+
+func (p *Proxy) hold(nth int, commit bool) *Hold {
+	h := &Hold{nth: nth, commit: commit, reached: make(chan struct{}), released: make(chan struct{})}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.holds = append(p.holds, h)
@@ -29,14 +35,16 @@ func (h *Hold) Release() { h.once.Do(func() { close(h.released) }) }
 
 // statement counts a statement that is about to be forwarded and returns what
 // holds it, or nil.
-func (p *Proxy) statement() *Hold {
+func (p *Proxy) statement(commit bool) *Hold {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ran++
 	var found *Hold
 	var rest []*Hold
 	for _, h := range p.holds {
-		h.nth--
+		if commit || !h.commit {
+			h.nth--
+		}
 		if h.nth <= 0 && found == nil {
 			found = h
 			continue

@@ -29,7 +29,7 @@ func TestHoldStatement(t *testing.T) {
 					t.Errorf("held at %d and released: the row is not there", nth)
 				}
 			}
-			hold := p.proxy.HoldStatement(2)
+			hold := p.proxy.HoldCommit(1)
 			done := make(chan error, 1)
 			go func() { done <- p.insert(context.Background(), "COMMIT", 9) }()
 			<-hold.Reached()

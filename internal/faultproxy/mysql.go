@@ -51,9 +51,8 @@ func (s *mysqlScanner) client(data []byte) (pieces []piece) {
 		p := piece{data: rest[:min(size, len(rest))]}
 		rest = rest[len(p.data):]
 		s.skip = size - len(p.data)
-		var commit bool
-		p.statement, commit = s.command(p.data)
-		p.begins, p.ends = commit, commit
+		p.statement, p.commit = s.command(p.data)
+		p.begins, p.ends = p.commit, p.commit
 		pieces = append(pieces, p)
 	}
 	if s.blinded && len(rest) > 0 {

@@ -31,6 +31,7 @@ type postgresScanner struct {
 
 	statements, portals map[string]bool // by name, those that are COMMIT
 	committing          bool            // one was executed, no Sync has come
+	within              bool            // a statement has begun and is not executed
 
 	head []byte // of the server's message
 	left int    // of its body
@@ -65,8 +66,8 @@ func (s *postgresScanner) client(data []byte) (pieces []piece) {
 		if s.starting {
 			s.startup(p.data)
 		} else {
-			p.statement = p.data[0] == 'Q' || p.data[0] == 'E'
 			p.begins, p.ends = s.message(p.data[0], p.data[postgresHeader:])
+			p.statement, p.commit = s.first(p.data[0], p.data[postgresHeader:])
 		}
 		pieces = append(pieces, p)
 	}
@@ -86,6 +87,25 @@ func (s *postgresScanner) startup(message []byte) {
 		s.starting = false
 		s.asked = 1
 	}
+}
+
+// first reports whether a statement begins with a message, and a COMMIT: it is
+// parsed, bound and executed by messages that belong together. One that is only
+// prepared counts too.
+func (s *postgresScanner) first(kind byte, body []byte) (statement, commit bool) {
+	name, rest, _ := bytes.Cut(body, []byte{0})
+	second, _, _ := bytes.Cut(rest, []byte{0})
+	switch kind {
+	case 'Q':
+		return true, isCommit(string(name))
+	case 'P', 'B':
+		statement, s.within = !s.within, true
+		commit = kind == 'P' && isCommit(string(second)) || kind == 'B' && s.portals[string(name)]
+		return statement, statement && commit
+	case 'E', 'S':
+		s.within = false
+	}
+	return false, false
 }
 
 // message reads a message and reports whether a COMMIT begins or ends with it.

@@ -11,7 +11,8 @@ const wholeSize = 64 << 10
 type piece struct {
 	data         []byte
 	begins, ends bool // a COMMIT does
-	statement    bool // it runs one, or several that were sent as one text
+	statement    bool // one begins with it, or several that were sent as one text
+	commit       bool // … and is a COMMIT
 }
 
 // scanner follows the two streams of a connection.

@@ -57,7 +57,7 @@ func TestScanners(t *testing.T) {
 				postgresMessage("E", "p\x00\x00\x00\x00\x00"), postgresMessage("E", "\x00\x00\x00\x00\x00"), postgresMessage("S", ""),
 				postgresMessage("d", "commit\x00"), postgresMessage("Q", "SELECT 1\x00"),
 			},
-			[]int{2, 8}, []int{2, 10}, []int{2, 6, 8, 9, 12},
+			[]int{2, 8}, []int{2, 10}, []int{2, 3, 12},
 		},
 	} {
 		stream := slices.Concat(c.messages...)

@@ -67,6 +67,16 @@ func parts(ctx context.Context) ([]part, error) {
 	all = append(all, e2e("connections", "TestConnections"), e2e("connections", "TestPrivileges"),
 		tests("newest", "targets on MariaDB 11.8 and the newest PostgreSQL too", "./sink/mysql", "./sink/postgres"))
 	all = append(all, e2e("long", "TestLongRun"))
+	for _, p := range []string{"mysql9.7_to_postgres15", "mariadb10.11_to_mysql9.7", "mysql9.7_to_mariadb10.11", "mariadb10.11_to_postgres-new", "mysql9.7_to_mariadb11"} {
+		for _, test := range []string{"TestFence/", "TestCommitsCutOff/", "TestTargetErrors/"} {
+			all = append(all, e2e("faults", test+p))
+		}
+	}
+	for _, source := range []string{"mariadb10.11", "mysql9.7"} {
+		for _, target := range []string{"postgres15", "mysql9.7", "mariadb10.11"} {
+			all = append(all, e2e("faults", "TestNetworkFaults/"+source+"_to_"+target))
+		}
+	}
 	targets, err := fuzzTargets(ctx)
 	if err != nil {
 		return nil, err

@@ -88,6 +88,7 @@ func translateDialect(err error) *rowferry.Error {
 func (s *Sink) serverError(server *pgconn.PgError, err error) error {
 	code, what := classify(server)
 	s.demoted = s.demoted || code == rowferry.CodeTargetReadOnly
+	s.hindered = s.hindered || server.Code == "55P03" // lock_not_available
 	e := rowferry.Errorf(code, "%s: %s", what, server.Message)
 	e.Err = err
 	e.Fact("SQLSTATE", "%s", server.Code)

@@ -16,7 +16,9 @@
 //
 // No wait is endless. The session's own limits (lock, statement and idle
 // transaction) follow the endpoint's timeout, so that a transaction whose
-// engine was stopped or cut off dies by itself and gives its locks back.
+// engine was stopped or cut off dies by itself and gives its locks back. Where
+// that happened in the middle of a pipeline the server would wait for the rest:
+// whoever comes after ends such a session.
 package postgres
 
 import (
@@ -82,6 +84,7 @@ type Sink struct {
 	released   []string // prepared statements to be let go of at the server
 	named      int      // prepared statements so far
 	untidy     bool     // the server may have statements that nobody knows
+	hindered   bool     // a lock was not to be had
 	demoted    bool     // the server takes no writes any more: another may answer by now
 	noticed    map[string]bool
 }
@@ -114,6 +117,9 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 // that failed in any way but with the server's own error is never used again.
 func (s *Sink) session(ctx context.Context) (*pgconn.PgConn, error) {
 	if s.conn != nil && !s.conn.IsClosed() && (!s.demoted || s.inside) {
+		if s.hindered && !s.inside {
+			return s.conn, s.endStuck(ctx)
+		}
 		return s.conn, nil
 	}
 	if s.inside {
@@ -129,7 +135,11 @@ func (s *Sink) session(ctx context.Context) (*pgconn.PgConn, error) {
 		return nil, s.translate(ctx, err)
 	}
 	s.conn = conn
-	if err := s.checkSession(ctx); err != nil {
+	err = s.checkSession(ctx)
+	if err == nil {
+		err = s.endStuck(ctx)
+	}
+	if err != nil {
 		s.drop()
 		return nil, err
 	}
@@ -219,7 +229,7 @@ func (s *Sink) drop() {
 	}
 	s.inside = false
 	s.forget()
-	s.released, s.untidy, s.demoted = nil, false, false // they ended with the session
+	s.released, s.untidy, s.demoted, s.hindered = nil, false, false, false // they ended with the session
 }
 
 func finished(conn *pgconn.PgConn) bool {
