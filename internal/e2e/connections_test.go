@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -13,9 +14,6 @@ import (
 
 	"github.com/rowferry/rowferry/internal/testdb"
 )
-
-// connCanary is in every password of these tests, and must be nowhere else.
-const connCanary = "canary4c7e91"
 
 // bench is one server that connections are tried on.
 type bench struct {
@@ -39,6 +37,7 @@ type line struct {
 	rows     int64          // in the source
 	count    func() int64   // rows in the target
 	denied   string         // code of a refused login
+	canary   string         // is in every password of the line, and must be nowhere else
 	grants   []string
 }
 
@@ -81,7 +80,7 @@ func (l *line) at(t *testing.T) *line {
 }
 
 func (b *bench) line(t *testing.T, role string) *line {
-	l := &line{t: t, bench: b, role: role, dir: t.TempDir(), denied: "RF-2025"}
+	l := &line{t: t, bench: b, role: role, dir: t.TempDir(), denied: "RF-2025", canary: fmt.Sprintf("canary%sfor%d", role, b.server.Port)}
 	if role == "source" {
 		database, db := testdb.NewDatabase(t, b.server)
 		g := newGoal(t, sqliteKind, database)
@@ -121,7 +120,7 @@ func (l *line) exec(db *sql.DB, statement string) {
 func (l *line) account(a testdb.Account) testdb.Account {
 	l.t.Helper()
 	a.User = l.role + "_" + a.User
-	a.Password = testdb.Awkward + connCanary
+	a.Password = testdb.Awkward + l.canary
 	if a.Plugin == "" {
 		a.Plugin = l.bench.kind.Plugins()[0]
 	}
@@ -150,6 +149,7 @@ type attempt struct {
 	code   string         // what it is refused with; "" is not refused
 	plain  bool           // user and statements may be read on the way
 	url    func(port int, user string) string
+	whole  string // a variable of the environment for that URL; the file has none
 }
 
 // try runs a pipeline until it has caught up, and listens.
@@ -162,6 +162,9 @@ func (l *line) try(a attempt) {
 	tap := tapped(l.t, server, a.strips)
 	l.insert()
 	l.rows++
+	if a.whole != "" {
+		a.env = append(a.env, a.whole+"="+a.url(tap.port, l.role+"_"+a.user))
+	}
 	c := call{env: append(a.env, "TMPDIR="+l.dir), args: l.args(l.configured(a, tap.port), "--once")}
 	if sabotaged() {
 		c.tag = "failpoint"
@@ -175,7 +178,7 @@ func (l *line) try(a attempt) {
 	case a.code != "" && (o.code != 2 || !strings.Contains(output, a.code)):
 		l.t.Errorf("%s: exit %d, want 2 and %s\n%s", a.name, o.code, a.code, output)
 	}
-	if bytes.Contains(heard, []byte(connCanary)) {
+	if bytes.Contains(heard, []byte(l.canary)) {
 		l.t.Errorf("%s: the password was sent as it is", a.name)
 	}
 	if !a.plain && bytes.Contains(heard, []byte(l.role+"_"+a.user)) {
@@ -196,14 +199,14 @@ func (l *line) configured(a attempt, port int) string {
 	}
 	u := url.URL{Scheme: string(l.bench.kind.Flavor()), User: url.User(l.role + "_" + a.user), Host: host + ":" + strconv.Itoa(port), Path: "/" + l.database}
 	end := map[string]any{"url": u.String()}
-	if a.url != nil {
+	if a.url != nil && a.whole == "" {
 		end["url"] = a.url(port, l.role+"_"+a.user)
 	}
 	if a.tls != nil {
 		end["tls"] = a.tls
 	}
 	if a.more == nil {
-		a.more = map[string]any{"password_file": l.secret("pw", testdb.Awkward+connCanary+"\n")}
+		a.more = map[string]any{"password_file": l.secret("pw", testdb.Awkward+l.canary+"\n")}
 	}
 	for k, v := range a.more {
 		end[k] = v
@@ -275,10 +278,10 @@ func (l *line) trust() {
 // requireSilence wants the password in nothing that was printed or written.
 func (l *line) requireSilence(what, output string) {
 	l.t.Helper()
-	if strings.Contains(output, connCanary) {
+	if strings.Contains(output, l.canary) {
 		l.t.Errorf("%s: the password was printed:\n%s", what, output)
 	}
-	for _, name := range filesWith(l.t, l.dir, connCanary) {
+	for _, name := range filesWith(l.t, l.dir, l.canary) {
 		if base := filepath.Base(name); base != "pw" && base != "conns.yaml" {
 			l.t.Errorf("%s: the password is in %s", what, name)
 		}

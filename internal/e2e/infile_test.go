@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -23,6 +24,7 @@ type thief struct {
 	port    int
 	wants   string   // the file
 	answers []string // the statements, by their beginning, that are answered properly
+	demand  string   // the answer to the login; "" lets everybody in
 
 	listener net.Listener
 	work     sync.WaitGroup
@@ -39,20 +41,24 @@ const (
 	mayPlugins    = 0x0008_0000
 )
 
-func newThief(t *testing.T, wants string, answers []string) *thief {
+func newThief(t *testing.T, f *thief) *thief {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &thief{port: l.Addr().(*net.TCPAddr).Port, wants: wants, answers: answers, listener: l}
+	f.port, f.listener = l.Addr().(*net.TCPAddr).Port, l
+	serve := f.serve
+	if strings.HasPrefix(f.demand, "R") {
+		serve = f.servePostgres
+	}
 	f.work.Go(func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return // it was closed
 			}
-			f.work.Go(func() { f.serve(c) })
+			f.work.Go(func() { serve(c) })
 		}
 	})
 	return f
@@ -85,6 +91,8 @@ func (f *thief) serve(c net.Conn) {
 		switch {
 		case b == nil:
 			return
+		case number == 1 && f.demand != "":
+			send(number+1, f.demand)
 		case number > 0: // the login, or the file
 			send(number+1, ok)
 		case properly && strings.HasPrefix(string(b[1:]), "SELECT"): // a row of one text
@@ -99,6 +107,23 @@ func (f *thief) serve(c net.Conn) {
 			f.mu.Unlock()
 			send(1, "\xfb"+f.wants)
 		}
+	}
+}
+
+// servePostgres answers whatever it is told first with its demand.
+func (f *thief) servePostgres(c net.Conn) {
+	defer c.Close()
+	b := make([]byte, 4096)
+	for {
+		n, err := c.Read(b)
+		f.mu.Lock()
+		f.heard.Write(b[:n])
+		f.asked++
+		f.mu.Unlock()
+		if err != nil {
+			return
+		}
+		_, _ = c.Write([]byte(f.demand)) // the client may be gone
 	}
 }
 
@@ -133,7 +158,7 @@ func TestLocalInfile(t *testing.T) {
 	}
 	for _, role := range []string{"source", "target"} {
 		for _, answers := range [][]string{nil, {"SET"}, {"SET", "SELECT @@max_allowed_packet"}} {
-			f := newThief(t, wants, answers)
+			f := newThief(t, &thief{wants: wants, answers: answers})
 			url := fmt.Sprintf("mysql://u@127.0.0.1:%d/shop", f.port)
 			args := []string{"run", "--once", "--from", "earliest", "--patience", "0s", "--name", "theft", "--state", filepath.Join(t.TempDir(), "state")}
 			if role == "source" {
@@ -153,6 +178,44 @@ func TestLocalInfile(t *testing.T) {
 				t.Errorf("%s, %q answered: the file was sent", role, answers)
 			}
 			t.Logf("%s, %q answered: asked %d times, exit %d: %.200s", role, answers, asked, o.code, o.stderr)
+		}
+	}
+}
+
+// TestPlainPassword: a server that asks for the password as it is gets none over
+// a network without TLS, though that was allowed.
+func TestPlainPassword(t *testing.T) {
+	source := testdb.Start(t, testdb.MariaDB1011)
+	database, _ := testdb.NewDatabase(t, source)
+	const clearPassword, cleartext = "\xfemysql_clear_password\x00", "R\x00\x00\x00\x08\x00\x00\x00\x03"
+	for _, c := range []struct{ role, scheme, demand, code string }{
+		{"source", "mysql", clearPassword, "RF-2025"}, {"target", "mysql", clearPassword, "RF-3015"}, {"target", "postgres", cleartext, "RF-3015"},
+	} {
+		f := newThief(t, &thief{demand: c.demand})
+		const password = "canary for nobody"
+		dir := t.TempDir()
+		other := map[string]any{"url": "sqlite:target.db"}
+		if c.role == "target" {
+			other["url"] = source.URL(database)
+		}
+		// Written so, the name is not known to be this machine's.
+		end := map[string]any{"url": fmt.Sprintf("%s://u@LocalHost:%d/shop", c.scheme, f.port), "password_file": "pw", "tls": map[string]any{"mode": "disable"}}
+		text, err := json.Marshal(map[string]any{"name": "plain", "state": "state", "source": other, "target": other, c.role: end})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, content := range map[string]string{"plain.yaml": string(text), "pw": password} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o := run(t, "run", "--once", "--from", "earliest", "--patience", "0s", "-c", filepath.Join(dir, "plain.yaml"))
+		_, heard := f.flee(t)
+		if len(heard) == 0 || bytes.Contains(heard, []byte(password)) {
+			t.Errorf("%s %s was told %q", c.role, c.scheme, heard)
+		}
+		if o.code != 2 || !strings.Contains(o.stderr, c.code) || strings.Contains(o.stderr, password) {
+			t.Errorf("%s %s: exit %d\n%s", c.role, c.scheme, o.code, o.stderr)
 		}
 	}
 }

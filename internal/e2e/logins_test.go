@@ -22,7 +22,7 @@ func (l *line) logins() {
 		for _, tls := range []map[string]any{nil, full(b.ours)} {
 			l.account(a) // anew, so that nothing is remembered
 			l.try(attempt{name: string(p) + ", wrong password", user: a.User, tls: tls, plain: tls == nil, code: l.denied, more: map[string]any{
-				"password_file": l.secret("pw", testdb.Awkward+connCanary+"x"),
+				"password_file": l.secret("pw", testdb.Awkward+l.canary+"x"),
 			}})
 			for _, cache := range []string{"cold", "warm"} {
 				l.try(attempt{name: fmt.Sprintf("%s, TLS %t, %s cache", p, tls != nil, cache), user: a.User, tls: tls, plain: tls == nil})
@@ -55,6 +55,7 @@ func (l *line) passwords() {
 		{name: "environment", more: none, env: []string{name + "=" + encoded[1:]}, url: func(port int, user string) string {
 			return strings.Replace(withPassword(port, user), encoded, ":${env:"+name+"}", 1)
 		}},
+		{name: "whole URL in the environment", url: withPassword, whole: "ROWFERRY_" + strings.ToUpper(l.role), more: none},
 		{name: "command that fails", more: map[string]any{"password_command": []string{"sh", "-c", "cat pw; cat pw >&2; exit 1"}}, code: "RF-1014"},
 		{name: "no such file", more: map[string]any{"password_file": "nowhere"}, code: "RF-1014"},
 	} {
@@ -108,7 +109,7 @@ func (l *line) follow() {
 		t.Errorf("a following run that is asked to end: %v", err)
 	}
 	l.requireSilence("follow", output.String())
-	if heard := tap.hangUp(t); bytes.Contains(heard, []byte(connCanary)) || len(heard) == 0 {
+	if heard := tap.hangUp(t); bytes.Contains(heard, []byte(l.canary)) || len(heard) == 0 {
 		t.Error("the password was sent as it is, or nothing was")
 	}
 }
@@ -134,7 +135,7 @@ func (l *line) requireHidden() {
 	}
 	for _, path := range append(all, environments...) {
 		text, err := os.ReadFile(path)
-		if err == nil && bytes.Contains(text, []byte(connCanary)) { // else it has ended
+		if err == nil && bytes.Contains(text, []byte(l.canary)) { // else it has ended
 			l.t.Errorf("the password is in %s: %q", path, text)
 		}
 	}
@@ -165,7 +166,7 @@ func (l *line) requireTold(query string) {
 	if err := rows.Err(); err != nil {
 		l.t.Fatal(err)
 	}
-	if strings.Contains(all.String(), connCanary) || !strings.Contains(all.String(), l.role+"_follower") {
+	if strings.Contains(all.String(), l.canary) || !strings.Contains(all.String(), l.role+"_follower") {
 		l.t.Errorf("%s:\n%s", query, all.String())
 	}
 }

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/rowferry/rowferry/schema"
@@ -59,17 +60,42 @@ func cutIdentifier(s string) (name, rest string, ok bool) {
 	return "", s, false
 }
 
-// covers reports whether the grant is for the table, or, where the name has
-// none, for the whole database.
-func (g grant) covers(n schema.Name) bool {
-	switch {
-	case g.database == "*":
-		return true
-	case g.table == "*":
-		return like(g.database, n.Schema)
-	default:
-		return g.database == n.Schema && g.table == n.Table
+func (g grant) gives(privilege string) bool {
+	return slices.Contains(g.privileges, privilege) || slices.Contains(g.privileges, "ALL PRIVILEGES")
+}
+
+// granted reports whether a privilege is given on a table, or, where the name
+// has none, on a whole database.
+func granted(given []grant, privilege string, on schema.Name) bool {
+	return slices.ContainsFunc(given, func(g grant) bool {
+		return g.gives(privilege) && (g.database == "*" || g.table != "*" && g.database == on.Schema && g.table == on.Table)
+	}) || databaseGrant(given, on.Schema).gives(privilege)
+}
+
+// databaseGrant returns the grant on a whole database that counts: of several
+// whose patterns match, the servers look at the most exact one alone.
+func databaseGrant(given []grant, database string) (best grant) {
+	for _, g := range given {
+		if g.database != "*" && g.table == "*" && like(g.database, database) && (best.database == "" || exactness(g.database) > exactness(best.database)) {
+			best = g
+		}
 	}
+	return best
+}
+
+// exactness orders patterns as the servers do: those without wildcards first,
+// then by where the first wildcard is.
+func exactness(pattern string) int {
+	const whole, most = 128, 127
+	for i := 0; i < len(pattern); i++ {
+		switch {
+		case pattern[i] == '\\' && i+1 < len(pattern):
+			i++
+		case pattern[i] == '%' || pattern[i] == '_':
+			return min(i+1, most)
+		}
+	}
+	return whole
 }
 
 // like matches as LIKE does: % is any text, _ any character, and a backslash
@@ -102,11 +128,15 @@ var (
 // quotedPattern is a database's name as a grant on all of it has it.
 func quotedPattern(database string) string { return escaped.Replace(database) }
 
-// grantable is what a GRANT is on: a table, or a database, in whose name it
-// takes _ and % for wildcards.
-func grantable(n schema.Name) string {
+// grantable is what a GRANT is on: a table, or a database, by the pattern of the
+// grant that counts for it. Another one would take its place, and what it gives
+// with it.
+func grantable(given []grant, n schema.Name) string {
 	if n.Table != "" {
 		return quoteName(n)
+	}
+	if g := databaseGrant(given, n.Schema); g.database != "" {
+		return quote(g.database) + ".*"
 	}
 	return quote(quotedPattern(n.Schema)) + ".*"
 }

@@ -103,7 +103,7 @@ func (s *Sink) examinePrivileges(ctx context.Context) (rowferry.Finding, error) 
 			on = quoteName(n.on)
 		}
 		f.Facts = append(f.Facts, rowferry.Fact{Name: "missing", Value: list + " on " + on})
-		f.Remedies = append(f.Remedies, rowferry.Remedy{Label: "grant", Do: fmt.Sprintf("GRANT %s ON %s TO %s", list, grantable(n.on), quoteUser(user))})
+		f.Remedies = append(f.Remedies, rowferry.Remedy{Label: "grant", Do: fmt.Sprintf("GRANT %s ON %s TO %s", list, grantable(given, n.on), quoteUser(user))})
 	}
 	f.Level, f.Code, f.What = rowferry.Failed, rowferry.CodeTargetDenied, "the user lacks privileges that a target needs"
 	if slices.ContainsFunc(lines, func(g string) bool { return !strings.Contains(g, " ON ") }) {
@@ -135,7 +135,7 @@ func (s *Sink) lacking(needs []need, given []grant, checkpoints bool) []need {
 	own := s.checkpointName()
 	var missing []need
 	for _, n := range needs {
-		n.privileges = without(n.privileges, func(p string) bool { return s.granted(given, p, n.on) })
+		n.privileges = without(n.privileges, func(p string) bool { return granted(given, p, s.server.foldName(n.on)) })
 		same := func(o need) bool {
 			return n.on != own && o.on.Schema == n.on.Schema && slices.Equal(o.privileges, n.privileges)
 		}
@@ -177,13 +177,6 @@ func (s *Sink) mayMake(given []grant) bool {
 			return false
 		}
 		on := schema.Name{Schema: unescaped.Replace(g.database)}
-		return !slices.ContainsFunc(wanted, func(p string) bool { return !s.granted(given, p, on) })
-	})
-}
-
-// granted reports whether a privilege is given on what is named.
-func (s *Sink) granted(given []grant, privilege string, on schema.Name) bool {
-	return slices.ContainsFunc(given, func(g grant) bool {
-		return g.covers(s.server.foldName(on)) && (slices.Contains(g.privileges, privilege) || slices.Contains(g.privileges, "ALL PRIVILEGES"))
+		return !slices.ContainsFunc(wanted, func(p string) bool { return !granted(given, p, on) })
 	})
 }

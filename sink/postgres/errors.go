@@ -34,6 +34,9 @@ func (s *Sink) translate(ctx context.Context, err error) error {
 	if refusesTLS(err) {
 		return s.located(rowferry.Errorf(rowferry.CodeBadTLS, "no encrypted connection to the target that can be trusted: %w", err))
 	}
+	if strings.Contains(err.Error(), "require_auth check failed") {
+		return s.located(rowferry.Errorf(rowferry.CodeTargetDenied, "the target asks for the password in plain, and the connection is not encrypted: %w", err))
+	}
 	return s.located(rowferry.Errorf(rowferry.CodeTargetAway, "the target does not answer: %w", err))
 }
 

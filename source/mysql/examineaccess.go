@@ -141,11 +141,9 @@ func (x *examination) lookReplica(ctx context.Context) error {
 	out, err := x.anyOf(ctx, "SHOW REPLICA STATUS", "SHOW SLAVE STATUS")
 	switch rowferry.CodeOf(err) {
 	case rowferry.CodeSourceDenied:
-		monitor := "REPLICATION CLIENT"
-		if x.server.mariadb {
-			monitor = "SLAVE MONITOR"
+		if x.server.mariadb { // MySQL's missing privilege was said
+			x.warn("replica", "whether the server is a replica itself, and logs what it replicates, may not be seen with this user", "grant", x.granting("SLAVE MONITOR", "*.*"))
 		}
-		x.warn("replica", "whether the server is a replica itself, and logs what it replicates, may not be seen with this user", "grant", x.granting(monitor, "*.*"))
 		return nil
 	case "":
 	default:
