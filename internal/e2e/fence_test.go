@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,8 +28,9 @@ func serverTargets() []pair {
 // its pipeline over. At "map" it has a transaction open, at "apply" and
 // "recorded" with the locks of rows, and at the latter its own state says more
 // than the target; at "commit.sent" and "confirm" the target knows more than the
-// engine does.
-var frozenAt = []string{"recorded:stop@2", "map:stop@40", "commit.sent:stop@2", "apply:stop@2", "decode:stop@20", "record.written:stop@2", "confirm:stop@2"}
+// engine does. A COMMIT is held on its way, when the transaction has the lock on
+// the checkpoint: no successor can raise the fence before the server gives it up.
+var frozenAt = []string{"recorded:stop@2", "COMMIT", "map:stop@40", "commit.sent:stop@2", "apply:stop@2", "decode:stop@20", "record.written:stop@2", "confirm:stop@2"}
 
 // TestFence stops engines where they are and lets a successor with another
 // state directory go on: afterwards the first one writes nothing and says why.
@@ -44,17 +46,20 @@ func TestFence(t *testing.T) {
 			r.watch()
 			r.catchUp()
 			e.end(t)
-			places := frozenAt
+			earlyAt, lateAt := frozenAt, frozenAt
 			if !soak() {
-				places = []string{frozenAt[0], frozenAt[i+1]}
+				earlyAt, lateAt = frozenAt[:1], []string{"COMMIT", frozenAt[i+2]}
 			}
-			for _, place := range places {
-				for _, at := range []moment{early, late} {
-					last = r.overtake(place, at, last)
+			for _, place := range earlyAt {
+				if place != "COMMIT" {
+					last = r.overtake(place, early, last)
 				}
 			}
+			for _, place := range lateAt {
+				last = r.overtake(place, late, last)
+			}
 			r.overtakeIdle(last)
-			t.Logf("figure: %s: overtaken while idle and while stopped at %s: RF-4004, nothing written, Equal", p, strings.Join(places, ", "))
+			t.Logf("figure: %s: overtaken while idle and while stopped at %s: RF-4004, nothing written, Equal", p, strings.Join(slices.Concat(earlyAt, lateAt), ", "))
 		})
 	}
 }
@@ -78,8 +83,7 @@ func (r *rig) overtake(place string, at moment, state string) string {
 		r.timeout = 20 * time.Second
 	}
 	r.load.Resume()
-	first := r.start(state, "ROWFERRY_FAILPOINT="+place)
-	r.stands(first)
+	first, goOn := r.freeze(place, state)
 	before := r.writer()
 	successor := r.state()
 	second := r.start(successor)
@@ -88,6 +92,7 @@ func (r *rig) overtake(place string, at moment, state string) string {
 		r.commits(2)
 		r.catchUp()
 	}
+	goOn()
 	r.fenced(first)
 	r.load.Resume()
 	r.commits(2)
@@ -95,6 +100,31 @@ func (r *rig) overtake(place string, at moment, state string) string {
 	second.end(r.t)
 	r.equal()
 	return successor
+}
+
+// freeze starts an engine that goes on with state and stops at a place. What it
+// returns is called before it goes on.
+func (r *rig) freeze(place, state string) (e *engine, goOn func()) {
+	r.t.Helper()
+	if place != "COMMIT" {
+		e = r.start(state, "ROWFERRY_FAILPOINT="+place)
+		r.stands(e)
+		return e, func() {}
+	}
+	hold := r.down.HoldCommit(3)
+	e = r.start(state)
+	r.struck(e, hold.Reached())
+	r.stop(e)
+	return e, hold.Release
+}
+
+// stop stops an engine with SIGSTOP.
+func (r *rig) stop(e *engine) {
+	r.t.Helper()
+	if err := e.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		r.t.Fatal(err)
+	}
+	r.stands(e)
 }
 
 // overtakeIdle stops an engine that has nothing to do. Its successor only raises
@@ -106,10 +136,7 @@ func (r *rig) overtakeIdle(state string) {
 	r.load.Resume()
 	r.commits(1)
 	r.catchUp()
-	if err := first.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		r.t.Fatal(err)
-	}
-	r.stands(first)
+	r.stop(first)
 	before := r.writer()
 	successor := r.state()
 	second := r.start(successor)

@@ -212,6 +212,9 @@ func (c *conn) deliver(d Direction, data []byte) bool {
 // deliverPiece forwards a piece of what the client says, unless a COMMIT in it
 // is to be struck.
 func (c *conn) deliverPiece(p piece) bool {
+	if p.statement && !c.proxy.statement(p.begins).wait(c.done) {
+		return false
+	}
 	if p.begins {
 		trap, fault := c.proxy.commit()
 		c.mu.Lock()

@@ -5,8 +5,8 @@
 // connections: stalls, losses, delays. Cut resets connections now; traps, set by
 // the At methods, strike one connection once, at a byte, after a pattern, or at
 // the COMMIT of a transaction, which the proxy recognises in the protocols of
-// MySQL and PostgreSQL as long as they are not encrypted or compressed. Refuse
-// closes the door to new connections.
+// MySQL and PostgreSQL as long as they are not encrypted or compressed. A Hold
+// keeps one statement on its way. Refuse closes the door to new connections.
 //
 // What is random is drawn from a seed, apart for each connection, in order.
 package faultproxy

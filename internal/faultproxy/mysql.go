@@ -45,15 +45,15 @@ func (s *mysqlScanner) client(data []byte) (pieces []piece) {
 	rest := append(s.buffered, data...)
 	for len(rest) >= mysqlHeader && !s.blinded {
 		size := mysqlHeader + (int(rest[0]) | int(rest[1])<<8 | int(rest[2])<<16)
-		if size > len(rest) && size <= wholeSize {
+		if size > len(rest) && (size <= wholeSize || len(rest) == mysqlHeader) {
 			break
 		}
 		p := piece{data: rest[:min(size, len(rest))]}
 		rest = rest[len(p.data):]
 		s.skip = size - len(p.data)
-		if s.command(p.data) {
-			p.begins, p.ends = true, true
-		}
+		var commit bool
+		p.statement, commit = s.command(p.data)
+		p.begins, p.ends = commit, commit
 		pieces = append(pieces, p)
 	}
 	if s.blinded && len(rest) > 0 {
@@ -63,8 +63,8 @@ func (s *mysqlScanner) client(data []byte) (pieces []piece) {
 	return pieces
 }
 
-// command reads a packet and reports whether it is a COMMIT.
-func (s *mysqlScanner) command(packet []byte) bool {
+// command reads a packet and reports whether it runs a statement, and a COMMIT.
+func (s *mysqlScanner) command(packet []byte) (statement, commit bool) {
 	sequence, payload := packet[3], packet[mysqlHeader:]
 	if !s.greeted {
 		s.greeted = true
@@ -73,22 +73,22 @@ func (s *mysqlScanner) command(packet []byte) bool {
 			// A request for TLS is the first packet cut after its fixed part.
 			s.blinded = flags&(flagCompress|flagZstd) != 0 || flags&flagSSL != 0 && len(payload) == 32
 		}
-		return false
+		return false, false
 	}
 	if sequence != 0 || len(payload) == 0 {
-		return false
+		return false, false
 	}
 	s.packets = 0
 	s.preparing = false
 	switch payload[0] {
 	case comQuery:
-		return isCommit(string(payload[1:]))
+		return true, isCommit(string(payload[1:]))
 	case comStmtPrepare:
 		s.preparing = isCommit(string(payload[1:]))
 	case comStmtExecute:
-		return len(payload) >= 5 && s.prepared[binary.LittleEndian.Uint32(payload[1:])]
+		return true, len(payload) >= 5 && s.prepared[binary.LittleEndian.Uint32(payload[1:])]
 	}
-	return false
+	return false, false
 }
 
 // prepareAnswer is how much of an answer holds the statement's number: header,

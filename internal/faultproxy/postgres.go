@@ -65,6 +65,7 @@ func (s *postgresScanner) client(data []byte) (pieces []piece) {
 		if s.starting {
 			s.startup(p.data)
 		} else {
+			p.statement = p.data[0] == 'Q' || p.data[0] == 'E'
 			p.begins, p.ends = s.message(p.data[0], p.data[postgresHeader:])
 		}
 		pieces = append(pieces, p)

@@ -61,7 +61,9 @@ type Proxy struct {
 	conns    map[*conn]bool
 	accepted int
 	commits  int
+	ran      int // statements
 	traps    []*trap
+	holds    []*Hold
 	closed   bool
 }
 
@@ -170,6 +172,14 @@ func (p *Proxy) Commits() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.commits
+}
+
+// Statements returns how many statements were seen on their way to the server;
+// preparing one does not count.
+func (p *Proxy) Statements() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ran
 }
 
 // Blind returns how many of the open connections cannot be read, because they

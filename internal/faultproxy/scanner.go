@@ -11,6 +11,7 @@ const wholeSize = 64 << 10
 type piece struct {
 	data         []byte
 	begins, ends bool // a COMMIT does
+	statement    bool // it runs one, or several that were sent as one text
 }
 
 // scanner follows the two streams of a connection.

@@ -40,13 +40,14 @@ func TestScanners(t *testing.T) {
 		messages [][]byte
 		commits  []int // which messages begin one
 		ends     []int
+		run      []int // which messages run a statement
 	}{
 		"mysql": {
 			MySQL, [][]byte{
 				mysqlPacket(1, hello), mysqlPacket(3, "\x03COMMIT"), mysqlPacket(0, "\x03BEGIN"), mysqlPacket(0, "\x03COMMIT"),
 				mysqlPacket(0, "\x03"+strings.Repeat("y", 70_000)), mysqlPacket(0, "\x03commit;"), mysqlPacket(0, "\x16SELECT 1"),
 			},
-			[]int{3, 5}, []int{3, 5},
+			[]int{3, 5}, []int{3, 5}, []int{2, 3, 4, 5},
 		},
 		"postgres": {
 			Postgres, [][]byte{
@@ -56,7 +57,7 @@ func TestScanners(t *testing.T) {
 				postgresMessage("E", "p\x00\x00\x00\x00\x00"), postgresMessage("E", "\x00\x00\x00\x00\x00"), postgresMessage("S", ""),
 				postgresMessage("d", "commit\x00"), postgresMessage("Q", "SELECT 1\x00"),
 			},
-			[]int{2, 8}, []int{2, 10},
+			[]int{2, 8}, []int{2, 10}, []int{2, 6, 8, 9, 12},
 		},
 	} {
 		stream := slices.Concat(c.messages...)
@@ -69,7 +70,7 @@ func TestScanners(t *testing.T) {
 		for _, most := range []int{1, 3, 1000, len(stream)} {
 			s := newScanner(c.protocol)
 			var passed []byte
-			var begins, ends []int
+			var begins, ends, run []int
 			for rest := stream; len(rest) > 0; {
 				n := min(1+random.IntN(most), len(rest))
 				for _, p := range s.client(bytes.Clone(rest[:n])) {
@@ -79,12 +80,18 @@ func TestScanners(t *testing.T) {
 					if p.ends {
 						ends = append(ends, starts[len(passed)])
 					}
+					if p.statement {
+						run = append(run, starts[len(passed)])
+					}
 					passed = append(passed, p.data...)
 				}
 				rest = rest[n:]
 			}
 			if !bytes.Equal(passed, stream) {
 				t.Errorf("%s, cut at most at %d: the stream has changed", name, most)
+			}
+			if !slices.Equal(run, c.run) {
+				t.Errorf("%s, cut at most at %d: statements at %v, want %v", name, most, run, c.run)
 			}
 			if fmt.Sprint(begins, ends) != fmt.Sprint(c.commits, c.ends) {
 				t.Errorf("%s, cut at most at %d: COMMITs begin at %v and end at %v, want %v and %v", name, most, begins, ends, c.commits, c.ends)

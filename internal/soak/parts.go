@@ -64,6 +64,8 @@ func parts(ctx context.Context) ([]part, error) {
 			all = append(all, e2e("live", "TestLiveKills/"+source+"_to_"+target))
 		}
 	}
+	all = append(all, e2e("connections", "TestConnections"), e2e("connections", "TestPrivileges"),
+		tests("newest", "targets on MariaDB 11.8 and the newest PostgreSQL too", "./sink/mysql", "./sink/postgres"))
 	all = append(all, e2e("long", "TestLongRun"))
 	targets, err := fuzzTargets(ctx)
 	if err != nil {

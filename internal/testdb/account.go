@@ -2,6 +2,7 @@ package testdb
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
@@ -10,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // Plugin is a way to prove a password.
@@ -158,6 +161,24 @@ func (s *Server) AccountURL(a Account, host, database string) string {
 		Host: host + ":" + strconv.Itoa(s.Port), Path: "/" + database,
 	}
 	return u.String()
+}
+
+// OpenAs is Open for an account.
+func (s *Server) OpenAs(a Account, database string) (*sql.DB, error) {
+	if s.config.flavor == Postgres {
+		db, err := sql.Open("pgx", s.AccountURL(a, "", database)+"?sslmode=disable&timezone=UTC&client_encoding=UTF8")
+		if err != nil {
+			return nil, fmt.Errorf("testdb: open %s: %w", database, err)
+		}
+		return db, nil
+	}
+	dsn := s.dsn(database)
+	dsn.User, dsn.Passwd = a.User, a.Password
+	c, err := mysql.NewConnector(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("testdb: open %s: %w", database, err)
+	}
+	return sql.OpenDB(c), nil
 }
 
 // SocketURL is a database's name for Rowferry by the Unix socket.

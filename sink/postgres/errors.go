@@ -93,6 +93,9 @@ func (s *Sink) serverError(server *pgconn.PgError, err error) error {
 			e.Fact(f.Name, "%s", sqlsink.Shorten(f.Value))
 		}
 	}
+	if at := s.options.Endpoint; server.Code == "42501" && strings.Contains(server.Message, "for database") && at.Database != "" {
+		e.Remedy("grant", "GRANT CONNECT ON DATABASE %s TO %s", dialect.Quote(at.Database), dialect.Quote(at.User))
+	}
 	return s.located(e)
 }
 
