@@ -120,7 +120,15 @@ func (e *Engine) record(b *batch, shapes map[schema.Name]*schema.Table) Record {
 	return Record{Checkpoint: cp, Shapes: slices.Collect(maps.Values(shapes)), Rules: e.opts.Rules}
 }
 
+// fenced says why the target's row is not as this engine left it: the target
+// lost what it had confirmed, or somebody else writes there.
 func fenced(ours Checkpoint, row *Checkpoint) *Error {
+	if row != nil && row.Fence == ours.Fence && row.StateID == ours.StateID && row.Sequence < ours.Sequence {
+		return Errorf(CodeTargetLost, "the target lost batches of pipeline %q that it had confirmed (a crash without synchronous commits, a failover, or a restored backup)", ours.Pipeline).
+			Fact("ours", "sequence %d", ours.Sequence).
+			Fact("target", "sequence %d at %s, written %s", row.Sequence, row.Position, row.Updated.Format(time.RFC3339)).
+			Remedy("go on", "run the same command again: it follows the target from where it is")
+	}
 	err := Errorf(CodeFenced, "another engine has taken pipeline %q", ours.Pipeline).
 		Fact("ours", "fence %d, sequence %d", ours.Fence, ours.Sequence)
 	if row == nil {

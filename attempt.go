@@ -98,6 +98,10 @@ func (a *attempt) commit(ctx context.Context, tx SinkTx) error {
 		return nil
 	}
 	a.sent = errors.Join(err, tx.Rollback())
+	if failpoint.On("retry-blindly") {
+		defer func() { a.sent = nil }()
+		return errors.Join(a.sent, e.parts.State.DiscardAfter(e.at.Sequence))
+	}
 	return a.settle(ctx)
 }
 
@@ -120,11 +124,11 @@ func (a *attempt) settle(ctx context.Context) error {
 		return nil
 	case row != nil && row.Fence == cp.Fence && row.Sequence == e.at.Sequence:
 		return errors.Join(commitErr, e.parts.State.DiscardAfter(e.at.Sequence))
-	case CodeOf(commitErr) == CodeFenced:
-		return commitErr
-	default:
-		return errors.Join(fenced(cp, row), commitErr)
 	}
+	if err := fenced(cp, row); err.Code != CodeFenced || CodeOf(commitErr) != CodeFenced {
+		return errors.Join(err, commitErr)
+	}
+	return commitErr
 }
 
 // prepare has the tables made that are new with the batch, where the target

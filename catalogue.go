@@ -236,7 +236,7 @@ var stateCodes = []CodeInfo{
 		"The state directory is missing, older than the target, or of another pipeline, and what lived only there cannot be learnt again.",
 		notChanged, ways("put back", "the state directory", "rebuild", "give the log files from the pipeline's start on, and "+again)},
 	{CodeTargetLost, ClassPosition, "the target no longer has what this pipeline applied",
-		"The state directory remembers a pipeline that the target knows nothing of, and the pipeline's start can no longer be read. Or the file that the pipeline was writing is missing, shorter than what was committed to it, or another one.",
+		"The state directory remembers a pipeline that the target knows nothing of, and the pipeline's start can no longer be read. Or it lost batches while the pipeline was running, after a crash without synchronous commits or a failover. Or the file that the pipeline was writing is missing, shorter than what was committed to it, or another one.",
 		notChanged, ways("restore", "the target", "start over", "give the log files from the start on, or remove the state directory to start with what there is")},
 	{CodeTargetOccupied, ClassPosition, "the target has rows but no checkpoint",
 		"The state directory remembers a pipeline, the target has no checkpoint of it, and tables that it wrote still hold rows, so it cannot be told which transactions they contain. Or a new pipeline was given a file that is not empty.",

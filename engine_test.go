@@ -27,6 +27,16 @@ func TestEngineResumes(t *testing.T) {
 	b.rows(upTo(9)...)
 }
 
+// TestEngineTiesItsStart: a start of which nothing was applied yet is not gone
+// on with in another log.
+func TestEngineTiesItsStart(t *testing.T) {
+	b := newBench(t)
+	all := counting(4)
+	b.must(&script{txs: all.txs[:2], first: 2}, rowferry.Fresh)
+	b.fails(&script{txs: all.txs, broke: "lt2"}, rowferry.CodeLineageBroken)
+	b.must(all, rowferry.Resumed)
+}
+
 // TestEngineKeepsWhatPrecedesARefusal: whatever was grouped, everything before
 // the refused transaction is kept, nothing of it or after it.
 func TestEngineKeepsWhatPrecedesARefusal(t *testing.T) {

@@ -143,11 +143,18 @@ func targetLost(pipeline string, start Position, cause error) error {
 // begin records the start of a pipeline in the state, then in the target.
 func (e *Engine) begin(ctx context.Context) error {
 	start := e.reader.Begin()
+	lineage := ""
+	if r, ok := e.reader.(Rooted); ok {
+		var err error
+		if lineage, err = r.Lineage(ctx); err != nil {
+			return err
+		}
+	}
 	if err := e.adopt(ctx, ""); err != nil {
 		return err
 	}
 	e.at = Checkpoint{
-		Pipeline: e.opts.Pipeline, Position: start, Start: start, Fence: 1, Sequence: 1,
+		Pipeline: e.opts.Pipeline, Position: start, Lineage: lineage, Start: start, Fence: 1, Sequence: 1,
 		Config: e.opts.Config, StateID: e.parts.State.ID(), Updated: time.Now().UTC(), Format: CheckpointFormat,
 		Extent: e.extent(),
 	}

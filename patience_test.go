@@ -364,3 +364,23 @@ func TestEngineFollows(t *testing.T) {
 	}
 	b.rows(upTo(5)...)
 }
+
+// TestEngineNoticesATargetThatWentBack: the target loses confirmed batches
+// while the engine runs. It says so, and the next run follows the target.
+func TestEngineNoticesATargetThatWentBack(t *testing.T) {
+	b := newBench(t)
+	b.faulty(func(op string, n int) error {
+		if op == "begin" && n == 5 {
+			execute(t, b.target, "UPDATE rowferry_checkpoint SET sequence = 3, position = 'p2', lineage = 'lt2'")
+			execute(t, b.target, "DELETE FROM items WHERE id > 2")
+		}
+		return nil
+	}, nil)
+	err := b.fails(counting(9), rowferry.CodeTargetLost)
+	if !strings.Contains(err.Error(), "had confirmed") {
+		t.Errorf("the error does not say that the target lost something: %v", err)
+	}
+	b.wrap = nil
+	b.must(counting(9), rowferry.Rewound)
+	b.rows(upTo(9)...)
+}

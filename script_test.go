@@ -62,6 +62,14 @@ type scriptReader struct {
 }
 
 func (r *scriptReader) Begin() rowferry.Position { return r.begin }
+
+// Lineage is that of the transaction before.
+func (r *scriptReader) Lineage(context.Context) (string, error) {
+	if r.begin == "p0" {
+		return "", nil
+	}
+	return "lt" + string(r.begin[1:]), nil
+}
 func (r *scriptReader) Progress() (int64, int64) { return 0, 0 }
 func (r *scriptReader) Notices() []string        { return nil }
 func (r *scriptReader) Close() error             { return nil }

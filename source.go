@@ -69,3 +69,13 @@ type Follower interface {
 	// to read; zero while there is more. Safe for concurrent use.
 	CaughtUp() time.Time
 }
+
+// Rooted is a Reader that can tie its beginning to what was logged before.
+type Rooted interface {
+	Reader
+	// Lineage returns the Lineage of the transaction that ended at Begin, as
+	// Tx has it, so that a start of which nothing was applied yet is not gone
+	// on with elsewhere. It is "" where the log has none. It is called before
+	// Next.
+	Lineage(ctx context.Context) (string, error)
+}

@@ -271,14 +271,14 @@ func (w *wiring) examine(ctx context.Context) error {
 	}
 	passed, warnings, _ := tallyFindings(all)
 	text := counts(passed, warnings, 0)
-	var whats []string
+	var names []string // their texts are what doctor is for
 	for _, f := range all {
 		if f.Level == rowferry.Warning {
-			whats = append(whats, f.What)
+			names = append(names, f.Name)
 		}
 	}
-	if whats != nil {
-		text += " (" + strings.Join(whats, "; ") + ")"
+	if names != nil {
+		text += " (" + strings.Join(names, ", ") + "); rowferry doctor says more"
 	}
 	w.in.say("doctor", text)
 	return nil

@@ -68,12 +68,8 @@ func sequences(ctx context.Context, in *invocation) (err error) {
 	}
 	var names []schema.Name
 	for _, t := range tables {
-		name := t.Name
-		if name.Schema == "" { // the sink's way to name tables of the database in its URL
-			name.Schema = s.sink.endpoint.Database
-		}
-		if rules.Fills(name) {
-			names = append(names, name)
+		if rules.Fills(t.Name) {
+			names = append(names, t.Name)
 		}
 	}
 	return in.advance(ctx, s, counter, names)

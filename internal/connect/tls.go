@@ -85,19 +85,22 @@ func (t TLS) load(c *tls.Config) error {
 }
 
 // verifyOnlyCA replaces the check of chain and name by one of the chain alone,
-// as crypto/tls documents for VerifyConnection.
+// as crypto/tls documents for VerifyConnection. It fails as crypto/tls's own
+// does, so that whoever asks what an error means need not know of the mode.
 func verifyOnlyCA(c *tls.Config) {
 	roots := c.RootCAs
 	c.InsecureSkipVerify = true //nolint:gosec // VerifyConnection checks the chain
 	c.VerifyConnection = func(s tls.ConnectionState) error {
 		if len(s.PeerCertificates) == 0 {
-			return errors.New("the server sent no certificate")
+			return &tls.CertificateVerificationError{Err: errors.New("the server sent no certificate")}
 		}
 		o := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
 		for _, cert := range s.PeerCertificates[1:] {
 			o.Intermediates.AddCert(cert)
 		}
-		_, err := s.PeerCertificates[0].Verify(o)
-		return err
+		if _, err := s.PeerCertificates[0].Verify(o); err != nil {
+			return &tls.CertificateVerificationError{UnverifiedCertificates: s.PeerCertificates, Err: err}
+		}
+		return nil
 	}
 }

@@ -100,6 +100,59 @@ func TestScanners(t *testing.T) {
 	}
 }
 
+// The server has answered when the last of what it says to a command has come,
+// however that is cut.
+func TestAnswers(t *testing.T) {
+	type step struct {
+		client, server []byte
+		answered       bool // after the last byte of server, not before
+		begins         bool // a COMMIT, by this client's message
+	}
+	ready := postgresMessage("Z", "I")
+	done := slices.Concat(postgresMessage("1", ""), postgresMessage("2", ""), postgresMessage("C", "COMMIT\x00"))
+	for name, c := range map[string]struct {
+		protocol Protocol
+		steps    []step
+	}{
+		"postgres": {Postgres, []step{
+			{client: []byte("\x00\x00\x00\x08\x04\xd2\x16\x2f"), server: []byte("N"), answered: true}, // TLS is asked for and refused
+			{client: append([]byte("\x00\x00\x00\x09\x00\x03\x00\x00"), 0), server: slices.Concat(postgresMessage("R", "\x00\x00\x00\x00"), ready), answered: true},
+			{client: postgresMessage("Q", "BEGIN\x00")},
+			{client: postgresMessage("Q", "COMMIT\x00"), server: slices.Concat(done, ready), begins: true}, // of BEGIN
+			{server: slices.Concat(done, ready), answered: true},
+			{client: postgresMessage("P", "\x00COMMIT\x00\x00\x00")}, {client: postgresMessage("B", "\x00\x00\x00\x00")},
+			{client: postgresMessage("E", "\x00\x00\x00\x00\x00"), begins: true},
+			{client: postgresMessage("S", ""), server: slices.Concat(done, ready), answered: true},
+		}},
+		"mysql": {MySQL, []step{
+			{server: mysqlPacket(0, "\x0a9.7.0"), answered: true},
+			{client: mysqlPacket(1, "\x00\x00\x00\x00"+strings.Repeat("x", 40)), server: mysqlPacket(2, "\x00\x00"), answered: true},
+			{client: mysqlPacket(0, "\x16COMMIT"), server: mysqlPacket(1, "\x00\x07\x01\x00\x00\x00\x00\x00\x00"), answered: true},
+			{client: mysqlPacket(0, "\x17\x07\x01\x00\x00\x00"), server: mysqlPacket(1, "\x00"), answered: true, begins: true},
+			{client: mysqlPacket(0, "\x17\x08\x01\x00\x00\x00"), server: mysqlPacket(1, "\x00"), answered: true},
+		}},
+	} {
+		s := newScanner(c.protocol)
+		for i, step := range c.steps {
+			begins := false
+			for j := range step.client {
+				for _, p := range s.client([]byte{step.client[j]}) {
+					begins = begins || p.begins
+				}
+			}
+			if begins != step.begins || s.blind() {
+				t.Errorf("%s, step %d: begins %t, blind %t", name, i, begins, s.blind())
+			}
+			for j := range step.server {
+				last := j == len(step.server)-1
+				if s.server(step.server[j:j+1]) != (step.answered && last) {
+					t.Errorf("%s, step %d, byte %d of the answer: not answered as expected", name, i, j)
+				}
+			}
+		}
+	}
+}
+
 // A line keeps its order, takes its time, and does the same for the same seed.
 func TestClock(t *testing.T) {
 	shape := Shape{Delay: time.Second, Bandwidth: 1000, Loss: 0.3}

@@ -56,25 +56,11 @@ func parts(ctx context.Context) ([]part, error) {
 		e2e("kills", "TestKills/mariadb10.11"), e2e("kills", "TestKills/mysql9.7"),
 		e2e("types", "TestTypes/mariadb10.11"), e2e("types", "TestTypes/mysql9.7"), e2e("types", "TestTypes/mariadb11"),
 		tests("newest", "source on MariaDB 11.8 too", "./source/mysql", "./internal/dialect/mysql"),
+		tests("newest", "targets on MariaDB 11.8 and the newest PostgreSQL too", "./sink/mysql", "./sink/postgres"),
 		e2e("huge", "TestHugeTransaction/mysql9.7/plain"), e2e("huge", "TestHugeTransaction/mysql9.7/compressed"),
 		e2e("huge", "TestHugeTransaction/mariadb10.11/plain"), e2e("huge", "TestHugeTransaction/mariadb10.11/compressed"),
 	}
-	for _, source := range []string{"mariadb10.11", "mysql9.7"} {
-		for _, target := range []string{"postgres15", "mysql9.7", "mariadb10.11", "sqlite"} {
-			all = append(all, e2e("live", "TestLiveKills/"+source+"_to_"+target))
-		}
-	}
-	all = append(all, e2e("long", "TestLongRun"))
-	for _, p := range []string{"mysql9.7_to_postgres15", "mariadb10.11_to_mysql9.7", "mysql9.7_to_mariadb10.11", "mariadb10.11_to_postgres-new", "mysql9.7_to_mariadb11"} {
-		for _, test := range []string{"TestFence/", "TestCommitsCutOff/", "TestTargetErrors/"} {
-			all = append(all, e2e("faults", test+p))
-		}
-	}
-	for _, source := range []string{"mariadb10.11", "mysql9.7"} {
-		for _, target := range []string{"postgres15", "mysql9.7", "mariadb10.11"} {
-			all = append(all, e2e("faults", "TestNetworkFaults/"+source+"_to_"+target))
-		}
-	}
+	all = append(all, liveParts()...)
 	targets, err := fuzzTargets(ctx)
 	if err != nil {
 		return nil, err
@@ -83,6 +69,30 @@ func parts(ctx context.Context) ([]part, error) {
 		all = append(all, t.part(fuzzHour/time.Duration(len(targets))))
 	}
 	return all, nil
+}
+
+// liveParts are those about following servers.
+func liveParts() (all []part) {
+	for _, source := range []string{"mariadb10.11", "mysql9.7"} {
+		for _, target := range []string{"postgres15", "mysql9.7", "mariadb10.11", "sqlite"} {
+			all = append(all, e2e("live", "TestLiveKills/"+source+"_to_"+target))
+		}
+		for _, target := range []string{"postgres15", "mysql9.7", "mariadb10.11"} {
+			all = append(all, e2e("faults", "TestNetworkFaults/"+source+"_to_"+target))
+		}
+	}
+	for _, p := range []string{"mysql9.7_to_postgres15", "mariadb10.11_to_mysql9.7", "mysql9.7_to_mariadb10.11", "mariadb10.11_to_postgres-new", "mysql9.7_to_mariadb11"} {
+		for _, test := range []string{"TestFence/", "TestCommitsCutOff/", "TestTargetErrors/"} {
+			all = append(all, e2e("faults", test+p))
+		}
+	}
+	for _, test := range []string{
+		"TestCascades/logged", "TestCascades/not_logged", "TestCascades/deep", "TestCascadesRefused",
+		"TestStaging", "TestStagingKeyless", "TestNames", "TestNamesRefused", "TestDatabaseNames", "TestOrder", "TestTouchedTarget",
+	} {
+		all = append(all, e2e("staging", test))
+	}
+	return append(all, e2e("connections", "TestConnections"), e2e("connections", "TestPrivileges"), e2e("long", "TestLongRun"))
 }
 
 func groups(all []part) []string {

@@ -70,6 +70,31 @@ func TestRestartKeepsAddressAndRows(t *testing.T) {
 	}
 }
 
+// Kill ends PostgreSQL's sessions too: a busy one would outlive the server, keep
+// its memory and let no other start.
+func TestKillBusy(t *testing.T) {
+	s := testdb.Start(t, testdb.Postgres15, testdb.Private())
+	conn, err := s.DB().Conn(t.Context())
+	must(t, err)
+	defer conn.Close()
+	// Should the session be left behind, it is not for long.
+	_, err = conn.ExecContext(t.Context(), "SET statement_timeout = '30s'")
+	must(t, err)
+	busy := make(chan error, 1)
+	go func() {
+		_, err := conn.ExecContext(context.Background(), "DO 'BEGIN LOOP END LOOP; END'")
+		busy <- err
+	}()
+	for n := 0; n == 0; {
+		must(t, s.DB().QueryRow("SELECT COUNT(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO %'").Scan(&n))
+	}
+	must(t, s.Kill())
+	if err := <-busy; err == nil || strings.Contains(err.Error(), "timeout") {
+		t.Errorf("the loop of a killed server ended with: %v", err)
+	}
+	must(t, s.Restart(t.Context()))
+}
+
 // A frozen server answers nothing, in no session, and goes on when thawed; it
 // can be ended while it is frozen.
 func TestFreeze(t *testing.T) {

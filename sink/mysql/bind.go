@@ -3,6 +3,7 @@ package mysql
 import (
 	"fmt"
 	"math"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/rowferry/rowferry"
@@ -76,12 +77,37 @@ func (s *Sink) parameter(c *column, v rowferry.Value) (any, *rowferry.Error) {
 		if !utf8.ValidString(v.Str()) {
 			return nil, sqlsink.NotUTF8(v.Str())
 		}
+		if c.cuts(v.Str()) {
+			return nil, rowferry.Errorf(rowferry.CodeOutOfRange, "a text is longer than the target's column, which would cut off spaces at its end").
+				Fact("value", "%s", sqlsink.Shorten(v.Str())).Fact("room", "%d bytes", c.room)
+		}
 		return v.Str(), s.fits(v)
 	case c.carry == carryBytes && kind == rowferry.Bytes:
 		return v.Str(), s.fits(v)
 	default:
 		return nil, sqlsink.Miscarried(v, c.carry.String())
 	}
+}
+
+// cuts reports whether the server may cut a text off without a word: spaces at
+// the end that a TEXT has no room for, in strict mode too. Where the column's
+// character set does not tell how much the text takes, it is taken to be twice
+// what it is in UTF-8, which is never too little.
+func (c *column) cuts(s string) bool {
+	if c.room == 0 || !strings.HasSuffix(s, " ") {
+		return false
+	}
+	size := int64(len(s))
+	switch c.have.Charset {
+	case "utf8mb4", "utf8mb3", "utf8":
+	case "ascii", "latin1":
+		size = int64(utf8.RuneCountInString(s))
+	case "utf32":
+		size *= 4
+	default:
+		size *= 2
+	}
+	return size > c.room
 }
 
 // fits refuses a value that does not fit into one packet with its header. The

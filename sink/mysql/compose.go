@@ -84,9 +84,9 @@ func (t *target) compose(m *rowferry.Mutation, rows int, written map[int]string)
 }
 
 // where returns the condition that finds a row and the columns its parameters
-// take: by the key, as the key compares, or without one by every column, byte
-// by byte. Then a text column that a key may help with is compared as its index
-// does too.
+// take: by the key, or without one by every column. Texts are compared byte by
+// byte: to a collation the row of another may be equal. A text column that a key
+// may help with is compared as its index does too.
 func (t *target) where(prefix string) (string, []int) {
 	var terms []string
 	var match []int
@@ -98,6 +98,9 @@ func (t *target) where(prefix string) (string, []int) {
 		for _, o := range t.Identity {
 			left, right := t.columns[o].compared()
 			add(o, left, " = ", right)
+			if t.columns[o].coarse {
+				add(o, bytesOfText, " <=> ", bytesOfParameter)
+			}
 		}
 		return strings.Join(terms, " AND "), match
 	}
@@ -111,11 +114,17 @@ func (t *target) where(prefix string) (string, []int) {
 			add(o, left, " <=> ", right)
 		}
 		if c.isText() {
-			add(o, "CAST(CONVERT(\x00 USING utf8mb4) AS BINARY)", " <=> ", "CAST(? AS BINARY)")
+			add(o, bytesOfText, " <=> ", bytesOfParameter)
 		}
 	}
 	return strings.Join(terms, " AND "), match
 }
+
+// How the text of a column, and that of a parameter, are compared exactly.
+const (
+	bytesOfText      = "CAST(CONVERT(\x00 USING utf8mb4) AS BINARY)"
+	bytesOfParameter = "CAST(? AS BINARY)"
+)
 
 func (c *column) isText() bool { return c.have.Kind.Textual() || c.have.Kind == schema.JSON }
 

@@ -115,7 +115,7 @@ func (s *Sink) refuse(err error, t *target, m *rowferry.Mutation) error {
 	switch refused.Number {
 	case 1022, 1062, 1169, 1586, 1859:
 		e = rowferry.Errorf(rowferry.CodeForeignRow, "an %s met a row that already has its key", m.Op).Fact("constraint", "%s", keyOf(refused.Message))
-	case 1048, 1216, 1217, 1265, 1292, 1300, 1364, 1366, 1411, 1451, 1452, 1557, 1644, 1761, 1762, 3140, 3141, 3156, 3157, 3819, 3854, 3903, 4025, 1906:
+	case 1048, 1216, 1217, 1265, 1292, 1300, 1364, 1366, 1411, 1451, 1452, 1557, 1644, 1761, 1762, 3140, 3141, 3156, 3157, 3819, 3854, 3903, 4025, 1906, 6575:
 		e = rowferry.Errorf(rowferry.CodeRowRefused, "the target refused the %s of a row", m.Op).Fact("reason", "%s", refused.Message)
 	case 1264, 1367, 1406, 1690, 3150, 3669:
 		e = rowferry.Errorf(rowferry.CodeOutOfRange, "a value does not fit its column in the target").Fact("reason", "%s", refused.Message)

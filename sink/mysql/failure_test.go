@@ -177,6 +177,7 @@ func TestAbandoned(t *testing.T) {
 	onEach(t, func(t *testing.T, server *testdb.Server) {
 		name, _ := testdb.NewDatabase(t, server)
 		stopped := open(t, server, name, short)
+		t.Cleanup(func() { _ = stopped.Close() }) // again, where the test fails before
 		p := begin(t, stopped)
 		table := keyed("t", col("id", integer))
 		p.must(shaped(table), inserted(table, i(1)))

@@ -39,8 +39,7 @@ func (s *Sink) Occupied(ctx context.Context, tables []schema.Name) (occupied []s
 var systemDatabases = []string{"mysql", "information_schema", "performance_schema", "sys"}
 
 // Tables returns the shapes of the existing tables, without Rowferry's own:
-// those of the URL's database, whose names then have no namespace, or of all
-// databases.
+// those of the URL's database or, where it names none, of all databases.
 func (s *Sink) Tables(ctx context.Context) (shapes []*schema.Table, err error) {
 	err = s.afresh(ctx, func() error {
 		shapes = nil
@@ -54,7 +53,7 @@ func (s *Sink) Tables(ctx context.Context) (shapes []*schema.Table, err error) {
 				return err
 			}
 			if x != nil && len(x.shape.Columns) > 0 {
-				shapes = append(shapes, s.unplaced(x.shape))
+				shapes = append(shapes, x.shape)
 			}
 		}
 		return nil
@@ -77,21 +76,6 @@ func (s *Sink) tableNames(ctx context.Context) ([]schema.Name, error) {
 		return err
 	}, args...)
 	return names, err
-}
-
-// unplaced takes the namespace of the URL's database away.
-func (s *Sink) unplaced(t *schema.Table) *schema.Table {
-	plain := func(n schema.Name) schema.Name {
-		if s.place(schema.Name{Table: n.Table}) == n {
-			n.Schema = ""
-		}
-		return n
-	}
-	t.Name = plain(t.Name)
-	for i := range t.ForeignKeys {
-		t.ForeignKeys[i].Parent = plain(t.ForeignKeys[i].Parent)
-	}
-	return t
 }
 
 // Sequences returns the AUTO_INCREMENT columns of the existing tables, and with

@@ -63,8 +63,16 @@ func (p *preparation) run(shapes []rowferry.Mutation) error {
 			return sqlsink.Blame(s.translate(err), m)
 		}
 	}
+	chains, err := s.readChains(p.ctx, p.session)
+	if err != nil {
+		return s.translate(err)
+	}
 	for i := range shapes {
-		if err := p.check(&shapes[i]); err != nil {
+		err := p.check(&shapes[i])
+		if err == nil {
+			err = chains.check(s.server.foldName(s.place(shapes[i].Table.Name)))
+		}
+		if err != nil {
 			return sqlsink.Blame(s.translate(err), &shapes[i])
 		}
 	}

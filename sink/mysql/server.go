@@ -16,6 +16,8 @@ type server struct {
 	comment   string
 	foldCase  bool // lower_case_table_names is not 0
 	maxPacket int  // bytes
+	// cascadesAbove: foreign keys act above InnoDB; see chains.
+	cascadesAbove bool
 }
 
 func readServer(ctx context.Context, s *session) (server, error) {
@@ -29,6 +31,15 @@ func readServer(ctx context.Context, s *session) (server, error) {
 		return v, err
 	}
 	v.foldCase = lower != 0
+	err = s.query(ctx, "SHOW GLOBAL VARIABLES WHERE VARIABLE_NAME = 'innodb_native_foreign_keys'", func(scan func(...any) error) error {
+		var name, value string
+		err := scan(&name, &value)
+		v.cascadesAbove = value != "ON"
+		return err
+	})
+	if err != nil {
+		return v, err
+	}
 	v.MariaDB = strings.Contains(v.version, "MariaDB") || strings.Contains(v.comment, "MariaDB")
 	// MariaDB lists its UCA 14 collations once for several character sets.
 	names := "SELECT COLLATION_NAME FROM information_schema.COLLATIONS WHERE COLLATION_NAME IS NOT NULL"

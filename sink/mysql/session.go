@@ -22,6 +22,9 @@ const sqlMode = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"
 // which strict mode takes from nobody. Its warnings are looked at.
 const lenientMode = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"
 
+// sessionCollation is that of what a session sends.
+const sessionCollation = "utf8mb4_bin"
+
 // dialer makes sessions.
 type dialer struct {
 	db   *sql.DB
@@ -40,7 +43,7 @@ func newDialer(e connect.Endpoint) (*dialer, error) {
 	c.Net, c.Addr = e.Network()
 	c.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return e.Dial(ctx) }
 	c.TLS = tlsConfig
-	c.Collation = "utf8mb4_bin"
+	c.Collation = sessionCollation
 	c.MaxAllowedPacket = 0 // the server's
 	c.ClientFoundRows = true
 	c.Logger = &driver.NopLogger{}
@@ -61,6 +64,10 @@ func (d *dialer) close() error { return d.db.Close() }
 func (d *dialer) settings() []string {
 	seconds := func(d time.Duration) int { return max(1, int(d/time.Second)) }
 	return []string{
+		// The server may have set another character set after the login: by
+		// init_connect, or by --skip-character-set-client-handshake. Texts would
+		// arrive as others, without an error.
+		"SET NAMES utf8mb4 COLLATE " + sessionCollation,
 		fmt.Sprintf("SET SESSION time_zone = '+00:00', sql_mode = '%s', foreign_key_checks = 1, unique_checks = 1, autocommit = 1, lc_messages = 'en_US',"+
 			" innodb_lock_wait_timeout = %d, lock_wait_timeout = %d, wait_timeout = %d, net_read_timeout = %d",
 			sqlMode, seconds(d.wait/2), seconds(d.wait/2), seconds(d.wait), seconds(d.wait)),

@@ -27,6 +27,8 @@ type column struct {
 	have     schema.Type // the target's type
 	onUpdate bool        // changes by itself with an update that leaves it out
 	helps    bool        // may be part of a key that helps to find rows
+	coarse   bool        // compares by a collation that takes different texts for equal
+	room     int64       // a TEXT of the target: its bytes; else 0
 	lenient  bool        // an ENUM without the label '', which then is its invalid one
 }
 
@@ -75,7 +77,11 @@ func (s *Sink) adopt(t *schema.Table, place schema.Name, x *existing) (*target, 
 		}
 		n.columns[i] = column{
 			carry: carry, have: have.Type, onUpdate: x.columns[o].onUpdate, helps: x.made && helps(t, i),
+			coarse:  s.coarse(have.Type),
 			lenient: have.Type.Kind == schema.Enum && !slices.Contains(have.Type.Labels, ""),
+		}
+		if have.Type.Kind == schema.Text {
+			n.columns[i].room = x.columns[o].bytes
 		}
 	}
 	if old := s.targets[place]; old != nil {
@@ -83,6 +89,17 @@ func (s *Sink) adopt(t *schema.Table, place schema.Name, x *existing) (*target, 
 	}
 	s.targets[place] = n
 	return n, nil
+}
+
+// coarse reports whether a column may take different texts for equal. Those of
+// ENUM and SET are labels, which a table cannot have twice.
+func (s *Sink) coarse(have schema.Type) bool {
+	switch have.Kind {
+	case schema.Char, schema.VarChar, schema.Text:
+		return have.Collation != s.server.Exact()
+	default:
+		return false
+	}
 }
 
 // incoming returns the foreign keys that point to the table.

@@ -16,11 +16,12 @@ import (
 const waitingBytes = 16 << 20
 
 // waiting holds changes that a foreign key refused and that the source made with
-// its checks off, so that the parent may come later in the same transaction, or
-// the child go. MySQL looks at once, so they are put off: to where the source's
-// checks are on again, and to the commit. What comes later and touches the same
-// row is put off behind them. The rest does not depend on them: the source made
-// it all in one transaction, and every foreign key still holds at its end.
+// its checks off, or behind such, so that the parent may come later in the same
+// transaction, or the child go. MySQL looks at once, so they are put off: to
+// where the source's checks are on again, and to the commit. What comes later
+// and touches the same row is put off behind them. The rest does not depend on
+// them: the source made it all in one transaction, and every foreign key still
+// holds at its end.
 type waiting struct {
 	changes []change
 	bytes   int
@@ -50,7 +51,16 @@ func (b *batch) write(ctx context.Context, t *target, m *rowferry.Mutation) erro
 	if w.touches(rowsOf(t, m)) {
 		return b.wait(t, m, nil)
 	}
-	return b.putOff(t, m, b.change(ctx, t, m))
+	err := b.change(ctx, t, m)
+	if err == nil || m.ChecksOff || !refusedByKey(err) {
+		return b.putOff(t, m, err)
+	}
+	// MySQL logs children, with their checks off, before the parent whose new
+	// key they already have.
+	if err := b.wait(t, m, err); err != nil {
+		return err
+	}
+	return b.untangle(ctx)
 }
 
 // putOff keeps a change that a foreign key refused although the source's were
@@ -168,11 +178,93 @@ func (b *batch) settle(ctx context.Context) error {
 
 // finish settles at the end: what waits still is refused.
 func (b *batch) finish(ctx context.Context) error {
-	if len(b.waiting.changes) == 0 {
-		return nil
-	}
-	if err := b.settle(ctx); err != nil || len(b.waiting.changes) == 0 {
+	if err := b.untangle(ctx); err != nil || len(b.waiting.changes) == 0 {
 		return err
 	}
 	return b.waiting.changes[0].err
+}
+
+// untangle settles, and where nothing more can be written, folds and doubles,
+// until nothing helps.
+func (b *batch) untangle(ctx context.Context) error {
+	for len(b.waiting.changes) > 0 {
+		if err := b.settle(ctx); err != nil || len(b.waiting.changes) == 0 {
+			return err
+		}
+		if b.waiting.fold() {
+			continue
+		}
+		if moved, err := b.double(ctx); err != nil || !moved {
+			return err
+		}
+	}
+	return nil
+}
+
+// fold makes an update of the first row that is deleted and inserted again
+// while children point to it, as MySQL's REPLACE does where it leaves them: the
+// server refuses the delete for ever. It reports whether there was one.
+func (w *waiting) fold() bool {
+	for i := range w.changes {
+		c := &w.changes[i]
+		if c.m.Op != rowferry.Delete || !c.m.ChecksOff {
+			continue
+		}
+		for j := i + 1; j < len(w.changes); j++ {
+			next := &w.changes[j]
+			if !slices.ContainsFunc(next.rows, func(r string) bool { return slices.Contains(c.rows, r) }) {
+				continue
+			}
+			if next.m.Op == rowferry.Insert && len(next.rows) == 1 && len(c.rows) == 1 && exactly(c, next) {
+				next.m.Op, next.m.Before = rowferry.Update, c.m.Before
+				w.changes = slices.Delete(w.changes, i, i+1)
+				return true
+			}
+			break
+		}
+	}
+	return false
+}
+
+// exactly reports whether two changes are of one row, and not only of one table
+// whose rows are not told apart.
+func exactly(a, b *change) bool { return strings.Contains(a.rows[0], "\x00") && a.rows[0] == b.rows[0] }
+
+// double goes on where a parent's key changes and its children's with it, each
+// of which the server refuses before the other: the parent is inserted under
+// its new key, and what waits becomes the delete of the old one. It reports
+// whether there was such a parent. Where the row's other unique values are in
+// the way, or the table has what a copy would set off or lose, there is none.
+func (b *batch) double(ctx context.Context) (bool, error) {
+	moved := false
+	for i := range b.waiting.changes {
+		c := &b.waiting.changes[i]
+		t, err := b.sink.target(ctx, &c.m)
+		if err != nil {
+			return false, err
+		}
+		if !t.doubles(&c.m) {
+			continue
+		}
+		m := c.m
+		m.Op, m.Before = rowferry.Insert, nil
+		err = b.change(ctx, t, &m)
+		if err == nil {
+			// Nor may it set off what the change of a key would not.
+			c.m.Op, c.m.After, c.m.ChecksOff, moved = rowferry.Delete, nil, true, true
+			continue
+		}
+		if b.sink.session.broken || !isRefusal(err) {
+			return false, err
+		}
+	}
+	return moved, nil
+}
+
+// doubles reports whether the mutation changes a row's key, and the row can be
+// inserted a second time as the change leaves it.
+func (t *target) doubles(m *rowferry.Mutation) bool {
+	return m.Op == rowferry.Update && t.Identity != nil && t.Changes(m, t.Identity) &&
+		!slices.ContainsFunc(m.After, rowferry.Value.IsAbsent) &&
+		len(t.existing.triggers) == 0 && len(t.existing.shape.Columns) == len(t.Shape.Columns)
 }

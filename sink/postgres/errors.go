@@ -34,6 +34,9 @@ func (s *Sink) translate(ctx context.Context, err error) error {
 	if refusesTLS(err) {
 		return s.located(rowferry.Errorf(rowferry.CodeBadTLS, "no encrypted connection to the target that can be trusted: %w", err))
 	}
+	if strings.Contains(err.Error(), "require_auth check failed") {
+		return s.located(rowferry.Errorf(rowferry.CodeTargetDenied, "the target asks for the password in plain, and the connection is not encrypted: %w", err))
+	}
 	return s.located(rowferry.Errorf(rowferry.CodeTargetAway, "the target does not answer: %w", err))
 }
 
@@ -93,6 +96,9 @@ func (s *Sink) serverError(server *pgconn.PgError, err error) error {
 		if f.Value != "" {
 			e.Fact(f.Name, "%s", sqlsink.Shorten(f.Value))
 		}
+	}
+	if at := s.options.Endpoint; server.Code == "42501" && strings.Contains(server.Message, "for database") && at.Database != "" {
+		e.Remedy("grant", "GRANT CONNECT ON DATABASE %s TO %s", dialect.Quote(at.Database), dialect.Quote(at.User))
 	}
 	return s.located(e)
 }
@@ -186,8 +192,7 @@ func (s *Sink) refuse(ctx context.Context, err error, t *target, m *rowferry.Mut
 		return s.translate(ctx, err)
 	}
 	e.Err = err
-	t.About(e, m)
-	return describe(e, server)
+	return describe(t.About(e, m), server)
 }
 
 // describe adds what the server says of a refused row.

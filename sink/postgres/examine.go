@@ -56,10 +56,12 @@ const examineQuery = `SELECT current_setting('server_version_num'), current_sett
   has_database_privilege(current_database(), 'CREATE'),
   coalesce((SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = 'rowferry')::text, ''),
   coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = 'rowferry')::text, ''),
-  coalesce((SELECT has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'rowferry' AND c.relname = 'rowferry_checkpoint')::text, ''),
+  coalesce(has_table_privilege(own.oid, 'SELECT')::text, ''), coalesce(has_table_privilege(own.oid, 'INSERT')::text, ''),
+  coalesce(has_table_privilege(own.oid, 'UPDATE')::text, ''),
   current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer,
-  (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')`
+  (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')
+  FROM (SELECT) one LEFT JOIN (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'rowferry' AND c.relname = 'rowferry_checkpoint') own ON true`
 
 // Examine says whether the server fits. Nothing is changed.
 func (s *Sink) Examine(ctx context.Context) ([]rowferry.Finding, error) {
@@ -67,6 +69,7 @@ func (s *Sink) Examine(ctx context.Context) ([]rowferry.Finding, error) {
 		return nil, err
 	}
 	var findings []rowferry.Finding
+	var held privileges
 	err := s.query(ctx, examineQuery, func(r dialect.Row) error {
 		version, err := strconv.Atoi(r.Text(0))
 		if err != nil {
@@ -74,21 +77,26 @@ func (s *Sink) Examine(ctx context.Context) ([]rowferry.Finding, error) {
 		}
 		findings = append(findings, versionFinding(version), encodingFinding(r.Text(1)), roleFinding(r.Text(2)), pathFinding(r.Text(3)),
 			s.writableFinding(r.Bool(4), r.Bool(5)))
-		findings = append(findings, s.privilegeFindings(privileges{
-			user: r.Text(6), database: r.Text(7), create: r.Bool(8), usage: r.Text(9), createIn: r.Text(10), table: r.Text(11),
-		})...)
-		most, err := r.Int(12)
+		held = privileges{
+			user: r.Text(6), database: r.Text(7), create: r.Bool(8), usage: r.Text(9), createIn: r.Text(10),
+			read: r.Text(11), insert: r.Text(12), update: r.Text(13),
+		}
+		most, err := r.Int(14)
 		if err != nil {
 			return err
 		}
-		used, err := r.Int(13)
+		used, err := r.Int(15)
 		if err != nil {
 			return err
 		}
 		findings = append(findings, connectionsFinding(used, most))
 		return nil
 	})
-	return findings, err
+	if err != nil {
+		return findings, err
+	}
+	denied, err := s.privilegeFindings(ctx, held)
+	return append(findings, denied...), err
 }
 
 func (s *Sink) writableFinding(recovery, readOnly bool) rowferry.Finding {
@@ -102,39 +110,6 @@ func (s *Sink) writableFinding(recovery, readOnly bool) rowferry.Finding {
 	default:
 		return passed("writable", "the target takes writes")
 	}
-}
-
-// privileges are what the user may do; the texts are "true", "false", or ""
-// where there is nothing to do it with.
-type privileges struct {
-	user, database         string
-	create                 bool
-	usage, createIn, table string
-}
-
-func (s *Sink) privilegeFindings(p privileges) []rowferry.Finding {
-	const name = "privileges"
-	var findings []rowferry.Finding
-	missing := func(what, grant string) {
-		findings = append(findings, failed(name, rowferry.CodeTargetDenied, what, rowferry.Remedy{Label: "grant it", Do: grant}))
-	}
-	user := dialect.Quote(p.user)
-	if !p.create && (s.options.CreateTables || p.usage == "") {
-		missing("the user may not make schemas in the target's database", "GRANT CREATE ON DATABASE "+dialect.Quote(p.database)+" TO "+user)
-	}
-	switch {
-	case p.usage == "false":
-		missing("the user may not use the schema of the checkpoint table", `GRANT USAGE ON SCHEMA "rowferry" TO `+user)
-	case p.usage == "true" && p.table == "" && p.createIn == "false":
-		missing("the user may not make the checkpoint table", `GRANT CREATE ON SCHEMA "rowferry" TO `+user)
-	}
-	if p.table == "false" {
-		missing("the user may not read and write the checkpoint table", "GRANT SELECT, INSERT, UPDATE ON "+checkpoints+" TO "+user)
-	}
-	if len(findings) == 0 {
-		findings = append(findings, passed(name, "the user may do what is needed outside of existing tables"))
-	}
-	return findings
 }
 
 // spare is how many connections are needed beside the one that is open: a

@@ -180,12 +180,14 @@ func TestTriggers(t *testing.T) {
 		"CREATE TRIGGER a AFTER INSERT OR UPDATE OR DELETE ON shop.parent FOR EACH ROW EXECUTE FUNCTION shop.note()",
 		`CREATE TRIGGER "b ""c" AFTER INSERT OR UPDATE OR DELETE ON shop.child FOR EACH ROW EXECUTE FUNCTION shop.note()`,
 		`ALTER TABLE shop.child ENABLE ALWAYS TRIGGER "b ""c"`,
+		"CREATE TABLE shop.grand (id integer PRIMARY KEY, p integer REFERENCES shop.child ON DELETE CASCADE)", "INSERT INTO shop.grand VALUES (1, NULL)",
+		"CREATE TRIGGER d AFTER UPDATE OR DELETE ON shop.grand FOR EACH ROW EXECUTE FUNCTION shop.note()",
 		"CREATE TRIGGER off AFTER INSERT ON shop.parent FOR EACH ROW EXECUTE FUNCTION shop.note()", "ALTER TABLE shop.parent DISABLE TRIGGER off",
 	}
 	parent, child := keyed("parent", col("id", integer, false)), childOf("parent", "id", schema.Cascade)
 	const logged = "SELECT coalesce(string_agg(what, ',' ORDER BY what), '') FROM shop.log"
 	const states = "SELECT string_agg(format('%s:%s', tgname, tgenabled), ' ' ORDER BY tgname) FROM pg_trigger WHERE NOT tgisinternal"
-	for option, want := range map[string]string{"": "", "suppress": "", "fire": "child DELETE,child INSERT,parent DELETE,parent INSERT,parent INSERT"} {
+	for option, want := range map[string]string{"": "", "suppress": "", "fire": "child DELETE,child INSERT,grand DELETE,parent DELETE,parent INSERT,parent INSERT"} {
 		t.Run("triggers "+option, func(t *testing.T) {
 			x := newTarget(t, func(o *postgres.Options) { o.Triggers = option })
 			x.exec(setup...)
@@ -196,10 +198,11 @@ func TestTriggers(t *testing.T) {
 				return
 			}
 			x.must(err)
-			// The child's trigger is reached by the parent's cascade alone.
+			// The triggers of the child and its child are reached by cascades alone.
+			x.exec("ALTER TABLE shop.grand DISABLE TRIGGER d", "UPDATE shop.grand SET p = 1", "ALTER TABLE shop.grand ENABLE TRIGGER d")
 			x.must(x.apply(deleted(parent, i(1))))
 			x.is(want, logged)
-			x.is(`a:O b "c:A off:D`, states)
+			x.is(`a:O b "c:A d:O off:D`, states)
 			if option == "suppress" {
 				x.must(x.apply(unchecked(inserted(child, i(5), i(5)), inserted(parent, i(5)))...))
 				x.is("", logged)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
@@ -15,6 +16,9 @@ type counter struct {
 	column   string
 	sequence string // quoted
 	step     int64
+	read     bool // the user may
+	set      bool
+	user     string
 }
 
 // Sequences returns the columns that count by themselves: identities, and those
@@ -39,6 +43,9 @@ func (s *Sink) Sequences(ctx context.Context, tables []schema.Name, advance bool
 				}
 			}
 			for _, c := range counters {
+				if !c.read || advance && !c.set {
+					return c.denied()
+				}
 				q, err := s.sequence(ctx, c, advance)
 				if err != nil {
 					return err
@@ -60,7 +67,8 @@ func (s *Sink) Sequences(ctx context.Context, tables []schema.Name, advance bool
 	return all, nil
 }
 
-const counterQuery = `SELECT a.attname, qn.nspname, q.relname, p.seqincrement
+const counterQuery = `SELECT a.attname, qn.nspname, q.relname, p.seqincrement,
+  has_sequence_privilege(q.oid, 'SELECT'), has_sequence_privilege(q.oid, 'UPDATE'), current_user
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid AND NOT a.attisdropped
@@ -73,7 +81,8 @@ func (s *Sink) counters(ctx context.Context, name schema.Name) ([]counter, error
 	var all []counter
 	err := s.query(ctx, counterQuery, func(r dialect.Row) error {
 		step, err := r.Int(3)
-		all = append(all, counter{table: name, column: r.Text(0), sequence: dialect.Quote(r.Text(1)) + "." + dialect.Quote(r.Text(2)), step: step})
+		all = append(all, counter{table: name, column: r.Text(0), sequence: dialect.Quote(r.Text(1)) + "." + dialect.Quote(r.Text(2)), step: step,
+			read: r.Bool(4), set: r.Bool(5), user: dialect.Quote(r.Text(6))})
 		if err == nil && step < 1 {
 			err = rowferry.Errorf(rowferry.CodeTargetUnfit, "a sequence of the target counts down, so its place among the rows is not known").
 				Fact("table", "%s", name).Fact("column", "%s", r.Text(0))
@@ -81,6 +90,20 @@ func (s *Sink) counters(ctx context.Context, name schema.Name) ([]counter, error
 		return err
 	}, dialect.Namespace(name), name.Table)
 	return all, err
+}
+
+// denied is the error of a user who may not read the sequence, or not set it.
+func (c *counter) denied() error {
+	var lacks []string
+	if !c.read {
+		lacks = append(lacks, "SELECT")
+	}
+	if !c.set {
+		lacks = append(lacks, "UPDATE")
+	}
+	return rowferry.Errorf(rowferry.CodeTargetDenied, "the user may not read and set a sequence of the target").
+		Fact("table", "%s", c.table).Fact("column", "%s", c.column).
+		Remedy("grant", "GRANT %s ON SEQUENCE %s TO %s", strings.Join(lacks, ", "), c.sequence, c.user)
 }
 
 // sequence reads one counter and, with advance, moves it on.

@@ -49,6 +49,9 @@ func TestRoleSettings(t *testing.T) {
 	want := keyed("t", col("id", integer, false), col("d", schema.Type{Kind: schema.DateTime}, true), col("ts", schema.Type{Kind: schema.Timestamp}, true),
 		col("i", schema.Type{Kind: schema.Time}, true), col("f", schema.Type{Kind: schema.Float64}, true), col("s", text, true))
 	x.must(x.apply(shaped(want), inserted(want, i(1), txt("2026-02-03 04:05:06"), txt("2026-02-03 04:05:06"), txt("-30:00:01"), rowferry.FloatValue(0.1), txt(`日本\'`))))
+	if _, err := x.server.DB().ExecContext(t.Context(), "ALTER DATABASE "+x.name+" RESET ALL"); err != nil {
+		t.Fatal(err) // the test's own session reads what the sink's has written
+	}
 	x.is(`2026-02-03 04:05:06|t|-30:00:01|t|日本\'`, `SELECT format('%s|%s|%s|%s|%s', to_char(d, 'YYYY-MM-DD HH24:MI:SS'),
 		ts = '2026-02-03 04:05:06+00'::timestamptz, '-' || to_char(-i, 'HH24:MI:SS'), f = 0.1::float8, s) FROM shop.t`)
 	if _, err := x.server.DB().ExecContext(t.Context(), "ALTER DATABASE "+x.name+" SET session_replication_role = replica"); err != nil {

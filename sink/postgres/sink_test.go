@@ -26,7 +26,7 @@ func kinds() []testdb.Kind {
 	return []testdb.Kind{testdb.Postgres15}
 }
 
-func endpoint(t *testing.T, url string) connect.Endpoint {
+func endpoint(t testing.TB, url string) connect.Endpoint {
 	t.Helper()
 	e, err := connect.Parse(url)
 	if err != nil {

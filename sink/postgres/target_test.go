@@ -255,8 +255,15 @@ func TestErrorNamesItsMutation(t *testing.T) {
 	wants(t, err, rowferry.CodeForeignRow, "id=150", "t_pk_")
 	ms[150] = inserted(want, i(10150), null)
 	wants(t, x.apply(ms...), rowferry.CodeRowMissing, "id=9999")
-	// What was prepared and let go of works again, in the same session.
+	for range 20 {
+		wants(t, x.apply(inserted(want, i(150), null)), rowferry.CodeForeignRow)
+	}
+	// What was prepared and let go of works again, in the same session, and is
+	// not left behind there.
 	ms[400] = inserted(want, i(400), null)
 	x.must(x.apply(ms...))
 	x.is("601", "SELECT count(*) FROM shop.t")
+	if n := postgres.Prepared(t, x.sink); n > 5 {
+		t.Errorf("%d statements are prepared at the server", n)
+	}
 }

@@ -24,12 +24,18 @@ func (t *target) matched() []int {
 }
 
 // where returns the condition that finds m's row and the columns its
-// parameters take. Without a key it may hold for several equal rows.
+// parameters take. Without a key it may hold for several equal rows. Where the
+// target's columns may have collations, texts are compared exactly besides: to
+// NOCASE the row of another is the same.
 func (t *target) where(prefix string) (string, []int) {
-	match := t.matched()
-	terms := make([]string, len(match))
-	for i, o := range match {
-		terms[i] = prefix + t.Columns[o].Quoted + " IS ?"
+	var terms []string
+	var match []int
+	for _, o := range t.matched() {
+		is := prefix + t.Columns[o].Quoted + " IS ?"
+		terms, match = append(terms, is), append(match, o)
+		if t.coarse && t.carry[o] == carryText {
+			terms, match = append(terms, is+" COLLATE BINARY"), append(match, o)
+		}
 	}
 	return conjunction(terms), match
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/sqlite"
@@ -26,6 +27,7 @@ type target struct {
 	sqlsink.Table
 	quoted   string
 	carry    []carrier // one for each column
+	coarse   bool      // its columns may compare by a collation that takes different texts for equal
 	rowid    string    // how the rowid is called, where Identity is nil
 	settled  bool      // its foreign keys, and those to it, were found sound
 	written  bool      // in the open batch
@@ -83,6 +85,7 @@ func (s *Sink) adopt(t *schema.Table, x *dialect.Existing) (*target, error) {
 		quoted:   dialect.Quote(t.Name.Table),
 		carry:    make([]carrier, len(t.Columns)),
 		existing: x,
+		coarse:   strings.Contains(strings.ToUpper(x.SQL), "COLLATE"),
 	}
 	for i, c := range t.Columns {
 		carry, err := carrierOf(c.Type)

@@ -85,3 +85,11 @@ func triggers(c *rowferry.Change, f *schema.ForeignKey, parent *schema.Table) bo
 		return false
 	}
 }
+
+// replaces reports whether rows events of these flags may be the first half of
+// a REPLACE on a server that handles foreign keys above the storage engine: it
+// deletes the row and inserts it again without a look at the row's children,
+// which stay. The delete never ends the statement.
+func replaces(flags uint16) bool {
+	return flags&flagSQLForeignKeys != 0 && flags&flagStatementEnd == 0
+}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	"github.com/go-mysql-org/go-mysql/replication"
 )
@@ -69,7 +68,7 @@ func (l *liveLog) dump(ctx context.Context, file string, off uint64, id uint32, 
 		return nil, err
 	}
 	d := &dump{log: l, c: c, ctx: ctx, file: file, off: off, first: off, ends: ends || id == 0}
-	if off > math.MaxUint32 { // the command has 32 bits for it
+	if off > l.far {
 		d.off, d.first = magicSize, magicSize
 	}
 	b := make([]byte, packetHeader, packetHeader+11+len(file))
@@ -171,7 +170,12 @@ func (d *dump) read(b []byte) (n int, err error) {
 		if err != nil {
 			return n, err
 		}
-		if d.left == 0 && (d.in.left > 0 || d.in.more) {
+		if d.left > 0 {
+			continue
+		}
+		if over, err := d.in.over(); err != nil {
+			return n, d.fail(err)
+		} else if !over {
 			return n, d.fail(corruptAt(place{name: d.file, off: d.off}, "the server sent more of an event than its size"))
 		}
 	}

@@ -22,6 +22,7 @@ type examination struct {
 	src      *Source
 	serverID uint32 // that we were told to use; 0: we choose one
 	server   server
+	user     string            // ours, as GRANT takes it
 	vars     map[string]string // global variables, lower case
 	findings []rowferry.Finding
 }
@@ -250,7 +251,7 @@ var _ rowferry.Examiner = (*liveSource)(nil)
 
 // Examine implements rowferry.Examiner on a connection of its own.
 func (s *liveSource) Examine(ctx context.Context) ([]rowferry.Finding, error) {
-	src := &Source{opt: Options{Scope: s.opt.Scope}}
+	src := &Source{opt: Options{Scope: s.opt.Scope, DefaultDB: s.opt.DefaultDB}}
 	if err := src.settle(); err != nil {
 		return nil, err
 	}

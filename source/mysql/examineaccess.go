@@ -17,6 +17,7 @@ func (x *examination) lookPrivileges(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	x.user = account(row[0])
 	var missing []string
 	for _, p := range x.needed() {
 		_, err := x.anyOf(ctx, p.statements...)
@@ -45,7 +46,7 @@ func (x *examination) lookPrivileges(ctx context.Context) error {
 	}
 	slices.Sort(missing)
 	x.fail(rowferry.CodeSourceDenied, "privileges", fmt.Sprintf("%s lacks %s", row[0], strings.Join(missing, ", ")),
-		"grant", fmt.Sprintf("GRANT %s ON *.* TO %s", strings.Join(slices.Compact(missing), ", "), account(row[0])))
+		"grant", x.granting(strings.Join(slices.Compact(missing), ", "), "*.*"))
 	return nil
 }
 
@@ -84,6 +85,11 @@ func (x *examination) mayDump(grants [][]string) bool {
 	return false
 }
 
+// granting is the statement that gives our user privileges.
+func (x *examination) granting(privileges, on string) string {
+	return fmt.Sprintf("GRANT %s ON %s TO %s", privileges, on, x.user)
+}
+
 // account quotes user@host as GRANT takes it.
 func account(current string) string {
 	at := strings.LastIndex(current, "@")
@@ -112,7 +118,10 @@ func (x *examination) lookServerID(ctx context.Context) error {
 	out, err := x.anyOf(ctx, "SHOW REPLICAS", "SHOW REPLICA HOSTS", "SHOW SLAVE HOSTS")
 	switch rowferry.CodeOf(err) {
 	case rowferry.CodeSourceDenied:
-		return nil // said among the privileges
+		if x.server.mariadb { // MySQL's missing privilege was said
+			x.warn("server id", fmt.Sprintf("whether %d is in use by another replica may be seen by an administrator only", x.serverID), "be sure", "look at SHOW SLAVE HOSTS as an administrator, or leave source.server_id out")
+		}
+		return nil
 	case "":
 	default:
 		return err
@@ -132,7 +141,9 @@ func (x *examination) lookReplica(ctx context.Context) error {
 	out, err := x.anyOf(ctx, "SHOW REPLICA STATUS", "SHOW SLAVE STATUS")
 	switch rowferry.CodeOf(err) {
 	case rowferry.CodeSourceDenied:
-		x.warn("replica", "whether the server is a replica itself may not be seen with this user", "grant", "REPLICATION CLIENT, on MariaDB SLAVE MONITOR")
+		if x.server.mariadb { // MySQL's missing privilege was said
+			x.warn("replica", "whether the server is a replica itself, and logs what it replicates, may not be seen with this user", "grant", x.granting("SLAVE MONITOR", "*.*"))
+		}
 		return nil
 	case "":
 	default:

@@ -3,8 +3,10 @@ package mysql
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -52,7 +54,11 @@ func (x *examination) lookTables(ctx context.Context) error {
 		return err
 	}
 	if len(in) == 0 {
-		x.warn("tables", "no table in scope exists that this user may see", "look", "at 'tables'", "grant", "SELECT on them, so that their shapes can be read")
+		on := "*.*" // any database may be in scope
+		if db := x.src.opt.DefaultDB; db != "" {
+			on = quoted(pattern.Replace(db)) + ".*"
+		}
+		x.warn("tables", "no table in scope exists that this user may see: without its shape a table's changes cannot be carried", "look", "at 'tables'", "grant", x.granting("SELECT", on))
 		return nil
 	}
 	x.pass("tables", "%d in scope", len(in))
@@ -92,8 +98,7 @@ func (x *examination) lookEngines(ctx context.Context) error {
 
 // lookCascades says who carries out what foreign keys do by themselves (M10).
 func (x *examination) lookCascades(ctx context.Context) error {
-	in, err := x.inScope(ctx, `SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONCAT(CONSTRAINT_NAME, ' on delete ', LOWER(DELETE_RULE), ', on update ', LOWER(UPDATE_RULE))
- FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE DELETE_RULE IN ('CASCADE','SET NULL','SET DEFAULT') OR UPDATE_RULE IN ('CASCADE','SET NULL','SET DEFAULT') ORDER BY 1, 2, 3`)
+	in, err := x.cascading(ctx)
 	switch {
 	case err != nil:
 		return err
@@ -101,14 +106,46 @@ func (x *examination) lookCascades(ctx context.Context) error {
 		x.pass("cascades", "no foreign key changes rows by itself")
 	case x.logsCascades():
 		x.pass("cascades", "%d foreign keys change rows by themselves, and the server logs those changes", len(in))
+	case x.maySayCascades():
+		x.fail(rowferry.CodeCascades, "cascades", fmt.Sprintf("%d foreign keys change rows by themselves, and innodb_native_foreign_keys keeps those changes out of a log that has them otherwise: %s", len(in), listed(in, third)),
+			"let the server log them", "innodb_native_foreign_keys=OFF on the source, and start it again", "leave out", "the tables, in 'tables'")
 	default:
 		x.pass("cascades", "%d foreign keys change rows by themselves, which the server does not log: the target's tables must have the same actions, and are refused otherwise: %s", len(in), listed(in, third))
 	}
 	return nil
 }
 
-// logsCascades: MySQL does from 9.6 on, unless it is told to leave cascades to
-// InnoDB as before.
+// maySayCascades: MySQL logs them from 9.6 on, unless it is told to leave them
+// to InnoDB as before. A log does not say which at its beginning, so a reader
+// that begins stops at the first that is not logged.
+func (x *examination) maySayCascades() bool { return x.server.cascadesLogged() }
+
 func (x *examination) logsCascades() bool {
-	return !x.server.mariadb && x.server.since(9, 6) && !x.is("innodb_native_foreign_keys", "ON")
+	return x.maySayCascades() && !x.is("innodb_native_foreign_keys", "ON")
 }
+
+// cascading returns the foreign keys that act, each as table and what it does.
+// MariaDB's information_schema shows them only to who may write; SHOW CREATE
+// TABLE shows them to all.
+func (x *examination) cascading(ctx context.Context) ([][]string, error) {
+	n := &shapesNow{creates: map[schema.Name]string{}}
+	if err := n.ask(ctx, x.conn, x.src.opt.Scope); err != nil {
+		return nil, err
+	}
+	catalog := (&liveLog{srv: x.server}).catalog()
+	n.put(catalog)
+	var all [][]string
+	for _, t := range catalog.Tables() {
+		for _, f := range t.ForeignKeys {
+			if cascades(f.OnDelete) || cascades(f.OnUpdate) {
+				does := fmt.Sprintf("%s on delete %s, on update %s", f.Name, f.OnDelete, f.OnUpdate)
+				all = append(all, []string{t.Name.Schema, t.Name.Table, does})
+			}
+		}
+	}
+	slices.SortFunc(all, slices.Compare[[]string])
+	return all, nil
+}
+
+// pattern writes a database's name as GRANT takes it.
+var pattern = strings.NewReplacer(`_`, `\_`, `%`, `\%`, `\`, `\\`)

@@ -34,10 +34,12 @@ func (t *tables) elsewhere(ctx context.Context, at place, name schema.Name, tm *
 // named returns the shape of a table map that tells all but names and keys,
 // with those of the table in the target. They are taken by ordinal, so that the
 // target's table has to have as many columns, of types that fit. Else the error
-// is unknown.
+// is unknown, and so it is for a server's log: the server tells the shapes of
+// its tables, except of those that were altered since, and of those the target
+// may have the order from after that.
 func (t *tables) named(name schema.Name, tm *replication.TableMapEvent, srv server, unknown error) (*schema.Table, error) {
 	hint := t.hint(name)
-	if hint == nil || len(tm.ColumnType) != len(hint.Columns) {
+	if t.src.live != nil || hint == nil || len(tm.ColumnType) != len(hint.Columns) {
 		return nil, unknown
 	}
 	full := *tm

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +60,8 @@ type liveSource struct {
 	opt  LiveOptions
 	uuid string
 
+	far uint64 // offsets beyond it cannot be asked for
+
 	mu sync.Mutex
 	id uint32 // 0 until it was chosen
 }
@@ -74,7 +77,7 @@ func Live(opt LiveOptions) rowferry.Source {
 	var u [16]byte
 	_, _ = rand.Read(u[:]) // documented never to fail
 	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80
-	return &liveSource{opt: opt, uuid: uuidText(u), id: opt.ServerID}
+	return &liveSource{opt: opt, uuid: uuidText(u), id: opt.ServerID, far: math.MaxUint32}
 }
 
 // Open connects and begins reading. See rowferry.Source.
@@ -85,7 +88,7 @@ func (s *liveSource) Open(ctx context.Context, start rowferry.Start) (_ rowferry
 	if err := src.settle(); err != nil {
 		return nil, err
 	}
-	l := &liveLog{opt: s.opt, uuid: s.uuid, label: "rowferry"}
+	l := &liveLog{opt: s.opt, uuid: s.uuid, label: "rowferry", far: s.far}
 	l.once = s.opt.Once || src.until.Kind == Latest && s.opt.Until != ""
 	l.life, l.cancel = context.WithCancel(context.Background())
 	src.live, src.open = l, l.file
@@ -130,6 +133,7 @@ type liveLog struct {
 	id     uint32 // ours among the server's replicas
 	uuid   string // likewise
 	label  string // what SHOW REPLICAS shows as our host
+	far    uint64 // the command to send the log has 32 bits for the offset
 
 	srv      server
 	end      place         // where the log ended when it was opened

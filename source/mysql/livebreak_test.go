@@ -21,7 +21,7 @@ func TestLiveBreaks(t *testing.T) {
 				must(t, s.Exec(t.Context(), "CREATE DATABASE test", markTable))
 				opt := LiveOptions{ServerID: 4711}
 				opt.Endpoint = endpoint(t, s, "root")
-				c := newConsumer(t, &liveSource{opt: opt, uuid: copied, id: 4711})
+				c := newConsumer(t, &liveSource{opt: opt, uuid: copied, id: 4711, far: 1000})
 				must(t, c.open())
 				for i := range 3 {
 					mark(t, s, fmt.Sprint("before ", i))

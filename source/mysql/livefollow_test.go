@@ -207,6 +207,9 @@ func TestLiveIdle(t *testing.T) {
 				t.Fatalf("cancelled while waiting: %v", err)
 			}
 			must(t, s.Exec(t.Context(), "DELETE FROM test.mark"))
+			for i := range 3 {
+				mark(t, s, fmt.Sprint("one of ", i))
+			}
 			mark(t, s, "after all")
 			for {
 				tx, err := f.Next(t.Context())

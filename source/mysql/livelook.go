@@ -113,6 +113,9 @@ func (s *Source) refresh(ctx context.Context, c *conn) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
+	if n := slices.IndexFunc(s.files, func(f logFile) bool { return f.name == now.files[0].name }); n > 0 {
+		s.oldest = n
+	}
 	last := s.files[len(s.files)-1].name
 	i := slices.IndexFunc(now.files, func(f logFile) bool { return f.name == last })
 	if i < 0 {
@@ -190,7 +193,7 @@ func (l *liveLog) replicas(ctx context.Context) (map[uint32]bool, error) {
 // log and not yet in the set that the server tells (M46) counts.
 func (s *Source) covers(ctx context.Context, pos Parsed, file int) error {
 	l := s.live
-	missing := ""
+	var missing string
 	switch pos.Kind {
 	case AtDomains:
 		ahead := domains{}

@@ -63,7 +63,7 @@ func (t *tables) learnLive(ctx context.Context, before place) error {
 	}
 	t.catalog, t.passed = t.src.live.catalog(), map[schema.Name]*passedMap{}
 	if now.uncertain {
-		if err := t.learnFrom(ctx, t.catalog, place{0, t.src.files[0].name, magicSize}, before); err != nil {
+		if err := t.learnFrom(ctx, t.catalog, place{t.src.oldest, t.src.files[t.src.oldest].name, magicSize}, before); err != nil {
 			return err
 		}
 	}

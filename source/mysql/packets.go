@@ -51,6 +51,17 @@ func (p *packets) begin() error {
 	return nil
 }
 
+// over reports whether all that belongs together was read. What fills its last
+// packet is followed by an empty one.
+func (p *packets) over() (bool, error) {
+	if p.left == 0 && p.more {
+		if err := p.begin(); err != nil {
+			return false, err
+		}
+	}
+	return p.left == 0 && !p.more, nil
+}
+
 // Read reads content, up to the end of what belongs together: io.EOF.
 func (p *packets) Read(b []byte) (int, error) {
 	for p.left == 0 {

@@ -30,6 +30,7 @@ type reader struct {
 	until    untilPoint
 	start    rowferry.Position
 	lineage  string // of the transaction that ends where we begin; "" once compared
+	before   string // the lineage of the transaction before that was passed over last
 	prepared map[string]bool
 	newest   uint32 // the latest time of an event, in seconds
 	notices  []string
@@ -278,6 +279,7 @@ func (r *reader) passOver(lineage string) error {
 		r.progress.pass(&r.group.name)
 		return nil
 	}
+	r.before = lineage
 	was := r.lineage
 	id, _, _ := strings.Cut(was, " ")
 	if is, _, _ := strings.Cut(lineage, " "); was == "" || is != id {

@@ -3,6 +3,7 @@ package mysql
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 
 	"github.com/go-mysql-org/go-mysql/replication"
@@ -150,16 +151,40 @@ func (m *follower) open(ctx context.Context, name string) (logBytes, error) {
 	return f, nil
 }
 
-// close ends the connection.
-func (m *follower) close() {
-	if m.d != nil {
-		m.d.c.close()
+// sameAs checks that the file whose head was read over another connection is
+// the one that is being sent: the log may have been reset in between.
+func (m *follower) sameAs(h *head) error {
+	if m == nil || m.d == nil || m.d.seen == nil {
+		return nil
 	}
+	seen := m.d.seen
+	m.d.seen = nil
+	if sameFormat(h.format, seen) {
+		return nil
+	}
+	return rowferry.Errorf(rowferry.CodeLineageBroken, "%s became another file while it was being opened", m.d.file)
+}
+
+// sameFormat compares format descriptions without what a server changes when it
+// sends one from the middle of its file: place, flags, start and checksum.
+func sameFormat(a, b []byte) bool {
+	const started = headerSize + 2 + 50
+	plain := func(x []byte) []byte {
+		x = bytes.Clone(x)
+		clear(x[9:headerSize])
+		clear(x[started : started+4])
+		return x
+	}
+	n := len(a) - checksumSize - 1
+	return n >= started+4 && len(b) >= n && bytes.Equal(plain(a[:n]), plain(b[:n]))
 }
 
 // grow makes the file that the server has gone on with the next one. Where the
 // log has ended there is none.
 func (s *fileStream) grow(ctx context.Context) error {
+	if err := s.main.sameAs(s.ended.head); err != nil {
+		return err
+	}
 	d := s.main.d
 	if d.next == "" {
 		s.src.files = s.src.files[:s.index] // what the listing has beyond was not sent
@@ -190,7 +215,7 @@ func (s *fileStream) recall(ctx context.Context) (err error) {
 	defer func() { _ = c.Close() }()
 	for {
 		h, err := f.peek()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

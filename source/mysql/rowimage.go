@@ -98,7 +98,7 @@ func (d *rowDecoder) decode(dst []rowferry.Change, hdr *replication.RowsEvent, r
 		d.text = string(rows)
 	}
 	defer d.release()
-	off := hdr.Flags&(flagNoForeignKeyChecks|flagNoUniqueChecks) != 0
+	off := hdr.Flags&(flagNoForeignKeyChecks|flagNoUniqueChecks) != 0 || op == rowferry.Delete && replaces(hdr.Flags)
 	was := len(dst)
 	for pos := 0; pos < len(rows); {
 		c := rowferry.Change{Op: op, Table: d.shape, ChecksOff: off}
@@ -128,6 +128,7 @@ func (d *rowDecoder) decode(dst []rowferry.Change, hdr *replication.RowsEvent, r
 
 // Flags of a rows event (Rows_event::enum_flag).
 const (
+	flagStatementEnd       = 1 << 0
 	flagNoForeignKeyChecks = 1 << 1
 	flagNoUniqueChecks     = 1 << 2
 )

@@ -48,6 +48,7 @@ type Source struct {
 	until    Parsed
 	files    []logFile
 	sizes    []int64
+	oldest   int // the first of files that is still there
 	open     opener
 	live     *liveLog // nil where the log is files
 	maxEvent uint64

@@ -125,6 +125,9 @@ func (s *fileStream) next(ctx context.Context) (*event, error) {
 		short := &cut{}
 		switch {
 		case err == nil:
+			if err := s.main.sameAs(s.current); err != nil {
+				return nil, err
+			}
 			s.reach(s.before + int64(s.framer.at.off))
 			return e, nil
 		case errors.Is(err, io.EOF):

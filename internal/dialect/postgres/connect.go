@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -66,7 +67,7 @@ func configOf(e connect.Endpoint) (*pgconn.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the driver's configuration: %w", err)
 	}
-	c.Host, c.Port = e.Host, uint16(e.Port)
+	c.Host, c.Port = cmp.Or(e.Host, e.Socket), uint16(e.Port)
 	c.User, c.Password, c.Database = e.User, e.Password.Reveal(), e.Database
 	if c.Database == "" {
 		c.Database = e.User
@@ -75,8 +76,8 @@ func configOf(e connect.Endpoint) (*pgconn.Config, error) {
 	c.ConnectTimeout = e.Wait()
 	c.RuntimeParams = maps.Clone(session)
 	c.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, e) }
-	// The endpoint's own dialler looks names up.
-	c.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"127.0.0.1"}, nil }
+	// The endpoint's own dialler looks names up. The driver only names them.
+	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	c.ValidateConnect, c.AfterConnect = nil, nil
 	c.KerberosSrvName, c.KerberosSpn = "", ""
 	if encrypted == nil && !e.Loopback() {

@@ -88,6 +88,7 @@ func columnType(oid uint32, mod int) ColumnType {
 				t.Base = "" // interval hour to minute, which drops the rest
 			}
 		}
+	default: // no other base type has a modifier
 	}
 	return t
 }

@@ -96,5 +96,9 @@ func CheckTable(t *schema.Table) error {
 // name, and two never share one.
 func IndexName(table, label, what string) string {
 	sum := sha256.Sum256([]byte(table + "\x00" + label + "\x00" + what))
-	return table + "_" + label + "_" + hex.EncodeToString(sum[:4])
+	name := table + "_" + label + "_" + hex.EncodeToString(sum[:4])
+	if strings.HasPrefix(Fold(name), "sqlite_") { // which SQLite keeps for itself, and no table begins with
+		name = "of_" + name
+	}
+	return name
 }
