@@ -68,7 +68,7 @@ func parts(ctx context.Context) ([]part, error) {
 	for _, source := range []string{"logged", "not_logged", "deep"} {
 		all = append(all, e2e("staging", "TestCascades/"+source))
 	}
-	for _, test := range []string{"TestStaging", "TestStagingKeyless", "TestCascadesRefused", "TestNames", "TestNamesRefused", "TestDatabaseNames", "TestOrder", "TestTouchedTarget"} {
+	for _, test := range []string{"TestStaging", "TestStagingKeyless", "TestCascadesRefused", "TestNames", "TestNamesRefused", "TestDatabaseNames", "TestOwnDatabases", "TestOrder", "TestTouchedTarget"} {
 		all = append(all, e2e("staging", test))
 	}
 	targets, err := fuzzTargets(ctx)
