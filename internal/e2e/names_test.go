@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -111,7 +112,7 @@ func testNames(t *testing.T, p pair, turn int) {
 		t.Fatalf("%d tables for %d names: the test does not test", len(tables), len(names))
 	}
 	must(t, s.command("doctor")...)
-	must(t, "status", "--name", "live", "--target", s.goal.url, "--state", s.state)
+	must(t, "status", "--name", s.name, "--target", s.goal.url, "--state", s.state)
 	if p.target != sqliteKind {
 		must(t, s.command("sequences", "--yes")...)
 		for _, n := range names {
@@ -159,27 +160,30 @@ func TestDatabaseNames(t *testing.T) {
 
 func testDatabaseNames(t *testing.T, p pair, turn int) {
 	s := newStream(t, p.source, p.target, apart())
+	s.name = s.database // its checkpoint is beside those of other tests
 	// Apart from the databases of other tests on the server.
 	mark := s.database[len(s.database)-4:]
 	if g := s.goal; g.kind.Flavor() == testdb.MySQL || g.kind.Flavor() == testdb.MariaDB {
 		g.url = strings.TrimSuffix(g.url, g.url[strings.LastIndex(g.url, "/")+1:]) // none in the URL: each becomes its own
 	}
 	var judged []string
-	args := []string{}
 	for i, n := range append(hostileNames(), longNames()...) {
 		if !soak() && i%4 != turn || p.target.Flavor() == testdb.Postgres && len(n) > 50 || n == "." || n == ".." {
 			continue
 		}
 		db := within(fmt.Sprintf("%s%d ", mark, i), n)
 		s.exec(t, "CREATE DATABASE "+backtick(db))
-		t.Cleanup(func() { _ = s.source.Exec(t.Context(), "DROP DATABASE "+backtick(db)) })
+		t.Cleanup(func() {
+			if err := s.source.Exec(context.Background(), "DROP DATABASE "+backtick(db)); err != nil {
+				t.Error(err)
+			}
+		})
 		table := fmt.Sprintf("%s.t%d", backtick(db), i)
 		s.exec(t, "CREATE TABLE "+table+" (id INT NOT NULL PRIMARY KEY, v INT)", "INSERT INTO "+table+" VALUES (1, 1), (2, 2), (3, 3)",
 			"UPDATE "+table+" SET v = 5 WHERE id = 1", "DELETE FROM "+table+" WHERE id = 2")
 		judged = append(judged, db)
 	}
-	args = append(args, "--tables", mark+"*.*")
-	command := s.once(args...)
+	command := s.once("--tables", mark+"*.*")
 	for i, a := range command {
 		if strings.HasSuffix(a, "/"+s.database) && strings.HasPrefix(a, "mysql://") && command[i-1] == "--source" {
 			command[i] = strings.TrimSuffix(a, s.database)
@@ -240,6 +244,49 @@ func TestNamesRefused(t *testing.T) {
 			}
 			if n, err := s.goal.number("SELECT COUNT(*) FROM " + s.goal.quoted(c.table)); err == nil && (c.also == "" || n != 1) {
 				t.Errorf("the table exists, with %d rows", n)
+			}
+		})
+	}
+}
+
+// TestOwnDatabases: databases of the source whose names mean something to
+// PostgreSQL or to Rowferry itself.
+func TestOwnDatabases(t *testing.T) {
+	source := testdb.Start(t, testdb.MariaDB1011, apart())
+	for _, c := range []struct {
+		name   string
+		target testdb.Kind
+		code   rowferry.Code // "" when it arrives
+	}{
+		{"public", testdb.Postgres15, ""}, {"rowferry", testdb.Postgres15, ""}, {"pg_catalog", testdb.Postgres15, rowferry.CodeNameRefused},
+		{"pg_toast", testdb.Postgres15, rowferry.CodeNameRefused}, {"pg_mine", testdb.Postgres15, rowferry.CodeNameRefused}, {"rowferry", testdb.MySQL97, ""}, {"main", sqliteKind, ""},
+	} {
+		t.Run(c.name+" to "+string(c.target), func(t *testing.T) {
+			if err := source.Exec(t.Context(), "CREATE DATABASE "+c.name); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := source.Exec(context.Background(), "DROP DATABASE "+c.name); err != nil {
+					t.Error(err)
+				}
+			})
+			s := newStream(t, testdb.MariaDB1011, c.target, apart())
+			s.name, s.database = s.database, c.name
+			if c.target == testdb.MySQL97 { // no database in the URL: the source's name stays
+				s.goal.url = fmt.Sprintf("mysql://root@127.0.0.1:%d", s.goal.server.Port)
+			}
+			s.exec(t, "CREATE TABLE "+c.name+".t (id INT PRIMARY KEY, v INT)", "INSERT INTO "+c.name+".t VALUES (1, 1), (2, 2)", "UPDATE "+c.name+".t SET v = 3 WHERE id = 2",
+				"CREATE TABLE "+c.name+".rowferry_checkpoint (id INT PRIMARY KEY)", "INSERT INTO "+c.name+".rowferry_checkpoint VALUES (1)")
+			o := run(t, s.once()...)
+			if c.code != "" {
+				requireRefusal(t, o, c.code)
+				return
+			}
+			if o.code != 0 {
+				t.Fatalf("exit %d\n%s", o.code, o.stderr)
+			}
+			if got, err := s.goal.inDatabase(t, c.name, ""); err != nil || got != "[[1 1] [2 3]]" {
+				t.Errorf("%s, %v", got, err)
 			}
 		})
 	}

@@ -19,6 +19,7 @@ type stream struct {
 	database string
 	from     string // where the source's log was before the first statement
 	goal     *goal
+	name     string // of the pipeline
 	state    string
 	more     []string // more flags
 }
@@ -26,7 +27,7 @@ type stream struct {
 // newStream makes an empty database on the source, and an empty target for it.
 func newStream(t *testing.T, source, target testdb.Kind, opts ...testdb.Option) *stream {
 	t.Helper()
-	s := &stream{source: testdb.Start(t, source, opts...), state: t.TempDir() + "/state"}
+	s := &stream{source: testdb.Start(t, source, opts...), name: "live", state: t.TempDir() + "/state"}
 	s.from = logEnd(t, s.source)
 	s.database, s.db = testdb.NewDatabase(t, s.source)
 	s.goal = newGoal(t, target, s.database)
@@ -80,7 +81,7 @@ func execAll(t *testing.T, db *sql.DB, statements ...string) {
 // command returns the arguments of a command over the pipeline.
 func (s *stream) command(name string, more ...string) []string {
 	return append(append([]string{
-		name, "--name", "live", "--source", fmt.Sprintf("mysql://root@127.0.0.1:%d/%s", s.source.Port, s.database), "--target", s.goal.url,
+		name, "--name", s.name, "--source", fmt.Sprintf("mysql://root@127.0.0.1:%d/%s", s.source.Port, s.database), "--target", s.goal.url,
 		"--state", s.state,
 	}, s.more...), more...)
 }
