@@ -158,7 +158,8 @@ func (c *clerk) candidate(statements []string) *candidate {
 		t.Fatal(err)
 	}
 	x.admin = func(q string) error { return c.server.Exec(t.Context(), q) }
-	source, target, into := c.source.URL(c.database), "", ""
+	var target, into string
+	source := c.source.URL(c.database)
 	if c.block.role == "source" {
 		x.goal = newGoal(t, sqliteKind, c.database)
 		source, target = c.server.AccountURL(account, "", c.database), x.goal.url
