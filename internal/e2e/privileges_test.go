@@ -158,11 +158,12 @@ func (c *clerk) candidate(statements []string) *candidate {
 		t.Fatal(err)
 	}
 	x.admin = func(q string) error { return c.server.Exec(t.Context(), q) }
-	source, target, into := c.source.URL(c.database), "", ""
+	var source, target, into string
 	if c.block.role == "source" {
 		x.goal = newGoal(t, sqliteKind, c.database)
 		source, target = c.server.AccountURL(account, "", c.database), x.goal.url
 	} else {
+		source = c.source.URL(c.database)
 		x.goal = &goal{kind: c.server.Kind, server: c.server}
 		into, x.goal.db = testdb.NewDatabase(t, c.server)
 		target = c.server.AccountURL(account, "", into)
