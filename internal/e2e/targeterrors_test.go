@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rowferry/rowferry/internal/faultproxy"
 	"github.com/rowferry/rowferry/internal/testdb"
 )
 
@@ -166,7 +167,10 @@ func (s *stepper) hit(f targetFault, statement int) bool {
 	news := func() string { return s.engine.output.String()[said:] }
 	hold := s.down.HoldStatement(statement)
 	s.step(f.size)
-	s.struck(s.engine, hold.Reached())
+	if !s.reached(hold) {
+		hold.Release()
+		return false
+	}
 	s.until("the server has run what came before", func() bool {
 		return s.pair.target.Flavor() != testdb.Postgres || s.goal.intOf(s.t, "SELECT COUNT(*) FROM pg_stat_activity WHERE usename = 'ferry' AND wait_event = 'ClientRead'") > 0
 	})
@@ -179,6 +183,22 @@ func (s *stepper) hit(f targetFault, statement int) bool {
 	mend()
 	s.await()
 	return f.met(news())
+}
+
+// reached waits for a statement to be held. It reports false if the batch came
+// to its end without.
+func (s *stepper) reached(hold *faultproxy.Hold) (held bool) {
+	s.t.Helper()
+	s.until("a statement is held", func() bool {
+		s.lives()
+		select {
+		case <-hold.Reached():
+			held = true
+		default:
+		}
+		return held || s.arrived()
+	})
+	return held
 }
 
 // met reports whether the engine says one of the fault's signs.
