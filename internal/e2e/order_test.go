@@ -152,16 +152,16 @@ func TestStagingKeyless(t *testing.T) {
 			t.Parallel()
 			s := newStream(t, p.source, p.target, apart())
 			s.exec(t, "CREATE TABLE bare (a INT, b INT)", "CREATE TABLE keyed (id INT PRIMARY KEY)")
-			var make []string
+			var made []string
 			if s.goal.ns != "" {
-				make = append(make, "CREATE SCHEMA "+strings.TrimSuffix(s.goal.ns, "."))
+				made = append(made, "CREATE SCHEMA "+strings.TrimSuffix(s.goal.ns, "."))
 			}
-			make = append(make, "CREATE TABLE "+s.goal.table("bare")+" (a INTEGER, b INTEGER)", "INSERT INTO "+s.goal.table("bare")+" VALUES (1, 1), (1, 1)")
+			made = append(made, "CREATE TABLE "+s.goal.table("bare")+" (a INTEGER, b INTEGER)", "INSERT INTO "+s.goal.table("bare")+" VALUES (1, 1), (1, 1)")
 			if p.target == sqliteKind {
-				make[0] += " STRICT"
-				execNewSQLite(t, s.goal.path, strings.Join(make, ";"))
+				made[0] += " STRICT"
+				execNewSQLite(t, s.goal.path, strings.Join(made, ";"))
 			} else {
-				s.goal.exec(t, make...)
+				s.goal.exec(t, made...)
 			}
 			s.exec(t, "INSERT INTO bare VALUES (1, 1)", "UPDATE bare SET b = 2 WHERE a = 1", "INSERT INTO keyed VALUES (1)")
 			o := run(t, s.once()...)
