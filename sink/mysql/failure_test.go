@@ -260,7 +260,11 @@ func TestServerRefusals(t *testing.T) {
 				said += f.Err().Error() + fmt.Sprint(f.Remedies)
 			}
 		}
-		if !strings.Contains(said, "GRANT INSERT, DELETE, CREATE, ALTER, INDEX, REFERENCES, TRIGGER ON `"+name+"`.* TO `"+user+"`@`%`") {
+		lacks := "INSERT, DELETE, TRIGGER, CREATE, ALTER, REFERENCES"
+		if server.Kind.Flavor() == testdb.MariaDB {
+			lacks = "INSERT, DELETE, CREATE, ALTER"
+		}
+		if !strings.Contains(said, "GRANT "+lacks+" ON `"+name+"`.* TO `"+user+"`@`%`") {
 			t.Errorf("the examination says %s", said)
 		}
 		if err := poor.Close(); err != nil {

@@ -70,6 +70,7 @@ func (s *Sink) Examine(ctx context.Context) ([]rowferry.Finding, error) {
 	}
 	var findings []rowferry.Finding
 	var held privileges
+	var connections rowferry.Finding
 	err := s.query(ctx, examineQuery, func(r dialect.Row) error {
 		version, err := strconv.Atoi(r.Text(0))
 		if err != nil {
@@ -89,14 +90,14 @@ func (s *Sink) Examine(ctx context.Context) ([]rowferry.Finding, error) {
 		if err != nil {
 			return err
 		}
-		findings = append(findings, connectionsFinding(used, most))
+		connections = connectionsFinding(used, most)
 		return nil
 	})
 	if err != nil {
 		return findings, err
 	}
 	denied, err := s.privilegeFindings(ctx, held)
-	return append(findings, denied...), err
+	return append(append(findings, denied...), connections), err
 }
 
 func (s *Sink) writableFinding(recovery, readOnly bool) rowferry.Finding {
