@@ -61,7 +61,11 @@ func (g *goal) number(query string) (n int64, err error) {
 	if g.db == nil {
 		return numberOf(g.path, query)
 	}
-	err = g.db.QueryRow(query).Scan(&n)
+	for range 5 { // sessions of a server that was killed fail first
+		if err = g.db.QueryRow(query).Scan(&n); err == nil {
+			break
+		}
+	}
 	return n, err
 }
 
