@@ -201,3 +201,9 @@ func (t *Table) validOrdinals(what string, ordinals []int) error {
 	}
 	return nil
 }
+
+// ByteExact reports whether the source compares the columns at the ordinals
+// byte by byte, as a target without its collations will.
+func (t *Table) ByteExact(ordinals []int) bool {
+	return !slices.ContainsFunc(ordinals, func(o int) bool { return !t.Columns[o].Type.byteExact() })
+}

@@ -1,6 +1,9 @@
 package schema
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Kind is the family of a logical type. The zero Kind is invalid.
 type Kind uint8
@@ -111,5 +114,23 @@ func (t Type) String() string {
 		return t.Kind.String()
 	default:
 		return t.Kind.String()
+	}
+}
+
+// byteExact reports whether equal means equal bytes. Binary collations pad
+// with spaces ('a' = 'a ') unless they say otherwise; fixed CHAR has no
+// trailing spaces to begin with.
+func (t Type) byteExact() bool {
+	if !t.Kind.Textual() {
+		return true
+	}
+	c := strings.ToLower(t.Collation)
+	switch {
+	case strings.HasSuffix(c, "_0900_bin"), strings.HasSuffix(c, "_nopad_bin"):
+		return true
+	case t.Kind == Char:
+		return strings.HasSuffix(c, "_bin")
+	default:
+		return false
 	}
 }

@@ -96,7 +96,7 @@ func (e *TypeError) Unwrap() error { return e.Err }
 func finerKeys(t *schema.Table) []string {
 	var finer []string
 	loose := func(columns []int) bool {
-		return slices.ContainsFunc(columns, func(o int) bool { return !exactType(t.Columns[o].Type) })
+		return !t.ByteExact(columns)
 	}
 	if loose(t.PrimaryKey) {
 		finer = append(finer, "the primary key")

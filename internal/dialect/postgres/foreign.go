@@ -42,32 +42,3 @@ type CascadeError struct {
 func (e *CascadeError) Error() string {
 	return fmt.Sprintf("foreign key of table %s to %s has an action and cannot be carried: %s", e.Table.Name, e.Key.Parent, e.Reason)
 }
-
-// Exact reports whether the source compares the columns of f byte by byte, as
-// PostgreSQL will.
-func Exact(t *schema.Table, f schema.ForeignKey) bool {
-	for _, o := range f.Columns {
-		if !exactType(t.Columns[o].Type) {
-			return false
-		}
-	}
-	return true
-}
-
-// exactType reports whether equal means equal bytes. Binary collations pad
-// with spaces ('a' = 'a ') unless they say otherwise; fixed CHAR has no
-// trailing spaces to begin with.
-func exactType(t schema.Type) bool {
-	if !t.Kind.Textual() {
-		return true
-	}
-	c := strings.ToLower(t.Collation)
-	switch {
-	case strings.HasSuffix(c, "_0900_bin"), strings.HasSuffix(c, "_nopad_bin"):
-		return true
-	case t.Kind == schema.Char:
-		return strings.HasSuffix(c, "_bin")
-	default:
-		return false
-	}
-}

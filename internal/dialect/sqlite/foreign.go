@@ -45,7 +45,7 @@ func foreignKeys(t *schema.Table, parents Parents) (carried []schema.ForeignKey,
 			return nil, nil, err
 		}
 		switch {
-		case reason == "" && exact(t, f):
+		case reason == "" && t.ByteExact(f.Columns):
 			carried = append(carried, f)
 		case reason == "" && f.Acts():
 			carried = append(carried, f)
@@ -105,33 +105,4 @@ func References(parent *schema.Table, referenced []string) bool {
 
 func describe(t *schema.Table, f schema.ForeignKey) string {
 	return fmt.Sprintf("(%s) to %s (%s)", strings.Join(t.ColumnNames(f.Columns), ", "), f.Parent, strings.Join(f.Referenced, ", "))
-}
-
-// exact reports whether the source compares the key's columns byte by byte, as
-// SQLite will.
-func exact(t *schema.Table, f schema.ForeignKey) bool {
-	for _, o := range f.Columns {
-		if !exactType(t.Columns[o].Type) {
-			return false
-		}
-	}
-	return true
-}
-
-// exactType reports whether equal means equal bytes. Binary collations pad
-// with spaces ('a' = 'a ') unless they say otherwise; fixed CHAR has no
-// trailing spaces to begin with.
-func exactType(t schema.Type) bool {
-	if !t.Kind.Textual() {
-		return true
-	}
-	c := strings.ToLower(t.Collation)
-	switch {
-	case strings.HasSuffix(c, "_0900_bin"), strings.HasSuffix(c, "_nopad_bin"):
-		return true
-	case t.Kind == schema.Char:
-		return strings.HasSuffix(c, "_bin")
-	default:
-		return false
-	}
 }
