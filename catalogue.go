@@ -217,6 +217,10 @@ var targetCodes = []CodeInfo{
 	{CodeNameRefused, ClassRuntime, "a name cannot be carried to the target",
 		"The name of a table, column or schema is longer than the target allows, or the target would fold it together with another.",
 		notChanged, ways("rename", "entities: {db.table: {to: other}}", "leave out", "the table, in 'tables'")},
+	{CodeRowDiffers, ClassRuntime, "a row to change is another's, or was changed by another",
+		"The target has a row with the key of the row that the source changed, but other values than that row had: it was made or changed by someone else.",
+		"It was left as it is. " + applied, ways("move away", "the row that is in the way, put in place the one that the source had, and "+again, "undo", "what changed it, and "+again,
+			"take", "rows that were edited in the target for the source's: --match key, and "+again)},
 }
 
 var stateCodes = []CodeInfo{

@@ -71,6 +71,7 @@ const (
 	CodeTargetReadOnly  Code = "RF-3017"
 	CodeTargetUnfit     Code = "RF-3018"
 	CodeNameRefused     Code = "RF-3019"
+	CodeRowDiffers      Code = "RF-3020"
 	CodeStateUnwritable Code = "RF-4001"
 	CodeStateNewer      Code = "RF-4002"
 	CodeStateLocked     Code = "RF-4003"

@@ -17,8 +17,10 @@ type Sink interface {
 // SinkTx is one batch on its way into the target.
 type SinkTx interface {
 	// Write applies mutations in the given order. Every update and delete
-	// must affect exactly one row (CodeRowMissing), an insert that meets an
-	// existing key has met a foreign row (CodeForeignRow), and a Shape makes
+	// must affect exactly one row (CodeRowMissing), which has the values of the
+	// old image where databases write such values alike (CodeRowDiffers), an
+	// insert that meets an existing key has met a foreign row (CodeForeignRow),
+	// and a Shape makes
 	// the table when it is missing or checks it column by column
 	// (CodeTableDiffers). After an error only Rollback may follow. A refusal
 	// is a *Error whose Mutation says which mutation it was about.

@@ -42,7 +42,7 @@ func TestCheckpointMoves(t *testing.T) {
 		t.Errorf("after set: %+v, before: %+v", moved, before)
 	}
 	again := run(t, with(cmd("replay"), "--files", files))
-	if again.code != 1 || !strings.Contains(again.err, "RF-3006") || !strings.Contains(again.out, "by RF-3006 below, after ") {
+	if again.code != 1 || !strings.Contains(again.err, "RF-3020") || !strings.Contains(again.out, "by RF-3020 below") {
 		t.Errorf("rows that are there are met: %+v", again)
 	}
 

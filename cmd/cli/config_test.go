@@ -64,7 +64,7 @@ func TestConfigValid(t *testing.T) {
 	}
 	want := &settings{
 		config: "testdata/config/valid.yaml", name: "shop-to-sqlite", files: []string{"/backup/mysql-bin.*"},
-		schema: "testdata/config/dump.sql", target: "sqlite:testdata/config/out/shop x.db", create: false, triggers: "fire",
+		schema: "testdata/config/dump.sql", target: "sqlite:testdata/config/out/shop x.db", create: false, triggers: "fire", match: matchKey,
 		tables: []string{"shop.*", "!shop.tmp_*"}, renames: map[string]string{"shop.customers": "clients", "shop.orders": "purchases"},
 		memory: 1 << 30, state: "testdata/config/state",
 	}
@@ -77,7 +77,7 @@ func TestConfigValid(t *testing.T) {
 	}
 	folder := "testdata/config/"
 	want = &settings{
-		config: folder + "valid-server.yaml", name: "shop-to-staging", serverID: 4711, create: true, triggers: "suppress",
+		config: folder + "valid-server.yaml", name: "shop-to-staging", serverID: 4711, create: true, triggers: "suppress", match: matchRow,
 		source: server{file: folder + "secrets/shop_pw", endpoint: connect.Endpoint{
 			Scheme: "mysql", Host: "prod-replica", Port: 3307, User: "rowferry", Database: "sho.p", Timeout: 90 * time.Second,
 			TLS: connect.TLS{Mode: "verify-ca", CA: folder + "ca.pem", Cert: folder + "client.pem", Key: folder + "client-key.pem", ServerName: "db.example.org"},

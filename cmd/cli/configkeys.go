@@ -36,6 +36,12 @@ type key struct {
 
 var triggerModes = []string{"fire", "suppress"}
 
+// The ways to find the row of an update or delete.
+const (
+	matchRow = "row"
+	matchKey = "key"
+)
+
 // configKeys is the configuration file as a whole.
 func configKeys() *key {
 	return &key{kind: mappingKey, keys: []*key{
@@ -112,6 +118,11 @@ func targetKeys() []*key {
 			name: "triggers", flag: "triggers", values: triggerModes,
 			doc: "`fire` lets the triggers of target tables fire for replicated rows, `suppress` keeps them from it where the target can. Without the key, target tables that have triggers are refused.",
 			set: func(s *settings, _ []string, v string) { s.triggers = v },
+		},
+		{
+			name: "match", flag: "match", values: []string{matchRow, matchKey}, def: matchRow,
+			doc: "How an update or delete finds its row. `row`: by its key, and the pipeline stops where the row that has it has other values than the source's row had. `key`: by its key alone, as a database's own replica does. That is for a target whose rows are edited, and takes a row of somebody else's with the same key for the source's.",
+			set: func(s *settings, _ []string, v string) { s.match = v },
 		},
 	})
 }

@@ -9,6 +9,7 @@ var (
 	schemaOption    = &option{name: "schema", value: "FILE", usage: "the tables' CREATE statements of the moment the log starts (mysqldump --no-data)", key: "source.schema"}
 	targetOption    = &option{name: "target", value: "URL", usage: "where rows go: postgres://user@host:port/database, mysql://…, mariadb://…, sqlite:path.db, jsonl:path or jsonl:- for standard output", key: "target.url"}
 	triggersOption  = &option{name: "triggers", value: "WHAT", usage: "let triggers of target tables fire, or suppress them; without it, target tables that have triggers are refused", values: triggerModes, key: "target.triggers"}
+	matchOption     = &option{name: "match", value: "HOW", usage: "how an update or delete finds its row: by key and old values, or by its key alone", values: []string{matchRow, matchKey}, def: matchRow, key: "target.match"}
 	tablesOption    = &option{name: "tables", value: "PATTERN", usage: "tables in scope, as database.table with * and ?; ! takes out; without it, the database that the source's URL names, or all", list: true, key: "tables"}
 	memoryOption    = &option{name: "memory", value: "SIZE", usage: "the most memory to use, in KiB, MiB or GiB, at least 96MiB", def: "256MiB", key: "memory"}
 	stateOption     = &option{name: "state", value: "DIR", usage: "the directory of the pipeline's own state", def: defaultState, key: "state"}

@@ -17,7 +17,7 @@ func runCommand() *command {
 		example: "rowferry run -c shop.yaml --from latest",
 		options: []*option{
 			sourceOption, targetOption, stateOption, nameOption, fromHereOption, onceOption, untilOnceOption,
-			schemaOption, tablesOption, triggersOption, memoryOption, serverIDOption, patienceOption,
+			schemaOption, tablesOption, triggersOption, matchOption, memoryOption, serverIDOption, patienceOption,
 		},
 		run: runPipeline,
 	}

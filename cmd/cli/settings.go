@@ -32,6 +32,7 @@ type settings struct {
 	sink     server // where the target is a server
 	create   bool
 	triggers string
+	match    string
 	tables   []string
 	renames  map[string]string
 	memory   int64
@@ -44,7 +45,7 @@ type settings struct {
 
 func defaultSettings() *settings {
 	return &settings{
-		name: defaultName, create: true, renames: map[string]string{},
+		name: defaultName, create: true, match: matchRow, renames: map[string]string{},
 		memory: defaultMemory, state: defaultState,
 	}
 }
@@ -65,7 +66,7 @@ func (in *invocation) settings() (*settings, error) {
 		name string
 		to   *string
 	}{
-		{"name", &s.name}, {"schema", &s.schema}, {"triggers", &s.triggers},
+		{"name", &s.name}, {"schema", &s.schema}, {"triggers", &s.triggers}, {"match", &s.match},
 		{"state", &s.state}, {"from", &s.from}, {"until", &s.until}, {"patience", &s.patience},
 	} {
 		if in.given(f.name) {

@@ -152,7 +152,7 @@ func (s *settings) openSink(ctx context.Context, in *invocation, notice func(str
 		if err != nil {
 			return nil, err
 		}
-		return s.openServer(ctx, in, opening{create: s.create, inScope: rules.Fills, triggers: s.triggers, notice: notice})
+		return s.openServer(ctx, in, opening{create: s.create, inScope: rules.Fills, triggers: s.triggers, byKey: s.match == matchKey, notice: notice})
 	}
 	scheme, path, err := splitURL(s.target)
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *settings) openSink(ctx context.Context, in *invocation, notice func(str
 	}
 	switch scheme {
 	case "sqlite":
-		return sqlite.Open(ctx, path, sqlite.Options{CreateTables: s.create, Triggers: s.triggers, Notice: notice})
+		return sqlite.Open(ctx, path, sqlite.Options{CreateTables: s.create, Triggers: s.triggers, ByKey: s.match == matchKey, Notice: notice})
 	case "jsonl":
 		if path == "-" {
 			return jsonl.Stream(in.stdout, "standard output", jsonl.Options{}), nil

@@ -16,6 +16,7 @@ type opening struct {
 	create   bool
 	inScope  func(target schema.Name) bool // nil for who writes no rows
 	triggers string
+	byKey    bool
 	notice   func(string)
 	readOnly bool
 }
@@ -45,7 +46,7 @@ func (s *settings) openServer(ctx context.Context, in *invocation, o opening) (r
 	switch endpoint.Scheme {
 	case "mysql", "mariadb":
 		sink, err := mysqlsink.Open(ctx, mysqlsink.Options{
-			Endpoint: endpoint, CreateTables: o.create, InScope: o.inScope, Triggers: o.triggers, ReadOnly: o.readOnly, Notice: o.notice,
+			Endpoint: endpoint, CreateTables: o.create, InScope: o.inScope, Triggers: o.triggers, ByKey: o.byKey, ReadOnly: o.readOnly, Notice: o.notice,
 		})
 		if err != nil {
 			return nil, err // and not a nil *Sink in an interface
@@ -53,7 +54,7 @@ func (s *settings) openServer(ctx context.Context, in *invocation, o opening) (r
 		return sink, nil
 	case "postgres":
 		sink, err := postgres.Open(ctx, postgres.Options{
-			Endpoint: endpoint, CreateTables: o.create, InScope: o.inScope, Triggers: o.triggers, ReadOnly: o.readOnly, Notice: o.notice,
+			Endpoint: endpoint, CreateTables: o.create, InScope: o.inScope, Triggers: o.triggers, ByKey: o.byKey, ReadOnly: o.readOnly, Notice: o.notice,
 		})
 		if err != nil {
 			return nil, err

@@ -89,6 +89,71 @@ func TestStaging(t *testing.T) {
 	}
 }
 
+// earlier are changes of rows that the source made before the pipeline's start,
+// where the target has rows of its own with the same keys.
+var earlier = []struct {
+	change string
+	facts  []string
+	mend   []string // as the source had it
+}{
+	{"UPDATE item SET n = 5 WHERE id = 1", []string{"item", "id=1", "code, label, n"},
+		[]string{"UPDATE %sitem SET id = 901 WHERE id = 1", "INSERT INTO %sitem VALUES (1, 'one', 'first', 0)"}},
+	{"UPDATE item SET id = 4 WHERE id = 2", []string{"item", "id=2", "differs in   n"},
+		[]string{"UPDATE %sitem SET id = 902, code = 'own 2', label = NULL WHERE id = 2", "INSERT INTO %sitem VALUES (2, 'two', 'second', 0)"}},
+	{"DELETE FROM item WHERE id = 3", []string{"item", "id=3", "differs in   code"},
+		[]string{"UPDATE %sitem SET id = 903, label = NULL WHERE id = 3", "INSERT INTO %sitem VALUES (3, 'three', 'third', 0)"}},
+	{"DELETE FROM pair WHERE a = 2", []string{"pair", "a=2 b=b", "x, y, note"},
+		[]string{"UPDATE %spair SET a = 900 WHERE a = 2", "INSERT INTO %spair VALUES (2, 'b', 2, 2, 'kept')"}},
+}
+
+// TestRowsFromBefore: a pipeline that starts after rows were made does not take
+// the target's own of the same keys for them.
+func TestRowsFromBefore(t *testing.T) {
+	for _, p := range stagingPairs() {
+		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newStream(t, p.source, p.target)
+			s.exec(t, stagingTables...)
+			s.from = logEnd(t, s.source)
+			s.exec(t, "INSERT INTO item VALUES (5, 'five', 'fifth', 0)", "INSERT INTO pair VALUES (5, 'e', NULL, NULL, NULL)")
+			must(t, s.once()...)
+			for _, q := range []string{
+				"INSERT INTO %sitem VALUES (1, 'own', NULL, 7), (2, 'two', 'second', 7), (3, NULL, 'third', 0)", "INSERT INTO %spair VALUES (2, 'b', 1, NULL, 'own')",
+			} {
+				s.goal.exec(t, fmt.Sprintf(q, s.goal.ns))
+			}
+			for _, e := range earlier {
+				own := described(s.goal.rows(t, fmt.Sprintf("SELECT * FROM %sitem ORDER BY id", s.goal.ns))) + described(s.goal.rows(t, fmt.Sprintf("SELECT * FROM %spair ORDER BY a", s.goal.ns)))
+				s.exec(t, e.change)
+				o := run(t, s.once()...)
+				requireRefusal(t, o, rowferry.CodeRowDiffers)
+				for _, fact := range e.facts {
+					if !strings.Contains(o.stderr, fact) {
+						t.Errorf("%s: the message lacks %q:\n%s", e.change, fact, o.stderr)
+					}
+				}
+				if now := described(s.goal.rows(t, fmt.Sprintf("SELECT * FROM %sitem ORDER BY id", s.goal.ns))) + described(s.goal.rows(t, fmt.Sprintf("SELECT * FROM %spair ORDER BY a", s.goal.ns))); now != own {
+					t.Fatalf("%s: the target's rows were\n%sand are\n%s", e.change, own, now)
+				}
+				for _, q := range e.mend {
+					s.goal.exec(t, fmt.Sprintf(q, s.goal.ns))
+				}
+				must(t, s.once()...)
+			}
+			s.goal.exec(t, fmt.Sprintf("UPDATE %sitem SET label = 'edited' WHERE id = 5", s.goal.ns))
+			s.exec(t, "UPDATE item SET n = 6 WHERE id = 5", "UPDATE item SET n = 5 WHERE id = 5")
+			requireRefusal(t, run(t, s.once()...), rowferry.CodeRowDiffers)
+			must(t, s.once("--match", "key")...)
+			if got := described(s.goal.rows(t, fmt.Sprintf("SELECT label, n FROM %sitem WHERE id = 5", s.goal.ns))); got != described([][]string{{"edited", "5"}}) {
+				t.Errorf("by key alone, the edited row became %q", got)
+			}
+			if got := s.goal.rows(t, fmt.Sprintf("SELECT count(*) FROM %sitem WHERE id < 900 AND n IN (0, 5) AND id IN (1, 4, 5)", s.goal.ns)); got[0][0] != "3" {
+				t.Errorf("%s of the source's rows arrived, want 3", got[0][0])
+			}
+		})
+	}
+}
+
 func stagingPairs() []pair {
 	pairs := []pair{
 		{testdb.MySQL97, testdb.Postgres15, ""}, {testdb.MariaDB1011, testdb.MySQL97, ""},

@@ -174,9 +174,40 @@ func (b *batch) change(ctx context.Context, t *target, m *rowferry.Mutation) err
 		return b.sink.refuse(err, t, m)
 	}
 	if n != 1 {
-		return t.Missing(m, n)
+		return b.missing(ctx, t, m, n)
 	}
 	return nil
+}
+
+// missing returns the error for a row that was not found exactly once.
+func (b *batch) missing(ctx context.Context, t *target, m *rowferry.Mutation, n int64) error {
+	guarded := t.Guarded(m)
+	if n != 0 || len(guarded) == 0 {
+		return t.Missing(m, n)
+	}
+	where, match := t.where("")
+	same, values := make([]bool, len(guarded)), make([]any, len(guarded))
+	terms := make([]string, len(guarded))
+	for i, o := range guarded {
+		terms[i], values[i] = t.exactly("", o), &same[i]
+	}
+	args, err := b.sink.bind(nil, t, append(guarded, match...), m.Before, m)
+	if err != nil {
+		return err
+	}
+	found := false
+	err = b.sink.session.query(ctx, "SELECT "+strings.Join(terms, ", ")+" FROM "+t.quoted+" WHERE "+where, func(scan func(...any) error) error {
+		found = true
+		return scan(values...)
+	}, args...)
+	switch {
+	case err != nil:
+		return b.sink.translate(err)
+	case !found:
+		return t.Missing(m, n)
+	default:
+		return t.Differs(m, guarded, same)
+	}
 }
 
 // prepared returns the statement that writes m, and its parameters.

@@ -70,7 +70,7 @@ func (t *target) compose(m *rowferry.Mutation, rows int, written map[int]string)
 		return st
 	}
 	where, match := t.where("")
-	st.match = match
+	where, st.match = t.guarded(m, where, match)
 	switch limit := map[bool]string{true: " LIMIT 1"}[t.Identity == nil]; {
 	case m.Op == rowferry.Delete:
 		st.sql = "DELETE FROM " + t.quoted + " WHERE " + where + limit
@@ -90,16 +90,14 @@ func (t *target) compose(m *rowferry.Mutation, rows int, written map[int]string)
 func (t *target) where(prefix string) (string, []int) {
 	var terms []string
 	var match []int
-	add := func(o int, left, operator, right string) {
-		terms = append(terms, strings.ReplaceAll(left, "\x00", prefix+t.Columns[o].Quoted)+operator+right)
-		match = append(match, o)
+	add := func(o int, term string) {
+		terms, match = append(terms, term), append(match, o)
 	}
 	if t.Identity != nil {
 		for _, o := range t.Identity {
-			left, right := t.columns[o].compared()
-			add(o, left, " = ", right)
+			add(o, t.indexed(prefix, o, " = "))
 			if t.columns[o].coarse {
-				add(o, bytesOfText, " <=> ", bytesOfParameter)
+				add(o, t.exactly(prefix, o))
 			}
 		}
 		return strings.Join(terms, " AND "), match
@@ -108,23 +106,38 @@ func (t *target) where(prefix string) (string, []int) {
 		if t.Columns[o].Computed || t.Shape.Columns[o].Generated != schema.NotGenerated {
 			continue
 		}
-		c := &t.columns[o]
-		if c.helps || !c.isText() {
-			left, right := c.compared()
-			add(o, left, " <=> ", right)
+		if t.columns[o].helps && t.columns[o].isText() {
+			add(o, t.indexed(prefix, o, " <=> "))
 		}
-		if c.isText() {
-			add(o, bytesOfText, " <=> ", bytesOfParameter)
-		}
+		add(o, t.exactly(prefix, o))
 	}
 	return strings.Join(terms, " AND "), match
 }
 
-// How the text of a column, and that of a parameter, are compared exactly.
-const (
-	bytesOfText      = "CAST(CONVERT(\x00 USING utf8mb4) AS BINARY)"
-	bytesOfParameter = "CAST(? AS BINARY)"
-)
+// guarded adds to a condition that the columns which Guard marked have their
+// old values.
+func (t *target) guarded(m *rowferry.Mutation, where string, match []int) (string, []int) {
+	for _, o := range t.Guarded(m) {
+		where += " AND " + t.exactly("", o)
+		match = append(match, o)
+	}
+	return where, match
+}
+
+// indexed returns the condition that a column is equal to its parameter, as the
+// column's index compares.
+func (t *target) indexed(prefix string, o int, operator string) string {
+	left, right := t.columns[o].compared()
+	return strings.ReplaceAll(left, "\x00", prefix+t.Columns[o].Quoted) + operator + right
+}
+
+// exactly returns the condition that a column has its parameter's value.
+func (t *target) exactly(prefix string, o int) string {
+	if !t.columns[o].isText() {
+		return t.indexed(prefix, o, " <=> ")
+	}
+	return "CAST(CONVERT(" + prefix + t.Columns[o].Quoted + " USING utf8mb4) AS BINARY) <=> CAST(? AS BINARY)"
+}
 
 func (c *column) isText() bool { return c.have.Kind.Textual() || c.have.Kind == schema.JSON }
 

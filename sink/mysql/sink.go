@@ -40,6 +40,9 @@ type Options struct {
 	// refuses it, "fire" accepts it. MySQL cannot suppress triggers, so
 	// "suppress" is refused.
 	Triggers string
+	// ByKey finds the row of an update or delete by its key alone, rather than
+	// by its old values too.
+	ByKey bool
 	// ReadOnly opens the target for looking only.
 	ReadOnly bool
 	// Notice is told, for people, what could not be carried exactly. Nil drops

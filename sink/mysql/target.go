@@ -84,6 +84,9 @@ func (s *Sink) adopt(t *schema.Table, place schema.Name, x *existing) (*target, 
 			n.columns[i].room = x.columns[o].bytes
 		}
 	}
+	if !s.options.ByKey && len(x.triggers) == 0 { // which may give columns other values than the source's
+		n.Guard(func(o int) bool { return n.columns[o].have.Kind != schema.JSON })
+	}
 	if old := s.targets[place]; old != nil {
 		s.stmts.Drop(&old.Table)
 	}

@@ -69,6 +69,9 @@ func (t *target) compose(m *rowferry.Mutation) *statement {
 		return st
 	}
 	where := t.where(st, m, "")
+	for _, o := range t.Guarded(m) {
+		where += " AND " + t.same(st, o)
+	}
 	if t.Identity == nil {
 		where = "ctid = (SELECT ctid FROM " + t.quoted + " WHERE " + where + " LIMIT 1 FOR UPDATE)"
 	}
@@ -112,15 +115,40 @@ func (t *target) where(st *statement, m *rowferry.Mutation, prefix string) strin
 			terms = append(terms, name+" IS NULL")
 			continue
 		}
-		st.match = append(st.match, o)
-		st.types = append(st.types, t.columns[o].typ.OID())
-		st.formats = append(st.formats, t.columns[o].format())
-		terms = append(terms, t.columns[o].equals(name, "$"+strconv.Itoa(len(st.types)), t.Identity == nil))
+		terms = append(terms, t.columns[o].equals(name, t.param(st, o), t.Identity == nil))
 	}
 	if len(terms) == 0 {
 		return "true"
 	}
 	return strings.Join(terms, " AND ")
+}
+
+// same returns the condition that a guarded column has the value of a parameter
+// that it adds to st.
+func (t *target) same(st *statement, o int) string {
+	name := t.Columns[o].Quoted
+	if t.columns[o].loose {
+		name += ` COLLATE "C"`
+	}
+	return name + " IS NOT DISTINCT FROM " + t.param(st, o)
+}
+
+// param adds a parameter of the column's type, taken from Before, to st.
+func (t *target) param(st *statement, o int) string {
+	st.match = append(st.match, o)
+	st.types = append(st.types, t.columns[o].typ.OID())
+	st.formats = append(st.formats, t.columns[o].format())
+	return "$" + strconv.Itoa(len(st.types))
+}
+
+// plain reports whether equal values of the column's type are the same.
+func (c *column) plain() bool {
+	switch c.typ.Base {
+	case dialect.Float4, dialect.Float8, dialect.JSON, dialect.JSONB:
+		return false
+	default:
+		return true
+	}
 }
 
 // equals returns the condition that a column has exactly the parameter's value.

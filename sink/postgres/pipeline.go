@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -99,7 +101,11 @@ func (b *batch) flush(ctx context.Context) error {
 	} else {
 		err = s.translate(ctx, err)
 	}
-	if cerr := p.Close(); cerr != nil && err == nil {
+	cerr := p.Close()
+	switch missed, ok := err.(*notFound); {
+	case ok:
+		err = s.missing(ctx, conn, missed)
+	case err == nil:
 		err = s.translate(ctx, cerr)
 	}
 	if err != nil {
@@ -107,6 +113,51 @@ func (b *batch) flush(ctx context.Context) error {
 		s.released, s.untidy = nil, true
 	}
 	return err
+}
+
+// notFound is an update or delete that did not find its row exactly once.
+type notFound struct {
+	*entry
+	n int64
+}
+
+func (e *notFound) Error() string { return e.target.Missing(e.mutation, e.n).Error() }
+
+// missing returns the error for a row that was not found exactly once.
+func (s *Sink) missing(ctx context.Context, conn *pgconn.PgConn, e *notFound) error {
+	t, m := e.target, e.mutation
+	guarded := t.Guarded(m)
+	if e.n != 0 || len(guarded) == 0 {
+		return t.Missing(m, e.n)
+	}
+	st := &statement{}
+	terms := make([]string, len(guarded))
+	for i, o := range guarded {
+		terms[i] = t.same(st, o)
+	}
+	st.sql = "SELECT " + strings.Join(terms, ", ") + " FROM " + t.quoted + " WHERE " + t.where(st, m, "")
+	var values [][]byte
+	for _, o := range st.match {
+		var err error
+		if values, err = t.append(values, o, m.Before[o], m); err != nil {
+			return err
+		}
+	}
+	answer := conn.ExecParams(ctx, st.sql, values, st.types, st.formats, nil).Read()
+	var aborted *pgconn.PgError
+	switch {
+	case errors.As(answer.Err, &aborted) && aborted.Code == "25P02": // by a later statement of the pipeline
+		return t.Missing(m, e.n)
+	case answer.Err != nil:
+		return s.translate(ctx, answer.Err)
+	case len(answer.Rows) == 0:
+		return t.Missing(m, e.n)
+	}
+	same := make([]bool, len(guarded))
+	for i, v := range answer.Rows[0] {
+		same[i] = string(v) == "t"
+	}
+	return t.Differs(m, guarded, same)
 }
 
 // answers reads the answer to each request in the order they were sent.
@@ -127,7 +178,7 @@ func (b *batch) answers(ctx context.Context, p *pgconn.Pipeline, fresh []bool, r
 				Fact("inserted", "%d rows", n)
 		}
 		if n != 1 {
-			return e.target.Missing(e.mutation, n)
+			return &notFound{e, n}
 		}
 	}
 	for range released + 1 { // and the pipeline's end

@@ -52,6 +52,9 @@ type Options struct {
 	// batch's transaction, which needs the table's owner and keeps other
 	// writers out while a batch lasts.
 	Triggers string
+	// ByKey finds the row of an update or delete by its key alone, rather than
+	// by its old values too.
+	ByKey bool
 	// InScope reports whether the pipeline makes, or may yet make, the table
 	// of that target name. A foreign key to another table that does not exist
 	// is left out. Nil means that every table is.

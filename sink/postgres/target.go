@@ -86,6 +86,9 @@ func (s *Sink) adopt(ctx context.Context, t *schema.Table, x *dialect.Existing) 
 		}
 		n.columns[i] = column{kind: c.Type.Kind, typ: x.Columns[o].Type, loose: x.Columns[o].Loose, always: x.Columns[o].Always}
 	}
+	if !s.options.ByKey && (len(x.Triggers) == 0 || s.options.Triggers == triggersSuppress) { // others may give columns other values than the source's
+		n.Guard(func(o int) bool { return n.columns[o].plain() })
+	}
 	s.lose(n.name)
 	s.targets[n.name] = n
 	s.shapes[n.name] = t

@@ -3,6 +3,7 @@ package sinktest
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/schema"
@@ -60,6 +61,20 @@ var tableClauses = []clause{
 		_ = e.refused(rowferry.CodeRowMissing, remove(t, 2, "a"))
 		_ = e.refused(rowferry.CodeRowMissing, insert(t, 3, "c"), update(t, vals(2, "a"), vals(2, "a")))
 		e.rows(t, row(vals(1, "a")))
+	}},
+	{"the row of another with the same key is not touched", func(e *env) {
+		t := table("t", 1, column("id", integer), nullable("s", text), nullable("n", integer), nullable("f", schema.Type{Kind: schema.Float64}))
+		e.apply(shape(t), insert(t, 1, "theirs", 7, 0.5), insert(t, 2, nil, nil, nil))
+		for _, before := range [][]any{vals(1, "ours", 7, 0.5), vals(1, "Theirs", 7, 0.5), vals(1, "theirs", nil, 0.5), vals(1, "theirs", 8, 0.5), vals(2, "", nil, nil), vals(2, nil, 0, nil)} {
+			for _, m := range []rowferry.Mutation{
+				update(t, before, vals(before[0], "new", 9, 1.5)), update(t, before, before), update(t, before, vals(3, "new", 9, 1.5)),
+				remove(t, before...),
+			} {
+				e.differs(e.refused(rowferry.CodeRowDiffers, m))
+			}
+		}
+		e.apply(update(t, vals(1, absent{}, 7, 0.5), vals(1, "known", 7, 0.5)))
+		e.rows(t, row(vals(1, "known", 7, 0.5)), row(vals(2, nil, nil, nil)))
 	}},
 	{"an update that changes nothing needs its row", func(e *env) {
 		t := table("t", 1, column("id", integer), nullable("s", text))
@@ -155,4 +170,12 @@ var tableClauses = []clause{
 			e.rows(t)
 		}
 	}},
+}
+
+// differs wants the refusal to name the columns that are not as they were.
+func (e *env) differs(refused *rowferry.Error) {
+	e.t.Helper()
+	if !slices.ContainsFunc(refused.Facts, func(f rowferry.Fact) bool { return f.Name == "differs in" && (f.Value == "s" || f.Value == "n") }) {
+		e.t.Errorf("the refusal does not name the column alone: %v", refused.Facts)
+	}
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"strings"
 
 	"zombiezen.com/go/sqlite"
 
@@ -112,12 +113,45 @@ func (b *batch) change(t *target, m *rowferry.Mutation) error {
 		return err
 	}
 	if n != 1 && m.Op != rowferry.Insert {
-		return t.Missing(m, int64(n))
+		return b.missing(t, m, int64(n))
 	}
 	if large(st.set, m.After) || large(st.match, m.Before) {
 		return b.sink.translate(st.stmt.ClearBindings())
 	}
 	return nil
+}
+
+// missing returns the error for a row that was not found exactly once.
+func (b *batch) missing(t *target, m *rowferry.Mutation, n int64) error {
+	guarded := t.Guarded(m)
+	if n != 0 || len(guarded) == 0 {
+		return t.Missing(m, n)
+	}
+	terms := make([]string, len(guarded))
+	for i, o := range guarded {
+		terms[i] = t.Columns[o].Quoted + " IS ? COLLATE BINARY"
+	}
+	where, match := t.where("")
+	stmt, _, err := b.sink.conn.PrepareTransient("SELECT " + strings.Join(terms, ", ") + " FROM " + t.quoted + " WHERE " + where)
+	if err != nil {
+		return b.sink.translate(err)
+	}
+	defer func() { _ = stmt.Finalize() }() // repeats the error of the step
+	if err := t.bind(stmt, 1, append(guarded, match...), m.Before, m); err != nil {
+		return err
+	}
+	found, err := stmt.Step()
+	switch {
+	case err != nil:
+		return b.sink.translate(err)
+	case !found:
+		return t.Missing(m, n)
+	}
+	same := make([]bool, len(guarded))
+	for i := range same {
+		same[i] = stmt.ColumnBool(i)
+	}
+	return t.Differs(m, guarded, same)
 }
 
 // step runs a bound statement and returns how many rows it affected, or for an

@@ -28,9 +28,14 @@ func (t *target) matched() []int {
 // target's columns may have collations, texts are compared exactly besides: to
 // NOCASE the row of another is the same.
 func (t *target) where(prefix string) (string, []int) {
+	return t.are(prefix, t.matched())
+}
+
+// are returns the condition that columns have the values of their parameters.
+func (t *target) are(prefix string, ordinals []int) (string, []int) {
 	var terms []string
 	var match []int
-	for _, o := range t.matched() {
+	for _, o := range ordinals {
 		is := prefix + t.Columns[o].Quoted + " IS ?"
 		terms, match = append(terms, is), append(match, o)
 		if t.coarse && t.carry[o] == carryText {
@@ -78,7 +83,7 @@ func (t *target) compose(m *rowferry.Mutation) *statement {
 		}
 		return st
 	}
-	where, match := t.where("")
+	where, match := t.are("", append(t.matched(), t.Guarded(m)...))
 	st.match = match
 	if t.Identity == nil {
 		where = t.rowid + " = (SELECT " + t.rowid + " FROM " + t.quoted + " WHERE " + where + " LIMIT 1)"

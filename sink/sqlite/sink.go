@@ -51,6 +51,9 @@ type Options struct {
 	// refuses it, "fire" accepts it. SQLite cannot suppress triggers, so
 	// "suppress" is refused.
 	Triggers string
+	// ByKey finds the row of an update or delete by its key alone, rather than
+	// by its old values too.
+	ByKey bool
 	// InScope reports whether the pipeline makes, or may yet make, the table
 	// of that target name. Foreign keys to other tables that do not exist are
 	// left out, since SQLite would refuse every row. Nil means that every

@@ -101,6 +101,9 @@ func (s *Sink) adopt(t *schema.Table, x *dialect.Existing) (*target, error) {
 			Computed: x.Shape.Columns[o].Generated != schema.NotGenerated,
 		}
 	}
+	if !s.options.ByKey && len(x.Triggers) == 0 { // which may give columns other values than the source's
+		n.Guard(func(int) bool { return true })
+	}
 	if n.Identity == nil {
 		if n.rowid = rowidName(x); n.rowid == "" {
 			return nil, rowferry.Errorf(rowferry.CodeTableDiffers, "a table without a key needs SQLite's rowid, and the target's cannot be named").

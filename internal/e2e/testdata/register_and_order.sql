@@ -218,16 +218,16 @@ UPDATE rowferry_checkpoint
     ["0-1-79" "2" "80"]
 INSERT INTO "categories" ("id", "parent_id", "name") VALUES (?, ?, ?)
     ["130" "7" "Leaf 30 🌿"]
-UPDATE "categories" SET "parent_id" = ? WHERE "id" IS ?
-    ["4" "130"]
+UPDATE "categories" SET "parent_id" = ? WHERE "id" IS ? AND "parent_id" IS ? AND "name" IS ?
+    ["4" "130" "7" "Leaf 30 🌿"]
 UPDATE rowferry_checkpoint
     ["0-1-80" "2" "81"]
-UPDATE "products" SET "price" = ?, "weight_kg" = ? WHERE "sku" IS ?
-    ["566.72" "3.05987626953125" "SKU-005"]
-UPDATE "products" SET "price" = ?, "weight_kg" = ? WHERE "sku" IS ?
-    ["670.81" "1.32044453125" "SKU-007"]
-UPDATE "products" SET "price" = ?, "weight_kg" = ? WHERE "sku" IS ?
-    ["36.44" "4.41450390625" "SKU-008"]
+UPDATE "products" SET "price" = ?, "weight_kg" = ? WHERE "sku" IS ? AND "category_id" IS ? AND "name" IS ? AND "price" IS ? AND "photo" IS ?
+    ["566.72" "3.05987626953125" "SKU-005" "6" "Item 5 São Paulo" "566.71" "0x0005FF0080"]
+UPDATE "products" SET "price" = ?, "weight_kg" = ? WHERE "sku" IS ? AND "category_id" IS ? AND "name" IS ? AND "price" IS ? AND "photo" IS ?
+    ["670.81" "1.32044453125" "SKU-007" "6" "Item 7 Reykjavík" "670.80" "0x0007FF0080"]
+UPDATE "products" SET "price" = ?, "weight_kg" = ? WHERE "sku" IS ? AND "category_id" IS ? AND "name" IS ? AND "price" IS ? AND "photo" IS ?
+    ["36.44" "4.41450390625" "SKU-008" "6" "Item 8 København" "36.43" "0x0008FF0080"]
 UPDATE rowferry_checkpoint
     ["0-1-81" "2" "82"]
 INSERT INTO "orders" ("id", "customer_id", "status", "total", "placed_at", "note") VALUES (?, ?, ?, ?, ?, ?)
@@ -236,16 +236,16 @@ INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUE
     ["1" "1" "SKU-000" "8" "465.97"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["1" "2" "SKU-011" "2" "264.05"]
-UPDATE "orders" SET "total" = ? WHERE "id" IS ?
-    ["4255.86" "1"]
+UPDATE "orders" SET "total" = ? WHERE "id" IS ? AND "customer_id" IS ? AND "status" IS ? AND "total" IS ? AND "placed_at" IS ? AND "note" IS ?
+    ["4255.86" "1" "14" "open" "0.00" "2026-07-20 18:38:21.447733" "línea 1\nlínea 2"]
 UPDATE rowferry_checkpoint
     ["0-1-82" "2" "83"]
-DELETE FROM "order_items" WHERE "order_id" IS ? AND "line" IS ?
-    ["1" "1"]
-DELETE FROM "order_items" WHERE "order_id" IS ? AND "line" IS ?
-    ["1" "2"]
-DELETE FROM "orders" WHERE "id" IS ?
-    ["1"]
+DELETE FROM "order_items" WHERE "order_id" IS ? AND "line" IS ? AND "sku" IS ? AND "quantity" IS ? AND "price" IS ?
+    ["1" "1" "SKU-000" "8" "465.97"]
+DELETE FROM "order_items" WHERE "order_id" IS ? AND "line" IS ? AND "sku" IS ? AND "quantity" IS ? AND "price" IS ?
+    ["1" "2" "SKU-011" "2" "264.05"]
+DELETE FROM "orders" WHERE "id" IS ? AND "customer_id" IS ? AND "status" IS ? AND "total" IS ? AND "placed_at" IS ? AND "note" IS ?
+    ["1" "14" "open" "4255.86" "2026-07-20 18:38:21.447733" "línea 1\nlínea 2"]
 UPDATE rowferry_checkpoint
     ["0-1-83" "2" "84"]
 INSERT INTO "orders" ("id", "customer_id", "status", "total", "placed_at", "note") VALUES (?, ?, ?, ?, ?, ?)
@@ -256,8 +256,8 @@ INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUE
     ["2" "2" "SKU-007" "1" "685.94"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["2" "3" "SKU-016" "3" "611.28"]
-UPDATE "orders" SET "total" = ? WHERE "id" IS ?
-    ["4973.98" "2"]
+UPDATE "orders" SET "total" = ? WHERE "id" IS ? AND "customer_id" IS ? AND "status" IS ? AND "total" IS ? AND "placed_at" IS ? AND "note" IS ?
+    ["4973.98" "2" "2" "open" "0.00" "2026-03-20 07:59:22.293501" "bitte klingeln ☎"]
 UPDATE rowferry_checkpoint
     ["0-1-84" "2" "85"]
 INSERT INTO "orders" ("id", "customer_id", "status", "total", "placed_at", "note") VALUES (?, ?, ?, ?, ?, ?)
@@ -266,8 +266,8 @@ INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUE
     ["3" "1" "SKU-025" "7" "262.42"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["3" "2" "SKU-014" "2" "847.08"]
-UPDATE "orders" SET "total" = ? WHERE "id" IS ?
-    ["3531.10" "3"]
+UPDATE "orders" SET "total" = ? WHERE "id" IS ? AND "customer_id" IS ? AND "status" IS ? AND "total" IS ? AND "placed_at" IS ? AND "note" IS ?
+    ["3531.10" "3" "13" "open" "0.00" "2026-03-12 00:24:39.440033" "línea 1\nlínea 2"]
 UPDATE rowferry_checkpoint
     ["0-1-85" "2" "86"]
 INSERT INTO "customers" ("id", "email", "full_name", "loyalty_card", "born", "preferences", "created_at") VALUES (?, ?, ?, ?, ?, ?, ?)

@@ -1,0 +1,62 @@
+package sqlsink
+
+import (
+	"strings"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// Guard marks the columns outside the key by which the row of another with the
+// same key is told apart: an update or delete finds its row only where they
+// have their old values too. Numbers with a binary point and JSON are left out,
+// since databases write the same one in different ways, and so are what the
+// target computes and what it does not hold exactly. A table without a key has
+// none: every column finds its rows.
+func (t *Table) Guard(exact func(ordinal int) bool) {
+	if t.Identity == nil {
+		return
+	}
+	for o := range t.Columns {
+		c, s := &t.Columns[o], &t.Shape.Columns[o]
+		k := s.Type.Kind
+		c.guarded = k != schema.Float32 && k != schema.Float64 && k != schema.JSON &&
+			!c.Computed && s.Generated == schema.NotGenerated && exact(o)
+	}
+	for _, o := range t.Identity {
+		t.Columns[o].guarded = false
+	}
+}
+
+// Guarded returns the columns outside the key whose old values m's row must
+// have: those that Guard marked and that are in the old image.
+func (t *Table) Guarded(m *rowferry.Mutation) []int {
+	var all []int
+	for o := range t.Columns {
+		if t.guards(m, o) {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+func (t *Table) guards(m *rowferry.Mutation, o int) bool {
+	return t.Columns[o].guarded && !m.Before[o].IsAbsent()
+}
+
+// Differs returns the error for an update or delete whose key is another row's:
+// same says which of the guarded columns have the old values.
+func (t *Table) Differs(m *rowferry.Mutation, guarded []int, same []bool) error {
+	var names []string
+	for i, o := range guarded {
+		if !same[i] {
+			names = append(names, t.Shape.Columns[o].Name)
+		}
+	}
+	const most = 10
+	if len(names) > most {
+		names = append(names[:most:most], "…")
+	}
+	return t.About(rowferry.Errorf(rowferry.CodeRowDiffers, "the row to %s is not in the target as it was at the source", m.Op), m).
+		Fact("differs in", "%s", strings.Join(names, ", "))
+}
