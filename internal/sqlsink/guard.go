@@ -7,6 +7,10 @@ import (
 	"github.com/rowferry/rowferry/schema"
 )
 
+// mostCompared is the size in bytes beyond which an old value is not compared:
+// it would have to be sent with every change of its row.
+const mostCompared = 8 << 10
+
 // Guard marks the columns outside the key by which the row of another with the
 // same key is told apart: an update or delete finds its row only where they
 // have their old values too. Numbers with a binary point and JSON are left out,
@@ -29,7 +33,7 @@ func (t *Table) Guard(exact func(ordinal int) bool) {
 }
 
 // Guarded returns the columns outside the key whose old values m's row must
-// have: those that Guard marked and that are in the old image.
+// have: those that Guard marked and that are in the old image, unless large.
 func (t *Table) Guarded(m *rowferry.Mutation) []int {
 	var all []int
 	for o := range t.Columns {
@@ -41,7 +45,7 @@ func (t *Table) Guarded(m *rowferry.Mutation) []int {
 }
 
 func (t *Table) guards(m *rowferry.Mutation, o int) bool {
-	return t.Columns[o].guarded && !m.Before[o].IsAbsent()
+	return t.Columns[o].guarded && !m.Before[o].IsAbsent() && len(m.Before[o].Str()) <= mostCompared
 }
 
 // Differs returns the error for an update or delete whose key is another row's:
