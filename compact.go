@@ -1,0 +1,369 @@
+package rowferry
+
+import (
+	"cmp"
+	"encoding/binary"
+	"hash/maphash"
+	"slices"
+)
+
+// compactor turns the mutations of consecutive transactions into fewer ones
+// that leave the target the same: each row's changes become one, and those of
+// a table stand together, so that a sink can write them in its bulk form. It
+// works in segments. Within one, inserts come first, parents before children,
+// then updates, then deletes, children before parents. Whatever that order
+// could break starts a new segment: a unique value that is taken after another
+// row gave it up, a parent's key that changes, a delete or key change that sets
+// off others. Tables whose order is not free, and changes that the source made
+// with its checks off, pass as they are.
+//
+// What is known of the constraints is the source's; where the target has others,
+// it refuses, and the engine falls back to the source's own order. A compactor
+// is used by one goroutine.
+type compactor struct {
+	orders   orders
+	out      []Mutation
+	nets     []net
+	rows     map[uint64]int32 // by hash of table and current key: the newest of the nets, from 1
+	released map[string]struct{}
+	seed     maphash.Seed
+	key      []byte
+	sorted   []*net // scratch
+}
+
+// net is what the changes of one row in a segment come to.
+type net struct {
+	Mutation
+	order   *tableOrder
+	next    int32  // the net before it with the same hash, from 1
+	first   int    // place of the first change among the mutations
+	last    int    // and of the last
+	written uint64 // of an update: which columns it writes
+	gone    bool   // nothing is left
+}
+
+func newCompactor() *compactor {
+	return &compactor{rows: map[uint64]int32{}, released: map[string]struct{}{}, seed: maphash.MakeSeed()}
+}
+
+// compact returns what the mutations come to. The result is valid until the
+// next call; the rows may be those of ms.
+func (c *compactor) compact(ms []Mutation) []Mutation {
+	c.out = c.out[:0]
+	for i := range ms {
+		c.add(&ms[i], i)
+	}
+	c.close()
+	return c.out
+}
+
+func (c *compactor) add(m *Mutation, place int) {
+	switch m.Op {
+	case Insert, Update, Delete:
+	default: // Truncate, Shape, and what the sink refuses by name
+		c.pass(m)
+		return
+	}
+	x := c.orders.known(m.Table)
+	if x == nil {
+		c.close() // by the ranks it was begun with
+		x = c.orders.learn(m.Table)
+	}
+	if m.ChecksOff || x.keeps(m) {
+		c.pass(m)
+		return
+	}
+	n := c.find(x, m)
+	if n != nil && !n.takes(m) || c.takesReleased(x, m) {
+		c.close()
+		n = nil
+	}
+	c.release(x, m)
+	if n == nil {
+		c.begin(x, m, place)
+		return
+	}
+	n.fold(m)
+	n.last = place
+}
+
+// takes reports whether m can become a part of n: a row keeps its key within a
+// segment, and a new one its parent in the same table, which may come after it.
+func (n *net) takes(m *Mutation) bool {
+	return m.Op == Delete || !m.changes(n.order.identity) && (n.Op == Update || !m.changes(n.order.self))
+}
+
+// pass ends the segment and lets a mutation through.
+func (c *compactor) pass(m *Mutation) {
+	c.close()
+	c.out = append(c.out, *m)
+}
+
+// keeps reports whether a change of the table has to stay where it is.
+func (x *tableOrder) keeps(m *Mutation) bool {
+	switch {
+	case x.serial:
+		return true
+	case m.Op == Insert:
+		return false
+	case m.Op == Delete:
+		return x.acting || slices.ContainsFunc(x.identity, m.Before.absent)
+	case m.changes(x.referenced):
+		return true
+	}
+	for _, u := range x.uniques {
+		if m.changes(u.columns) && slices.ContainsFunc(u.columns, m.Before.absent) {
+			return true // what it gives up is not known
+		}
+	}
+	return slices.ContainsFunc(x.identity, m.Before.absent)
+}
+
+func (r Row) absent(o int) bool { return r[o].IsAbsent() }
+
+// changes reports whether an update gives one of the columns another value.
+func (m *Mutation) changes(columns []int) bool {
+	return slices.ContainsFunc(columns, func(o int) bool { return !m.After[o].IsAbsent() && m.After[o] != m.Before[o] })
+}
+
+// takesReleased reports whether m takes a unique value that was given up in
+// this segment.
+func (c *compactor) takesReleased(x *tableOrder, m *Mutation) bool {
+	if len(c.released) == 0 || m.Op == Delete {
+		return false
+	}
+	for i := range x.uniques {
+		if m.Op == Update && !m.changes(x.uniques[i].columns) {
+			continue
+		}
+		if c.unique(x, i, m.Before, m.After) {
+			if _, ok := c.released[string(c.key)]; ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// release notes the unique values that m gives up.
+func (c *compactor) release(x *tableOrder, m *Mutation) {
+	if m.Op == Insert {
+		return
+	}
+	for i := range x.uniques {
+		if (m.Op == Delete || m.changes(x.uniques[i].columns)) && c.unique(x, i, m.Before, nil) {
+			c.released[string(c.key)] = struct{}{}
+		}
+	}
+}
+
+// unique writes the value of a unique key to c.key: of after, and of before
+// where after lacks a column. It reports whether there is one: where a column
+// is NULL nothing is unique. Where equal is not known exactly, all are one.
+func (c *compactor) unique(x *tableOrder, i int, before, after Row) bool {
+	u := &x.uniques[i]
+	c.key = binary.AppendUvarint(binary.AppendUvarint(c.key[:0], uint64(x.number)), uint64(i))
+	for _, o := range u.columns {
+		v := Value{}
+		if after != nil {
+			v = after[o]
+		}
+		if v.IsAbsent() && before != nil {
+			v = before[o]
+		}
+		if v.IsNull() {
+			return false
+		}
+		if u.exact {
+			c.key = v.appendTo(c.key)
+		}
+	}
+	return true
+}
+
+// appendTo appends the value so that different values, and sequences of values,
+// become different bytes.
+func (v Value) appendTo(dst []byte) []byte {
+	dst = append(dst, byte(v.kind))
+	switch v.kind {
+	case Text, Bytes:
+		return append(binary.AppendUvarint(dst, uint64(len(v.str))), v.str...)
+	default:
+		return binary.BigEndian.AppendUint64(dst, v.num)
+	}
+}
+
+// find returns the net of the row that m changes, or nil.
+func (c *compactor) find(x *tableOrder, m *Mutation) *net {
+	row := m.Before
+	if m.Op == Insert {
+		return nil // its key was free, and is not in the segment: see takesReleased
+	}
+	for i := c.rows[c.hash(x, row)]; i > 0; i = c.nets[i-1].next {
+		n := &c.nets[i-1]
+		if n.order == x && !n.gone && n.Op != Delete && sameAt(x.identity, n.After, row) {
+			return n
+		}
+	}
+	return nil
+}
+
+func sameAt(columns []int, a, b Row) bool {
+	return !slices.ContainsFunc(columns, func(o int) bool { return a[o] != b[o] })
+}
+
+func (c *compactor) hash(x *tableOrder, row Row) uint64 {
+	c.key = binary.AppendUvarint(c.key[:0], uint64(x.number))
+	for _, o := range x.identity {
+		c.key = row[o].appendTo(c.key)
+	}
+	return maphash.Bytes(c.seed, c.key)
+}
+
+// begin adds the first change of a row, to be found by the key it leaves the
+// row with.
+func (c *compactor) begin(x *tableOrder, m *Mutation, place int) {
+	n := net{Mutation: *m, order: x, first: place, last: place}
+	if m.Op == Update {
+		n.complete(x)
+	}
+	if m.Op != Delete {
+		h := c.hash(x, n.After)
+		n.next, c.rows[h] = c.rows[h], int32(len(c.nets)+1)
+	}
+	c.nets = append(c.nets, n)
+}
+
+// complete puts the key into the new image of an update that lacks it.
+func (n *net) complete(x *tableOrder) {
+	if slices.ContainsFunc(x.identity, n.After.absent) {
+		n.After = slices.Clone(n.After)
+		for _, o := range x.identity {
+			if n.After[o].IsAbsent() {
+				n.After[o] = n.Before[o]
+			}
+		}
+	}
+}
+
+// fold makes m, an update or delete of the row, a part of the net. What an image
+// lacks is taken from those before it.
+func (n *net) fold(m *Mutation) {
+	n.Origin, n.Index = m.Origin, m.Index
+	switch {
+	case n.Op == Insert && m.Op == Delete:
+		n.gone = true
+	case n.Op == Insert:
+		n.After = over(n.After, m.After)
+	case m.Op == Delete:
+		n.Before = n.learned(m.Before)
+		n.Op, n.After = Delete, nil
+	default:
+		n.Before = n.learned(m.Before)
+		n.After = over(n.After, m.After)
+		n.gone = !n.changesAny()
+	}
+}
+
+// over returns the new image with what it lacks taken from the old one.
+func over(old, now Row) Row {
+	if !slices.ContainsFunc(now, Value.IsAbsent) {
+		return now
+	}
+	merged := slices.Clone(now)
+	for o := range merged {
+		if merged[o].IsAbsent() {
+			merged[o] = old[o]
+		}
+	}
+	return merged
+}
+
+// learned returns the old image with what a later one shows of columns that
+// were neither known nor changed so far.
+func (n *net) learned(later Row) Row {
+	learns := func(o int) bool { return n.Before[o].IsAbsent() && n.After[o].IsAbsent() && !later[o].IsAbsent() }
+	known := n.Before
+	for o := range known {
+		if !learns(o) {
+			continue
+		}
+		if &known[0] == &n.Before[0] {
+			known = slices.Clone(known)
+		}
+		known[o] = later[o]
+	}
+	return known
+}
+
+func (n *net) changesAny() bool {
+	for o := range n.After {
+		if !n.After[o].IsAbsent() && n.After[o] != n.Before[o] {
+			return true
+		}
+	}
+	return false
+}
+
+// close ends the segment: what it came to goes out in an order that breaks
+// nothing.
+func (c *compactor) close() {
+	if len(c.nets) == 0 {
+		return
+	}
+	c.sorted = c.sorted[:0]
+	for i := range c.nets {
+		n := &c.nets[i]
+		if n.gone {
+			continue
+		}
+		if n.Op == Update {
+			n.written = n.pattern()
+		}
+		c.sorted = append(c.sorted, n)
+	}
+	slices.SortFunc(c.sorted, compareNets)
+	for _, n := range c.sorted {
+		c.out = append(c.out, n.Mutation)
+	}
+	clear(c.sorted)
+	clear(c.nets)
+	c.nets = c.nets[:0]
+	clear(c.rows)
+	clear(c.released)
+}
+
+// compareNets orders a segment. Inserts of a table stay in the source's order,
+// and so do its deletes, for the sake of foreign keys to itself; updates of one
+// segment do not depend on each other.
+func compareNets(a, b *net) int {
+	if n := cmp.Compare(a.Op, b.Op); n != 0 {
+		return n // Insert, Update, Delete
+	}
+	ranks := cmp.Compare(a.order.rank, b.order.rank)
+	if a.Op == Delete {
+		ranks = -ranks
+	}
+	return cmp.Or(ranks, cmp.Compare(a.order.number, b.order.number), cmp.Compare(a.written, b.written), cmp.Compare(a.place(), b.place()))
+}
+
+// place is where the row's change stands in the source's order: a new row came
+// with its first change, and one that went, with its last.
+func (n *net) place() int {
+	if n.Op == Delete {
+		return n.last
+	}
+	return n.first
+}
+
+// pattern returns a number that updates of the same columns have in common.
+func (n *net) pattern() uint64 {
+	const prime = 1099511628211 // FNV-1a
+	h := uint64(14695981039346656037)
+	for o := range n.After {
+		if !n.After[o].IsAbsent() && n.After[o] != n.Before[o] {
+			h = (h ^ uint64(o)) * prime
+		}
+	}
+	return h
+}
