@@ -99,24 +99,25 @@ func (c *compactor) pass(m *Mutation) {
 	c.out = append(c.out, *m)
 }
 
-// keeps reports whether a change of the table has to stay where it is.
+// keeps reports whether a change of the table has to stay where it is: also
+// where it is not known which unique values it gives up.
 func (x *tableOrder) keeps(m *Mutation) bool {
 	switch {
 	case x.serial:
 		return true
 	case m.Op == Insert:
 		return false
-	case m.Op == Delete:
-		return x.acting || slices.ContainsFunc(x.identity, m.Before.absent)
-	case m.changes(x.referenced):
+	case slices.ContainsFunc(x.identity, m.Before.absent):
+		return true
+	case m.Op == Delete && x.acting, m.Op == Update && m.changes(x.referenced):
 		return true
 	}
 	for _, u := range x.uniques {
-		if m.changes(u.columns) && slices.ContainsFunc(u.columns, m.Before.absent) {
-			return true // what it gives up is not known
+		if (m.Op == Delete || m.changes(u.columns)) && slices.ContainsFunc(u.columns, m.Before.absent) {
+			return true
 		}
 	}
-	return slices.ContainsFunc(x.identity, m.Before.absent)
+	return false
 }
 
 func (r Row) absent(o int) bool { return r[o].IsAbsent() }

@@ -1,0 +1,134 @@
+package rowferry_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	driver "zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/randomtx"
+	"github.com/rowferry/rowferry/schema"
+	"github.com/rowferry/rowferry/sink/sqlite"
+)
+
+// TestCompact: random transactions that are full of unique keys, foreign keys,
+// key changes and circles, compacted in groups, leave a database as the
+// transactions one by one would have.
+func TestCompact(t *testing.T) {
+	for seed := range uint64(4) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			w := randomtx.New(seed)
+			w.Minimal = seed%2 == 1
+			r := rand.New(rand.NewPCG(seed, 3))
+			compact := rowferry.NewCompactor()
+			path := filepath.Join(t.TempDir(), "compact.db")
+			sink, err := sqlite.Open(t.Context(), path, sqlite.DefaultOptions())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer sink.Close()
+			g := &grouper{t: t, sink: sink, cp: rowferry.Checkpoint{Pipeline: "p", Position: "x:1", StateID: "s", Format: rowferry.CheckpointFormat}}
+			if err := sink.WriteCheckpoint(t.Context(), nil, g.cp); err != nil {
+				t.Fatal(err)
+			}
+			var shapes []rowferry.Mutation
+			for _, s := range w.Shapes() {
+				shapes = append(shapes, rowferry.Mutation{Op: rowferry.Shape, Table: s})
+			}
+			g.apply(shapes)
+			in, out := 0, 0
+			for done := 0; done < 25_000; {
+				var ms []rowferry.Mutation
+				for range 1 + r.IntN(40) {
+					ms = append(ms, w.Transaction()...)
+					done++
+				}
+				fewer := compact(ms)
+				in, out = in+len(ms), out+len(fewer)
+				if err := g.apply(fewer); err != nil {
+					t.Fatalf("after %d transactions: %v\n%s\nbecame\n%s", done, err, described(ms), described(fewer))
+				}
+				if r.IntN(20) == 0 {
+					g.same(path, w, func() string { return described(ms) + "\nbecame\n" + described(fewer) })
+				}
+			}
+			g.same(path, w, func() string { return "" })
+			t.Logf("figure: %d changes became %d", in, out)
+		})
+	}
+}
+
+type grouper struct {
+	t    *testing.T
+	sink *sqlite.Sink
+	cp   rowferry.Checkpoint
+}
+
+func (g *grouper) apply(ms []rowferry.Mutation) error {
+	g.t.Helper()
+	tx, err := g.sink.Begin(context.Background())
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if err := tx.Write(context.Background(), ms); err != nil {
+		return err
+	}
+	cp := g.cp
+	cp.Sequence++
+	if err := tx.Commit(context.Background(), cp); err != nil {
+		return err
+	}
+	g.cp = cp
+	return nil
+}
+
+// same wants the database to have exactly the rows of the world.
+func (g *grouper) same(path string, w *randomtx.World, what func() string) {
+	g.t.Helper()
+	onFile(g.t, path, func(conn *driver.Conn) error {
+		for _, s := range w.Shapes() {
+			got, want := rowsOf(g.t, conn, s), w.Rows(s.Name)
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				g.t.Fatalf("table %s has\n%q\nwant\n%q\n%s", s.Name, got, want, what())
+			}
+		}
+		return nil
+	})
+}
+
+func rowsOf(t *testing.T, conn *driver.Conn, s *schema.Table) (all []string) {
+	t.Helper()
+	err := sqlitex.ExecuteTransient(conn, "SELECT * FROM "+s.Name.Table, &sqlitex.ExecOptions{ResultFunc: func(st *driver.Stmt) error {
+		row := ""
+		for i := range st.ColumnCount() {
+			if st.ColumnType(i) == driver.TypeNull {
+				row += "|NULL"
+			} else {
+				row += "|" + st.ColumnText(i)
+			}
+		}
+		all = append(all, row)
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func described(ms []rowferry.Mutation) (all string) {
+	for i := range ms {
+		all += fmt.Sprintf("  %s %s %v -> %v\n", ms[i].Op, ms[i].Table.Name, ms[i].Before, ms[i].After)
+	}
+	return all
+}
