@@ -15,10 +15,11 @@ import (
 // writeChunk is how many mutations travel to the sink in one Write.
 const writeChunk = 512
 
-// apply brings one batch into the target. If the target, or a rule, refuses
-// something in it, the batch is rolled back and its transactions are applied
-// one at a time, so that everything before the refused one is kept and the
-// error names it.
+// apply brings one batch into the target, compacted where the target has
+// transactions. If the target, or a rule, refuses something in it, the batch is
+// rolled back and applied in exactly the source's order, one statement a change;
+// if that is refused too, one transaction at a time, so that everything before
+// the refused one is kept and the error names it.
 //
 // The cases, per change: insert, update, delete and truncate go to the
 // handler; a shape that is new, or equal in what a target follows, goes to
@@ -26,13 +27,23 @@ const writeChunk = 512
 // the end of a known table, stop by name. A transaction without changes, or
 // one that the log rolled back, moves the position only.
 func (e *Engine) apply(ctx context.Context, b *batch) error {
-	err := e.insist(ctx, b)
-	if err == nil || len(b.txs) == 1 || !worthSplitting(err) {
+	compacts := e.compactor != nil && !b.spilled()
+	err := e.insist(ctx, b, compacts)
+	if err == nil || !worthSplitting(err) {
 		return located(err, b)
 	}
-	e.stats.fellBack()
+	if compacts && aboutRow(err) {
+		e.stats.fellBack()
+		if err = e.insist(ctx, b, false); err == nil || !worthSplitting(err) {
+			return located(err, b)
+		}
+	}
+	if len(b.txs) == 1 {
+		return located(err, b)
+	}
+	e.stats.split()
 	for _, one := range b.split() {
-		if err := e.insist(ctx, one); err != nil {
+		if err := e.insist(ctx, one, false); err != nil {
 			return located(err, one)
 		}
 	}
@@ -41,8 +52,8 @@ func (e *Engine) apply(ctx context.Context, b *batch) error {
 
 // insist applies the batch, again and again while what keeps it from the
 // target passes by itself.
-func (e *Engine) insist(ctx context.Context, b *batch) error {
-	a := &attempt{engine: e, batch: b}
+func (e *Engine) insist(ctx context.Context, b *batch, compacts bool) error {
+	a := &attempt{engine: e, batch: b, compacts: compacts}
 	var r retry
 	for {
 		err := a.run(ctx)
@@ -68,6 +79,13 @@ func worthSplitting(err error) bool {
 	default:
 		return true
 	}
+}
+
+// aboutRow reports whether err is the target's refusal of a change, which in
+// another order, or with the changes before it, it may take.
+func aboutRow(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Mutation != nil
 }
 
 // located adds to err which transactions it is about.
@@ -144,6 +162,8 @@ type writer struct {
 	tally  tally
 	shapes map[schema.Name]*schema.Table // told by this batch
 	out    []Mutation
+	// compacts is set where the whole batch is collected and compacted.
+	compacts bool
 }
 
 func (w *writer) write(ctx context.Context, b *batch) error {
@@ -153,7 +173,7 @@ func (w *writer) write(ctx context.Context, b *batch) error {
 			if err := w.handle(i, c, origin); err != nil {
 				return err
 			}
-			if len(w.out) < writeChunk {
+			if w.compacts || len(w.out) < writeChunk {
 				return nil
 			}
 			if err := ctx.Err(); err != nil {
@@ -165,7 +185,21 @@ func (w *writer) write(ctx context.Context, b *batch) error {
 			return err
 		}
 	}
-	return w.flush(ctx)
+	if !w.compacts {
+		return w.flush(ctx)
+	}
+	return w.flushCompacted(ctx)
+}
+
+// flushCompacted writes what the batch comes to.
+func (w *writer) flushCompacted(ctx context.Context) error {
+	for ms := range slices.Chunk(w.engine.compactor.compact(w.out), writeChunk) {
+		w.out = append(w.out[:0], ms...)
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *writer) handle(i int, c *Change, origin *Origin) error {

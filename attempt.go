@@ -16,10 +16,11 @@ import (
 // attempt brings one batch into the target in one target transaction. It may
 // be run again after an error, until it returns nil.
 type attempt struct {
-	engine *Engine
-	batch  *batch
-	w      *writer
-	record Record
+	engine   *Engine
+	batch    *batch
+	compacts bool // see compactor
+	w        *writer
+	record   Record
 	// sent is set while a COMMIT may have reached the target whose answer did
 	// not come back, and why it did not.
 	sent error
@@ -58,7 +59,7 @@ func (a *attempt) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.w = &writer{engine: e, tx: tx, tally: tally{}, shapes: map[schema.Name]*schema.Table{}}
+	a.w = &writer{engine: e, tx: tx, tally: tally{}, shapes: map[schema.Name]*schema.Table{}, compacts: a.compacts}
 	if err := a.w.write(ctx, a.batch); err != nil {
 		return e.refused(ctx, errors.Join(err, tx.Rollback()))
 	}

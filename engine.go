@@ -69,6 +69,7 @@ type Engine struct {
 	shapes map[schema.Name]*schema.Table // as committed, under source names
 	// rebuilding is set until a rebuilt state directory has its first record.
 	rebuilding bool
+	compactor  *compactor // nil where each change counts
 	stats      stats
 
 	mu        sync.Mutex // guards reader and queue for Progress
@@ -86,6 +87,9 @@ type Engine struct {
 func Open(ctx context.Context, parts Parts, opts Options) (*Engine, error) {
 	opts.setDefaults()
 	e := &Engine{parts: parts, opts: opts, shapes: map[schema.Name]*schema.Table{}}
+	if _, ok := parts.Sink.(CheckpointKeeper); ok {
+		e.compactor = newCompactor()
+	}
 	if err := e.open(ctx); err != nil {
 		return nil, errors.Join(err, e.closeReader())
 	}

@@ -23,7 +23,8 @@ type Progress struct {
 	Transactions uint64 // committed in the target by this run
 	Batches      uint64
 	Rows         uint64
-	Fallbacks    uint64 // batches that were refused and applied one transaction at a time
+	Fallbacks    uint64 // batches that were refused compacted
+	Splits       uint64 // of those, batches that were refused as they were and applied one transaction at a time
 	Spilled      uint64 // transactions that went through the spool
 	Tables       []TableStats
 	Position     Position
@@ -134,6 +135,12 @@ func (s *stats) committed(b *batch, t tally, cp Checkpoint) {
 			s.progress.Spilled++
 		}
 	}
+}
+
+func (s *stats) split() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.progress.Splits++
 }
 
 func (s *stats) fellBack() {
