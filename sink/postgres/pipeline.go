@@ -136,12 +136,9 @@ func (s *Sink) missing(ctx context.Context, conn *pgconn.PgConn, e *notFound) er
 		terms[i] = t.same(st, o)
 	}
 	st.sql = "SELECT " + strings.Join(terms, ", ") + " FROM " + t.quoted + " WHERE " + t.where(st, m, "")
-	var values [][]byte
-	for _, o := range st.match {
-		var err error
-		if values, err = t.append(values, o, m.Before[o], m); err != nil {
-			return err
-		}
+	values, err := t.appendOld(nil, st.match, m)
+	if err != nil {
+		return err
 	}
 	answer := conn.ExecParams(ctx, st.sql, values, st.types, st.formats, nil).Read()
 	var aborted *pgconn.PgError
