@@ -49,13 +49,17 @@ func (t *Table) guards(m *rowferry.Mutation, o int) bool {
 }
 
 // Differs returns the error for an update or delete whose key is another row's:
-// same says which of the guarded columns have the old values.
+// same says which of the guarded columns have the old values. Where all have
+// them, the row was not there when it was looked for: it is missing.
 func (t *Table) Differs(m *rowferry.Mutation, guarded []int, same []bool) error {
 	var names []string
 	for i, o := range guarded {
 		if !same[i] {
 			names = append(names, t.Shape.Columns[o].Name)
 		}
+	}
+	if len(names) == 0 {
+		return t.Missing(m, 0)
 	}
 	const most = 10
 	if len(names) > most {
