@@ -1,6 +1,7 @@
 package mysql_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/rowferry/rowferry"
@@ -48,4 +49,21 @@ func TestWaitsWhileKeysAct(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestOldTextWithSpaces: a text that might be cut off when it is written is
+// compared all the same.
+func TestOldTextWithSpaces(t *testing.T) {
+	onEach(t, func(t *testing.T, server *testdb.Server) {
+		name, db := testdb.NewDatabase(t, server)
+		text := strings.Repeat("x", 200) + " "
+		mustExec(t, db, "CREATE TABLE t (id INT PRIMARY KEY, c TINYTEXT CHARACTER SET latin2, n INT)", "INSERT INTO t VALUES (1, '"+text+"', 1)")
+		sink := open(t, server, name, nil)
+		defer sink.Close()
+		table := keyed("t", col("id", integer), col("c", schema.Type{Kind: schema.Text, Charset: "latin2", Collation: "latin2_general_ci"}), col("n", integer))
+		p := begin(t, sink)
+		p.must(shaped(table), updated(table, rowferry.Row{i(1), s(text), i(1)}, rowferry.Row{i(1), s(text), i(2)}))
+		wants(t, p.try(deleted(table, i(1), s(text+" "), i(2))), rowferry.CodeRowDiffers, "differs in: c")
+		p.must(deleted(table, i(1), s(text), i(2)))
+	})
 }
