@@ -121,7 +121,7 @@ func targetKeys() []*key {
 		},
 		{
 			name: "match", flag: "match", values: []string{matchRow, matchKey}, def: matchRow,
-			doc: "How an update or delete finds its row. `row`: by its key, and the pipeline stops where the row that has it has other values than the source's row had. `key`: by its key alone, as a database's own replica does. That is for a target whose rows are edited, and takes a row of somebody else's with the same key for the source's.",
+			doc: "How an update or delete finds its row. `row`: by its key, and the pipeline stops where the row that has it has other values than the source's row had. Not compared are FLOAT, DOUBLE and JSON, values of more than 8 KiB, and tables whose triggers fire; where triggers of one table change rows of another, take `key`. `key`: by its key alone, as a database's own replica does. That is for a target whose rows are edited, and takes a row of somebody else's with the same key for the source's.",
 			set: func(s *settings, _ []string, v string) { s.match = v },
 		},
 	})

@@ -49,7 +49,8 @@ func (t *Table) guards(m *rowferry.Mutation, o int) bool {
 }
 
 // Differs returns the error for an update or delete whose key is another row's:
-// same says which of the guarded columns have the old values.
+// same says which of the guarded columns have the old values. Where all have
+// them, the row was not there when it was looked for: it is missing.
 func (t *Table) Differs(m *rowferry.Mutation, guarded []int, same []bool) error {
 	var names []string
 	for i, o := range guarded {
@@ -57,10 +58,28 @@ func (t *Table) Differs(m *rowferry.Mutation, guarded []int, same []bool) error 
 			names = append(names, t.Shape.Columns[o].Name)
 		}
 	}
+	if len(names) == 0 {
+		return t.Missing(m, 0)
+	}
 	const most = 10
 	if len(names) > most {
 		names = append(names[:most:most], "…")
 	}
+	return t.differs(m, names...)
+}
+
+func (t *Table) differs(m *rowferry.Mutation, names ...string) *rowferry.Error {
 	return t.About(rowferry.Errorf(rowferry.CodeRowDiffers, "the row to %s is not in the target as it was at the source", m.Op), m).
 		Fact("differs in", "%s", strings.Join(names, ", "))
+}
+
+// Unheld returns the error for an old value of m that cannot be compared, given
+// why: what the target cannot hold, its row does not have either.
+func (t *Table) Unheld(why *rowferry.Error, m *rowferry.Mutation, o int) error {
+	if why.Code != rowferry.CodeOutOfRange || !t.guards(m, o) {
+		return t.About(why, m).Fact("column", "%s", t.Shape.Columns[o].Name)
+	}
+	e := t.differs(m, t.Shape.Columns[o].Name).Fact("not for the target", "%s", why.What)
+	e.Facts = append(e.Facts, why.Facts...)
+	return e
 }

@@ -191,7 +191,7 @@ func (b *batch) missing(ctx context.Context, t *target, m *rowferry.Mutation, n 
 	for i, o := range guarded {
 		terms[i], values[i] = t.exactly("", o), &same[i]
 	}
-	args, err := b.sink.bind(nil, t, append(guarded, match...), m.Before, m)
+	args, err := b.sink.bindOld(nil, t, append(guarded, match...), m)
 	if err != nil {
 		return err
 	}
@@ -221,7 +221,7 @@ func (b *batch) prepared(ctx context.Context, t *target, m *rowferry.Mutation) (
 	}
 	args, err := b.sink.bind(b.args[:0], t, st.set, m.After, m)
 	if err == nil {
-		args, err = b.sink.bind(args, t, st.match, m.Before, m)
+		args, err = b.sink.bindOld(args, t, st.match, m)
 	}
 	return st, args, err
 }

@@ -47,9 +47,26 @@ func carrierOf(t schema.Type) (carrier, error) {
 // bind appends the row's values of the given columns as parameters.
 func (s *Sink) bind(args []any, t *target, columns []int, values rowferry.Row, m *rowferry.Mutation) ([]any, error) {
 	for _, o := range columns {
+		if c := &t.columns[o]; c.carry == carryText && c.cuts(values[o].Str()) {
+			e := rowferry.Errorf(rowferry.CodeOutOfRange, "a text is longer than the target's column, which would cut off spaces at its end").
+				Fact("value", "%s", sqlsink.Shorten(values[o].Str())).Fact("room", "%d bytes", c.room)
+			return nil, t.About(e, m).Fact("column", "%s", t.Shape.Columns[o].Name)
+		}
 		arg, err := s.parameter(&t.columns[o], values[o])
 		if err != nil {
 			return nil, t.About(err, m).Fact("column", "%s", t.Shape.Columns[o].Name)
+		}
+		args = append(args, arg)
+	}
+	return args, nil
+}
+
+// bindOld appends the old values of the given columns, which are compared alone.
+func (s *Sink) bindOld(args []any, t *target, columns []int, m *rowferry.Mutation) ([]any, error) {
+	for _, o := range columns {
+		arg, err := s.parameter(&t.columns[o], m.Before[o])
+		if err != nil {
+			return nil, t.Unheld(err, m, o)
 		}
 		args = append(args, arg)
 	}
@@ -76,10 +93,6 @@ func (s *Sink) parameter(c *column, v rowferry.Value) (any, *rowferry.Error) {
 	case c.carry == carryText && kind == rowferry.Text:
 		if !utf8.ValidString(v.Str()) {
 			return nil, sqlsink.NotUTF8(v.Str())
-		}
-		if c.cuts(v.Str()) {
-			return nil, rowferry.Errorf(rowferry.CodeOutOfRange, "a text is longer than the target's column, which would cut off spaces at its end").
-				Fact("value", "%s", sqlsink.Shorten(v.Str())).Fact("room", "%d bytes", c.room)
 		}
 		return v.Str(), s.fits(v)
 	case c.carry == carryBytes && kind == rowferry.Bytes:

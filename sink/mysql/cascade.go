@@ -65,7 +65,7 @@ func (b *batch) cascadeHits(ctx context.Context, t *target, m *rowferry.Mutation
 		on[i] = "c." + quote(c) + " = p." + quote(r.referenced[i])
 	}
 	where, match := t.where("p.")
-	args, err := s.bind(nil, t, match, m.Before, m)
+	args, err := s.bindOld(nil, t, match, m)
 	if err != nil {
 		return false, err
 	}

@@ -55,7 +55,7 @@ func (b *batch) withDecimals(t *target, m *rowferry.Mutation) (*statement, []any
 		}
 		args = append(append(args, one...), values[o]...)
 	}
-	args, err := b.sink.bind(args, t, st.match, m.Before, m)
+	args, err := b.sink.bindOld(args, t, st.match, m)
 	return st, args, err
 }
 

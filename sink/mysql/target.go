@@ -16,6 +16,7 @@ type target struct {
 	quoted   string
 	existing *existing
 	columns  []column // one for each of Shape.Columns
+	acted    []int    // columns outside the key that foreign keys of the target may change by themselves
 
 	children     []*reference // foreign keys that point here, once they were needed
 	childrenRead bool
@@ -86,6 +87,14 @@ func (s *Sink) adopt(t *schema.Table, place schema.Name, x *existing) (*target, 
 	}
 	if !s.options.ByKey && len(x.triggers) == 0 { // which may give columns other values than the source's
 		n.Guard(func(o int) bool { return n.columns[o].have.Kind != schema.JSON })
+	}
+	for _, f := range x.shape.ForeignKeys {
+		for _, name := range x.shape.ColumnNames(f.Columns) {
+			o := s.server.folding().Ordinal(t, name)
+			if f.Acts() && o >= 0 && !slices.Contains(n.Identity, o) && !slices.Contains(n.acted, o) && t.Columns[o].Generated == schema.NotGenerated {
+				n.acted = append(n.acted, o)
+			}
+		}
 	}
 	if old := s.targets[place]; old != nil {
 		s.stmts.Drop(&old.Table)

@@ -142,10 +142,8 @@ func (b *batch) change(ctx context.Context, t *target, m *rowferry.Mutation) err
 			return err
 		}
 	}
-	for _, o := range st.match {
-		if values, err = t.append(values, o, m.Before[o], m); err != nil {
-			return err
-		}
+	if values, err = t.appendOld(values, st.match, m); err != nil {
+		return err
 	}
 	size := 0
 	for _, v := range values {
@@ -170,6 +168,18 @@ func (t *target) append(values [][]byte, o int, v rowferry.Value, m *rowferry.Mu
 		return nil, t.About(err, m).Fact("column", "%s", t.Shape.Columns[o].Name)
 	}
 	return append(values, text), nil
+}
+
+// appendOld appends the old values of the columns.
+func (t *target) appendOld(values [][]byte, columns []int, m *rowferry.Mutation) ([][]byte, error) {
+	for _, o := range columns {
+		text, err := t.columns[o].encode(m.Before[o])
+		if err != nil {
+			return nil, t.Unheld(err, m, o)
+		}
+		values = append(values, text)
+	}
+	return values, nil
 }
 
 func (st *statement) args(m *rowferry.Mutation) []string {

@@ -104,7 +104,7 @@ func (b *batch) flush(ctx context.Context) error {
 	cerr := p.Close()
 	switch missed, ok := err.(*notFound); {
 	case ok:
-		err = s.missing(ctx, conn, missed)
+		err = s.missing(ctx, missed)
 	case err == nil:
 		err = s.translate(ctx, cerr)
 	}
@@ -123,12 +123,20 @@ type notFound struct {
 
 func (e *notFound) Error() string { return e.target.Missing(e.mutation, e.n).Error() }
 
-// missing returns the error for a row that was not found exactly once.
-func (s *Sink) missing(ctx context.Context, conn *pgconn.PgConn, e *notFound) error {
+// missing returns the error for a row that was not found exactly once. The rest
+// of the pipeline has run behind it, or failed, so that the transaction shows
+// what the row became, or nothing at all: it is ended, and the row looked at as
+// it was before the batch.
+func (s *Sink) missing(ctx context.Context, e *notFound) error {
 	t, m := e.target, e.mutation
 	guarded := t.Guarded(m)
 	if e.n != 0 || len(guarded) == 0 {
 		return t.Missing(m, e.n)
+	}
+	s.rollback()
+	conn, err := s.session(ctx)
+	if err != nil {
+		return err
 	}
 	st := &statement{}
 	terms := make([]string, len(guarded))
@@ -136,17 +144,14 @@ func (s *Sink) missing(ctx context.Context, conn *pgconn.PgConn, e *notFound) er
 		terms[i] = t.same(st, o)
 	}
 	st.sql = "SELECT " + strings.Join(terms, ", ") + " FROM " + t.quoted + " WHERE " + t.where(st, m, "")
-	var values [][]byte
-	for _, o := range st.match {
-		var err error
-		if values, err = t.append(values, o, m.Before[o], m); err != nil {
-			return err
-		}
+	values, err := t.appendOld(nil, st.match, m)
+	if err != nil {
+		return err
 	}
 	answer := conn.ExecParams(ctx, st.sql, values, st.types, st.formats, nil).Read()
-	var aborted *pgconn.PgError
+	var refused *pgconn.PgError
 	switch {
-	case errors.As(answer.Err, &aborted) && aborted.Code == "25P02": // by a later statement of the pipeline
+	case errors.As(answer.Err, &refused) && refused.Code == "42P01": // the table was made by the batch
 		return t.Missing(m, e.n)
 	case answer.Err != nil:
 		return s.translate(ctx, answer.Err)

@@ -105,7 +105,7 @@ func (b *batch) change(t *target, m *rowferry.Mutation) error {
 	if err := t.bind(st.stmt, 1, st.set, m.After, m); err != nil {
 		return err
 	}
-	if err := t.bind(st.stmt, 1+len(st.set), st.match, m.Before, m); err != nil {
+	if err := t.bindOld(st.stmt, 1+len(st.set), st.match, m); err != nil {
 		return err
 	}
 	n, err := b.step(st, t, m)
@@ -137,7 +137,7 @@ func (b *batch) missing(t *target, m *rowferry.Mutation, n int64) error {
 		return b.sink.translate(err)
 	}
 	defer func() { _ = stmt.Finalize() }() // repeats the error of the step
-	if err := t.bind(stmt, 1, append(guarded, match...), m.Before, m); err != nil {
+	if err := t.bindOld(stmt, 1, append(guarded, match...), m); err != nil {
 		return err
 	}
 	found, err := stmt.Step()

@@ -27,6 +27,17 @@ func (t *target) bind(stmt *sqlite.Stmt, first int, columns []int, values rowfer
 	return nil
 }
 
+// bindOld binds the old values of the given columns to the parameters from first
+// on.
+func (t *target) bindOld(stmt *sqlite.Stmt, first int, columns []int, m *rowferry.Mutation) error {
+	for i, o := range columns {
+		if err := bindValue(stmt, first+i, t.carry[o], m.Before[o]); err != nil {
+			return t.Unheld(err, m, o)
+		}
+	}
+	return nil
+}
+
 // bindValue binds one value exactly, or says why it cannot be.
 func bindValue(stmt *sqlite.Stmt, param int, c carrier, v rowferry.Value) *rowferry.Error {
 	kind := v.Kind()

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"math"
 	"testing"
 
 	"github.com/rowferry/rowferry"
@@ -38,5 +39,23 @@ func TestOthersKeepTheirRows(t *testing.T) {
 				t.Errorf("the row is %s", got)
 			}
 		})
+	}
+}
+
+// TestOldValueThatCannotBe: what SQLite cannot hold at all, its row does not
+// have.
+func TestOldValueThatCannotBe(t *testing.T) {
+	sink, _ := openTraced(t, DefaultOptions())
+	table := keyed("t", col("id", integer, false), col("u", schema.Type{Kind: schema.Int, Bits: 64, Unsigned: true}, true), col("n", integer, true))
+	sql(t, sink, "CREATE TABLE t (id INTEGER PRIMARY KEY, u INTEGER, n INTEGER)", "INSERT INTO t VALUES (1, NULL, 1)")
+	if err := apply(sink, 1, shaped(table)); err != nil {
+		t.Fatal(err)
+	}
+	before, after := rowferry.Row{i(1), rowferry.UintValue(math.MaxUint64), i(1)}, rowferry.Row{i(1), rowferry.UintValue(math.MaxUint64), i(2)}
+	for _, m := range []rowferry.Mutation{
+		{Op: rowferry.Update, Table: table, Before: before, After: after}, {Op: rowferry.Update, Table: table, Before: before, After: before},
+		{Op: rowferry.Delete, Table: table, Before: before},
+	} {
+		wants(t, apply(sink, 2, m), rowferry.CodeRowDiffers, "differs in: u", "18446744073709551615")
 	}
 }
