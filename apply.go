@@ -193,13 +193,22 @@ func (w *writer) write(ctx context.Context, b *batch) error {
 
 // flushCompacted writes what the batch comes to.
 func (w *writer) flushCompacted(ctx context.Context) error {
-	for ms := range slices.Chunk(w.engine.compactor.compact(w.out), writeChunk) {
-		w.out = append(w.out[:0], ms...)
-		if err := w.flush(ctx); err != nil {
-			return err
+	all := w.out
+	w.out = nil
+	bulk, _ := w.tx.(BulkTx)
+	err := w.engine.compactor.compact(all, func(ms []Mutation, free bool) error {
+		if free && bulk != nil {
+			if err := bulk.WriteBulk(ctx, ms); err != nil {
+				return err
+			}
+			return failpoint.Hit("apply")
 		}
-	}
-	return nil
+		w.out = append(w.out[:0], ms...)
+		return w.flush(ctx)
+	})
+	clear(all)
+	w.out = all[:0]
+	return err
 }
 
 func (w *writer) handle(i int, c *Change, origin *Origin) error {

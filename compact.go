@@ -23,6 +23,8 @@ import (
 type compactor struct {
 	orders   orders
 	out      []Mutation
+	emit     func(ms []Mutation, free bool) error
+	err      error // of emit
 	nets     []net
 	rows     map[uint64]int32 // by hash of table and current key: the newest of the nets, from 1
 	released map[string]struct{}
@@ -46,15 +48,26 @@ func newCompactor() *compactor {
 	return &compactor{rows: map[uint64]int32{}, released: map[string]struct{}{}, seed: maphash.MakeSeed()}
 }
 
-// compact returns what the mutations come to. The result is valid until the
-// next call; the rows may be those of ms.
-func (c *compactor) compact(ms []Mutation) []Mutation {
-	c.out = c.out[:0]
+// compact calls emit with what the mutations come to, in parts that are valid
+// during the call. A part is free where it is a segment: see BulkTx.
+func (c *compactor) compact(ms []Mutation, emit func(ms []Mutation, free bool) error) error {
+	c.emit, c.err = emit, nil
 	for i := range ms {
-		c.add(&ms[i], i)
+		if c.add(&ms[i], i); c.err != nil {
+			return c.err
+		}
 	}
 	c.close()
-	return c.out
+	c.told()
+	return c.err
+}
+
+// told hands out what was passed, and is to stay in order.
+func (c *compactor) told() {
+	if len(c.out) > 0 && c.err == nil {
+		c.err = c.emit(c.out, false)
+	}
+	c.out = c.out[:0]
 }
 
 func (c *compactor) add(m *Mutation, place int) {
@@ -324,9 +337,14 @@ func (c *compactor) close() {
 		c.sorted = append(c.sorted, n)
 	}
 	slices.SortFunc(c.sorted, compareNets)
+	c.told()
 	for _, n := range c.sorted {
 		c.out = append(c.out, n.Mutation)
 	}
+	if c.err == nil && len(c.out) > 0 {
+		c.err = c.emit(c.out, true)
+	}
+	c.out = c.out[:0]
 	clear(c.sorted)
 	clear(c.nets)
 	c.nets = c.nets[:0]

@@ -35,6 +35,17 @@ type SinkTx interface {
 	Rollback() error
 }
 
+// BulkTx is a SinkTx that has a faster way to write many changes at once.
+type BulkTx interface {
+	SinkTx
+	// WriteBulk applies inserts, updates and deletes of which each is about
+	// another row, and which may be applied in any order that leaves inserts and
+	// deletes of one table as they stand. It promises what Write does, but that
+	// a refusal may name another mutation of those that travelled together: the
+	// engine then writes the same changes again, one by one.
+	WriteBulk(ctx context.Context, ms []Mutation) error
+}
+
 // Preparer is a Sink whose target cannot make tables inside a transaction.
 type Preparer interface {
 	Sink

@@ -13,6 +13,9 @@ import (
 	"github.com/rowferry/rowferry/schema"
 )
 
+// Database is what the tables are in.
+const Database = "random"
+
 // World is the tables with their rows.
 type World struct {
 	random *rand.Rand
@@ -42,7 +45,7 @@ const mostRows = 24
 func New(seed uint64) *World {
 	w := &World{random: rand.New(rand.NewPCG(seed, 17))}
 	add := func(name string, columns int, uniques [][]int, keyless bool) *table {
-		t := &table{domain: 40, shape: &schema.Table{Name: schema.Name{Table: name}, ConstraintsKnown: true}}
+		t := &table{domain: 40, shape: &schema.Table{Name: schema.Name{Schema: Database, Table: name}, ConstraintsKnown: true}}
 		for i := range columns {
 			t.shape.Columns = append(t.shape.Columns, schema.Column{Name: string(rune('a' + i)), Type: schema.Type{Kind: schema.Int, Bits: 64}, Nullable: i > 0})
 		}
@@ -65,7 +68,7 @@ func New(seed uint64) *World {
 	tree := add("tree", 4, [][]int{{2}}, false)
 	left, right := add("circle_l", 3, nil, false), add("circle_r", 3, [][]int{{2}}, false)
 	add("loose", 3, nil, true)
-	owner, owned := add("owner", 3, [][]int{{1}}, false), add("owned", 4, [][]int{{2}}, false)
+	owner, keeper, owned := add("owner", 3, [][]int{{1}}, false), add("keeper", 2, nil, false), add("owned", 4, [][]int{{2}}, false)
 	refer(mid, 1, top, schema.Restrict)
 	refer(low, 1, mid, schema.NoAction)
 	refer(low, 2, top, schema.NoAction)
@@ -73,7 +76,7 @@ func New(seed uint64) *World {
 	refer(left, 1, right, schema.Restrict)
 	refer(right, 1, left, schema.Restrict)
 	refer(owned, 1, owner, schema.Cascade)
-	refer(owned, 3, owner, schema.SetNull)
+	refer(owned, 3, keeper, schema.SetNull)
 	return w
 }
 
@@ -208,9 +211,8 @@ func (w *World) remove(ms []rowferry.Mutation, t *table) []rowferry.Mutation {
 	at := w.random.IntN(len(t.rows))
 	row := t.rows[at]
 	for _, c := range t.children {
-		own := func(r []*int64) bool { return same(r[c.column], row[0]) && &r[0] != &row[0] }
-		if !c.action.Acts() && slices.ContainsFunc(c.of.rows, own) {
-			return ms
+		if !c.action.Acts() && slices.ContainsFunc(c.of.rows, func(r []*int64) bool { return same(r[c.column], row[0]) }) {
+			return ms // InnoDB also refuses a row that is its own parent
 		}
 	}
 	t.rows = slices.Delete(t.rows, at, at+1)

@@ -1,0 +1,244 @@
+package mysql
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// joinCounts are the numbers of rows that one UPDATE or DELETE may take, largest
+// first.
+var joinCounts = []int{128, 32, 8}
+
+// WriteBulk writes changes of different rows: inserts of a table, updates of the
+// same columns, and deletes, many in one statement each. An UPDATE or DELETE
+// joins the table with the rows that it is given, and must find each of them.
+func (b *batch) WriteBulk(ctx context.Context, ms []rowferry.Mutation) error {
+	for len(ms) > 0 {
+		n, t, err := b.joinable(ctx, ms)
+		switch {
+		case err != nil:
+		case n == 0:
+			n = 1
+			for n < len(ms) && (ms[n].Op == rowferry.Insert || n < joinCounts[len(joinCounts)-1]) {
+				n++
+			}
+			err = b.Write(ctx, ms[:n])
+		default:
+			err = b.join(ctx, t, ms[:n])
+		}
+		if err != nil {
+			b.failed = true
+			return err
+		}
+		ms = ms[n:]
+	}
+	return nil
+}
+
+// joinable returns how many of the first mutations are updates or deletes that
+// one statement may carry, and their table.
+func (b *batch) joinable(ctx context.Context, ms []rowferry.Mutation) (int, *target, error) {
+	if ms[0].Op == rowferry.Insert || len(b.waiting.changes) > 0 {
+		return 0, nil, nil
+	}
+	t, err := b.sink.target(ctx, &ms[0])
+	if err != nil {
+		return 0, nil, err
+	}
+	if !t.joins(ms[0].Op) {
+		return 0, nil, nil
+	}
+	params := 0
+	n, size := 0, 0
+	b.key = t.Pattern(b.key[:0], &ms[0])
+	var other []byte
+	for n < min(joinCounts[0], len(ms)) {
+		m := &ms[n]
+		if m.Op != ms[0].Op || !t.Of(m.Table) || m.ChecksOff || m.Op == rowferry.Update && (t.lenient(m) || t.decimals(m)) || t.CheckImages(m) != nil {
+			break
+		}
+		if other = t.Pattern(other[:0], m); n > 0 && !bytes.Equal(b.key, other) {
+			break
+		}
+		if n == 0 {
+			set := t.written(m)
+			if m.Op == rowferry.Update && set == 0 {
+				break
+			}
+			params = set + len(t.Identity) + len(t.Guarded(m))
+		}
+		if size += m.Before.Size() + m.After.Size(); size > rowBytes || (n+1)*params > rowParams {
+			break
+		}
+		n++
+	}
+	for _, count := range joinCounts {
+		if n >= count {
+			return count, t, nil
+		}
+	}
+	return 0, nil, nil
+}
+
+// written returns how many columns an update writes.
+func (t *target) written(m *rowferry.Mutation) (n int) {
+	if m.Op == rowferry.Update {
+		for i := range t.columns {
+			if t.Writes(m, i) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// joins reports whether rows of the table are found by a join as surely as by a
+// parameter. The server may remove the rows of one statement in any order.
+func (t *target) joins(op rowferry.Op) bool {
+	if t.Identity == nil {
+		return false
+	}
+	for _, o := range t.Identity {
+		switch t.columns[o].have.Kind {
+		case schema.Int, schema.Char, schema.VarChar, schema.Binary, schema.VarBinary, schema.Decimal:
+		default:
+			return false
+		}
+	}
+	if op == rowferry.Delete {
+		for _, k := range t.existing.shape.ForeignKeys {
+			if k.Parent == t.existing.shape.Name {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// join writes updates or deletes of one pattern with one statement.
+func (b *batch) join(ctx context.Context, t *target, ms []rowferry.Mutation) error {
+	s := b.sink
+	b.key = append(t.Pattern(b.key[:0], &ms[0]), 'J', byte(len(ms)), byte(len(ms)>>8))
+	st, ok := s.stmts.Get(&t.Table, b.key)
+	if !ok {
+		st = t.composeJoin(&ms[0], len(ms))
+		stmt, err := s.session.conn.PrepareContext(ctx, st.sql)
+		if err != nil {
+			return s.translate(s.session.check(err))
+		}
+		st.stmt = stmt
+		s.stmts.Add(&t.Table, b.key, st, len(ms)*(len(st.set)+len(st.match)))
+	}
+	args := b.args[:0]
+	for i := range ms {
+		var err error
+		if args, err = s.bind(args, t, st.set, ms[i].After, &ms[i]); err != nil {
+			return err
+		}
+		if args, err = s.bindOld(args, t, st.match, &ms[i]); err != nil {
+			return err
+		}
+	}
+	n, err := b.exec(ctx, t, st, args, ms)
+	switch {
+	case err != nil:
+		return s.refuse(err, t, &ms[0])
+	case n != int64(len(ms)):
+		return t.Missing(&ms[0], n)
+	default:
+		return nil
+	}
+}
+
+// composeJoin writes the statement for rows changes like m: of the columns that
+// are written, the key, and the old values that are compared.
+func (t *target) composeJoin(m *rowferry.Mutation, rows int) *statement {
+	st := &statement{}
+	var sets, on, first []string
+	add := func(o int) string {
+		name := "a" + strconv.Itoa(len(first))
+		first = append(first, t.columns[o].given()+" AS "+name)
+		return "v." + name
+	}
+	for o := range t.columns {
+		quoted := "o." + t.Columns[o].Quoted
+		switch {
+		case m.Op == rowferry.Update && t.Writes(m, o):
+			st.set = append(st.set, o)
+			sets = append(sets, quoted+" = "+add(o))
+		case m.Op == rowferry.Update && t.columns[o].onUpdate && !t.Columns[o].Computed:
+			sets = append(sets, quoted+" = "+quoted)
+		}
+	}
+	for _, o := range t.Identity {
+		given := add(o)
+		st.match = append(st.match, o)
+		on = append(on, "o."+t.Columns[o].Quoted+" = "+t.columns[o].found(given))
+		if t.columns[o].coarse {
+			on = append(on, t.sameAs(o, given))
+		}
+	}
+	for _, o := range t.Guarded(m) {
+		st.match = append(st.match, o)
+		on = append(on, t.sameAs(o, add(o)))
+	}
+	var more []string
+	for _, f := range first {
+		expression, _, _ := strings.Cut(f, " AS a")
+		more = append(more, expression)
+	}
+	v := "(SELECT " + strings.Join(first, ", ") + strings.Repeat(" UNION ALL SELECT "+strings.Join(more, ", "), rows-1) + ") v"
+	if m.Op == rowferry.Delete {
+		st.sql = "DELETE o FROM " + v + " STRAIGHT_JOIN " + t.quoted + " o ON " + strings.Join(on, " AND ")
+		return st
+	}
+	st.sql = "UPDATE " + v + " STRAIGHT_JOIN " + t.quoted + " o ON " + strings.Join(on, " AND ") + " SET " + strings.Join(sets, ", ")
+	return st
+}
+
+// given is how a value is given to a join, with the type that a parameter alone
+// would not have there.
+func (c *column) given() string {
+	if c.carry == carryBytes {
+		return "CAST(? AS BINARY)"
+	}
+	return "?"
+}
+
+// found is a given value as the column's index is searched for it.
+func (c *column) found(given string) string {
+	switch {
+	case c.have.Kind.Textual() && c.have.Charset != "":
+		return "CONVERT(" + given + " USING " + c.have.Charset + ") COLLATE " + c.have.Collation
+	case c.have.Kind == schema.Decimal:
+		_, right := c.compared()
+		return strings.Replace(right, "?", given, 1)
+	default:
+		return given
+	}
+}
+
+// sameAs returns the condition that a column has exactly the given value.
+func (t *target) sameAs(o int, given string) string {
+	quoted := "o." + t.Columns[o].Quoted
+	c := &t.columns[o]
+	switch c.have.Kind {
+	case schema.Char, schema.VarChar, schema.Text, schema.Enum, schema.Set, schema.JSON:
+		return "CAST(CONVERT(" + quoted + " USING utf8mb4) AS BINARY) <=> CAST(" + given + " AS BINARY)"
+	case schema.Date:
+		return quoted + " <=> CAST(" + given + " AS DATE)"
+	case schema.DateTime, schema.Timestamp:
+		return quoted + " <=> CAST(" + given + " AS DATETIME(6))"
+	case schema.Time:
+		return quoted + " <=> CAST(" + given + " AS TIME(6))"
+	case schema.UUID, schema.Inet4, schema.Inet6:
+		return "CAST(" + quoted + " AS CHAR) <=> " + given
+	default:
+		return quoted + " <=> " + c.found(given)
+	}
+}
