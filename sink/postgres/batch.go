@@ -155,7 +155,7 @@ func (b *batch) change(ctx context.Context, t *target, m *rowferry.Mutation) err
 	if b.sink.options.Trace != nil {
 		b.sink.options.Trace(st.sql, st.args(m))
 	}
-	b.queue.add(entry{statement: st, values: values, size: size, target: t, mutation: m})
+	b.queue.add(entry{statement: st, values: values, size: size, target: t, mutation: m, rows: 1})
 	if b.queue.full() {
 		return b.flush(ctx)
 	}

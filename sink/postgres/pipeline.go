@@ -28,6 +28,7 @@ type entry struct {
 	size      int
 	target    *target
 	mutation  *rowferry.Mutation
+	rows      int64 // how many it is about
 }
 
 // queue holds what is to be sent in one pipeline.
@@ -61,10 +62,15 @@ func (b *batch) statement(t *target, m *rowferry.Mutation) (*statement, error) {
 		return nil, t.About(rowferry.Errorf(rowferry.CodeTypeRefused, "a statement would have more parameters than PostgreSQL takes"), m).
 			Fact("parameters", "%d, and the most is %d", len(st.types), mostParams)
 	}
+	s.name(t, b.key, st)
+	return st, nil
+}
+
+// name gives a new statement its name at the server and keeps it.
+func (s *Sink) name(t *target, pattern []byte, st *statement) {
 	s.named++
 	st.name = "rowferry_" + strconv.Itoa(s.named)
-	s.statements.Add(&t.Table, b.key, st, len(st.types))
-	return st, nil
+	s.statements.Add(&t.Table, pattern, st, len(st.types))
 }
 
 // flush sends what is queued, each statement prepared when it is first used,
@@ -178,13 +184,17 @@ func (b *batch) answers(ctx context.Context, p *pgconn.Pipeline, fresh []bool, r
 		if err != nil {
 			return sqlsink.Blame(b.sink.refuse(ctx, err, e.target, e.mutation), e.mutation)
 		}
-		if n != 1 && e.mutation.Op == rowferry.Insert {
+		if n == e.rows {
+			continue
+		}
+		if e.rows > 1 {
+			return e.target.Missing(e.mutation, n)
+		}
+		if e.mutation.Op == rowferry.Insert {
 			return e.target.About(rowferry.Errorf(rowferry.CodeRowRefused, "something in the target kept a row from being inserted, without an error"), e.mutation).
 				Fact("inserted", "%d rows", n)
 		}
-		if n != 1 {
-			return &notFound{e, n}
-		}
+		return &notFound{e, n}
 	}
 	for range released + 1 { // and the pipeline's end
 		if _, err := p.GetResults(); err != nil {

@@ -1,0 +1,216 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"strconv"
+	"strings"
+
+	"github.com/rowferry/rowferry"
+	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
+	"github.com/rowferry/rowferry/internal/sqlsink"
+)
+
+const (
+	// fewest is how many changes are worth a statement of their own kind.
+	fewest = 4
+	// mostRows and mostRowBytes bound what one statement carries.
+	mostRows     = 1000
+	mostRowBytes = 1 << 20
+)
+
+// WriteBulk writes changes of different rows: inserts, updates of the same
+// columns and deletes of a table travel as one statement, whose parameters are
+// arrays, one for each column.
+func (b *batch) WriteBulk(ctx context.Context, ms []rowferry.Mutation) error {
+	if b.failed || b.over {
+		return rowferry.Errorf(rowferry.CodeInternal, "a write to a batch that is over")
+	}
+	for len(ms) > 0 {
+		n, t, err := b.alike(ctx, ms)
+		switch {
+		case err != nil:
+		case n < fewest:
+			n = max(n, 1)
+			err = b.write(ctx, ms[:n])
+		default:
+			err = b.together(ctx, t, ms[:n])
+		}
+		if err != nil {
+			b.failed = true
+			b.queue.clear()
+			if cause := ctx.Err(); cause != nil {
+				return cause
+			}
+			return err
+		}
+		ms = ms[n:]
+	}
+	return b.flush(ctx)
+}
+
+// alike returns how many of the first mutations one statement may carry, and
+// their table.
+func (b *batch) alike(ctx context.Context, ms []rowferry.Mutation) (int, *target, error) {
+	first := &ms[0]
+	t, err := b.targetOf(ctx, first)
+	if err != nil {
+		return 0, nil, sqlsink.Blame(err, first)
+	}
+	if first.Op != rowferry.Insert && t.Identity == nil {
+		return 0, t, nil
+	}
+	n, size := 0, 0
+	b.key = t.Pattern(b.key[:0], first)
+	var other []byte
+	for n < min(len(ms), mostRows) {
+		m := &ms[n]
+		if m.Op != first.Op || !t.Of(m.Table) || m.ChecksOff || t.CheckImages(m) != nil {
+			break
+		}
+		if other = t.Pattern(other[:0], m); n > 0 && !bytes.Equal(b.key, other) {
+			break
+		}
+		if size += m.Before.Size() + m.After.Size(); n > 0 && size > mostRowBytes {
+			break
+		}
+		n++
+	}
+	return n, t, nil
+}
+
+// together queues changes of one pattern as one statement.
+func (b *batch) together(ctx context.Context, t *target, ms []rowferry.Mutation) error {
+	m := &ms[0]
+	b.key = append(t.Pattern(b.key[:0], m), 'A')
+	st, ok := b.sink.statements.Get(&t.Table, b.key)
+	if !ok {
+		if st = t.composeArrays(m); len(st.set)+len(st.match) == 0 || m.Op == rowferry.Update && len(st.set) == 0 {
+			return b.write(ctx, ms)
+		}
+		b.sink.name(t, b.key, st)
+	}
+	e := entry{statement: st, target: t, mutation: m, rows: int64(len(ms))}
+	for _, o := range st.set {
+		a := array{column: &t.columns[o]}
+		for i := range ms {
+			if err := a.add(ms[i].After[o]); err != nil {
+				return t.About(err, &ms[i]).Fact("column", "%s", t.Shape.Columns[o].Name)
+			}
+		}
+		e.values, e.size = append(e.values, a.text()), e.size+len(a.buf)
+	}
+	for _, o := range st.match {
+		a := array{column: &t.columns[o]}
+		for i := range ms {
+			if err := a.add(ms[i].Before[o]); err != nil {
+				return t.Unheld(err, &ms[i], o)
+			}
+		}
+		e.values, e.size = append(e.values, a.text()), e.size+len(a.buf)
+	}
+	for i := range ms {
+		b.last[t.name] = rowferry.Mutation{Op: ms[i].Op, Table: ms[i].Table, Source: ms[i].Source, Origin: ms[i].Origin, Index: ms[i].Index}
+	}
+	if b.sink.options.Trace != nil {
+		b.sink.options.Trace(st.sql, []string{strconv.Itoa(len(ms)) + " rows"})
+	}
+	b.queue.add(e)
+	if b.queue.full() {
+		return b.flush(ctx)
+	}
+	return nil
+}
+
+// composeArrays writes the SQL for many changes like m.
+func (t *target) composeArrays(m *rowferry.Mutation) *statement {
+	st := &statement{}
+	var given, names, sets, on []string
+	add := func(o int) string {
+		base := t.columns[o].typ.Base
+		if base == dialect.BitString {
+			base = dialect.VarBit // bit alone means one bit, to which a cast would cut
+		}
+		given = append(given, "$"+strconv.Itoa(len(given)+1)+"::"+string(base)+"[]")
+		st.types, st.formats = append(st.types, 0), append(st.formats, textFormat)
+		return "v.a" + strconv.Itoa(len(given))
+	}
+	overriding := ""
+	for o := range t.columns {
+		if m.Op == rowferry.Delete || !t.Writes(m, o) {
+			continue
+		}
+		st.set = append(st.set, o)
+		names = append(names, t.Columns[o].Quoted)
+		sets = append(sets, t.Columns[o].Quoted+" = "+add(o))
+		if t.columns[o].always {
+			overriding = " OVERRIDING SYSTEM VALUE"
+		}
+	}
+	if m.Op == rowferry.Insert {
+		st.sql = "INSERT INTO " + t.quoted + " (" + strings.Join(names, ", ") + ")" + overriding + " SELECT * FROM unnest(" + strings.Join(given, ", ") + ")"
+		return st
+	}
+	for _, o := range t.Identity {
+		st.match = append(st.match, o)
+		on = append(on, t.columns[o].equals("o."+t.Columns[o].Quoted, add(o), false))
+	}
+	for _, o := range t.Guarded(m) {
+		name := "o." + t.Columns[o].Quoted
+		if t.columns[o].loose {
+			name += ` COLLATE "C"`
+		}
+		st.match = append(st.match, o)
+		on = append(on, name+" IS NOT DISTINCT FROM "+add(o))
+	}
+	as := make([]string, len(given))
+	for i := range as {
+		as[i] = "a" + strconv.Itoa(i+1)
+	}
+	v := "unnest(" + strings.Join(given, ", ") + ") v(" + strings.Join(as, ", ") + ") WHERE " + strings.Join(on, " AND ")
+	if m.Op == rowferry.Delete {
+		st.sql = "DELETE FROM " + t.quoted + " o USING " + v
+	} else {
+		st.sql = "UPDATE " + t.quoted + " o SET " + strings.Join(sets, ", ") + " FROM " + v
+	}
+	return st
+}
+
+// array writes values as the text of an array
+// (https://www.postgresql.org/docs/15/arrays.html#ARRAYS-IO).
+type array struct {
+	column *column
+	buf    []byte
+}
+
+func (a *array) add(v rowferry.Value) *rowferry.Error {
+	text, err := a.column.encode(v)
+	if err != nil {
+		return err
+	}
+	if len(a.buf) == 0 {
+		a.buf = append(a.buf, '{')
+	} else {
+		a.buf = append(a.buf, ',')
+	}
+	switch {
+	case text == nil:
+		a.buf = append(a.buf, "NULL"...)
+	case a.column.typ.Base == dialect.Bytea:
+		a.buf = append(a.buf, `"\\x`...)
+		a.buf = append(hex.AppendEncode(a.buf, text), '"')
+	default:
+		a.buf = append(a.buf, '"')
+		for _, c := range text {
+			if c == '"' || c == '\\' {
+				a.buf = append(a.buf, '\\')
+			}
+			a.buf = append(a.buf, c)
+		}
+		a.buf = append(a.buf, '"')
+	}
+	return nil
+}
+
+func (a *array) text() []byte { return append(a.buf, '}') }
