@@ -12,7 +12,7 @@ import (
 
 // joinCounts are the numbers of rows that one UPDATE or DELETE may take, largest
 // first.
-var joinCounts = []int{128, 32, 8}
+var joinCounts = []int{128, 32, 8, 2}
 
 // WriteBulk writes changes of different rows: inserts of a table, updates of the
 // same columns, and deletes, many in one statement each. An UPDATE or DELETE
@@ -24,7 +24,7 @@ func (b *batch) WriteBulk(ctx context.Context, ms []rowferry.Mutation) error {
 		case err != nil:
 		case n == 0:
 			n = 1
-			for n < len(ms) && (ms[n].Op == rowferry.Insert || n < joinCounts[len(joinCounts)-1]) {
+			for n < len(ms) && (ms[n].Op == rowferry.Insert || n < joinCounts[len(joinCounts)-1]-1) {
 				n++
 			}
 			err = b.Write(ctx, ms[:n])
@@ -166,7 +166,7 @@ func (t *target) composeJoin(m *rowferry.Mutation, rows int) *statement {
 		return "v." + name
 	}
 	for o := range t.columns {
-		quoted := "o." + t.Columns[o].Quoted
+		quoted := t.column(o)
 		switch {
 		case m.Op == rowferry.Update && t.Writes(m, o):
 			st.set = append(st.set, o)
@@ -178,7 +178,7 @@ func (t *target) composeJoin(m *rowferry.Mutation, rows int) *statement {
 	for _, o := range t.Identity {
 		given := add(o)
 		st.match = append(st.match, o)
-		on = append(on, "o."+t.Columns[o].Quoted+" = "+t.columns[o].found(given))
+		on = append(on, t.column(o)+" = "+t.columns[o].found(given))
 		if t.columns[o].coarse {
 			on = append(on, t.sameAs(o, given))
 		}
@@ -194,20 +194,35 @@ func (t *target) composeJoin(m *rowferry.Mutation, rows int) *statement {
 	}
 	v := "(SELECT " + strings.Join(first, ", ") + strings.Repeat(" UNION ALL SELECT "+strings.Join(more, ", "), rows-1) + ") v"
 	if m.Op == rowferry.Delete {
-		st.sql = "DELETE o FROM " + v + " STRAIGHT_JOIN " + t.quoted + " o ON " + strings.Join(on, " AND ")
+		st.sql = "DELETE " + t.quoted + " FROM " + v + " STRAIGHT_JOIN " + t.quoted + " ON " + strings.Join(on, " AND ")
 		return st
 	}
-	st.sql = "UPDATE " + v + " STRAIGHT_JOIN " + t.quoted + " o ON " + strings.Join(on, " AND ") + " SET " + strings.Join(sets, ", ")
+	st.sql = "UPDATE " + v + " STRAIGHT_JOIN " + t.quoted + " ON " + strings.Join(on, " AND ") + " SET " + strings.Join(sets, ", ")
 	return st
 }
 
-// given is how a value is given to a join, with the type that a parameter alone
-// would not have there.
+// column names a column in full: the session has no database of its own, without
+// which no alias can be deleted from.
+func (t *target) column(o int) string { return t.quoted + "." + t.Columns[o].Quoted }
+
+// given is how a value is given to a join. A parameter alone has no type there
+// but that of a text.
 func (c *column) given() string {
-	if c.carry == carryBytes {
+	switch c.carry {
+	case carryBytes:
 		return "CAST(? AS BINARY)"
+	case carryFloat:
+		return "CAST(? AS DOUBLE)"
+	case carryBits:
+		return "CAST(? AS UNSIGNED)"
+	case carryInteger:
+		if c.have.Unsigned {
+			return "CAST(? AS UNSIGNED)"
+		}
+		return "CAST(? AS SIGNED)"
+	default:
+		return "?"
 	}
-	return "?"
 }
 
 // found is a given value as the column's index is searched for it.
@@ -225,8 +240,7 @@ func (c *column) found(given string) string {
 
 // sameAs returns the condition that a column has exactly the given value.
 func (t *target) sameAs(o int, given string) string {
-	quoted := "o." + t.Columns[o].Quoted
-	c := &t.columns[o]
+	quoted, c := t.column(o), &t.columns[o]
 	switch c.have.Kind {
 	case schema.Char, schema.VarChar, schema.Text, schema.Enum, schema.Set, schema.JSON:
 		return "CAST(CONVERT(" + quoted + " USING utf8mb4) AS BINARY) <=> CAST(" + given + " AS BINARY)"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +34,47 @@ func begin(t testing.TB, s *mysql.Sink) *pipeline {
 // try prepares and applies one batch, and rolls it back where it is refused.
 func (p *pipeline) try(ms ...rowferry.Mutation) error {
 	p.t.Helper()
+	return p.apply(ms, rowferry.SinkTx.Write)
+}
+
+// bulk applies changes of different rows in one batch.
+func (p *pipeline) bulk(ms []rowferry.Mutation) {
+	p.t.Helper()
+	err := p.apply(ms, func(tx rowferry.SinkTx, ctx context.Context, ms []rowferry.Mutation) error {
+		return tx.(rowferry.BulkTx).WriteBulk(ctx, ms)
+	})
+	if err != nil {
+		p.t.Errorf("%s of %s: %v", ms[0].Op, ms[0].Table.Name, err)
+	}
+}
+
+// inBulk removes the rows of a table, inserts them again, gives each the values
+// of the next but for keys, and puts them right again.
+func (p *pipeline) inBulk(table *schema.Table, rows []rowferry.Row) {
+	p.t.Helper()
+	if len(rows) < 2 || table.Identity() == nil {
+		return
+	}
+	own := slices.Clone(table.PrimaryKey)
+	for _, u := range table.Uniques {
+		own = append(own, u.Columns...)
+	}
+	var deletes, inserts, turns, back []rowferry.Mutation
+	for i, r := range rows {
+		next := slices.Clone(rows[(i+1)%len(rows)])
+		for _, o := range own {
+			next[o] = r[o]
+		}
+		deletes, inserts = append(deletes, deleted(table, r...)), append(inserts, inserted(table, r...))
+		turns, back = append(turns, updated(table, r, next)), append(back, updated(table, next, r))
+	}
+	for _, ms := range [][]rowferry.Mutation{deletes, inserts, turns, back} {
+		p.bulk(ms)
+	}
+}
+
+func (p *pipeline) apply(ms []rowferry.Mutation, write func(rowferry.SinkTx, context.Context, []rowferry.Mutation) error) error {
+	p.t.Helper()
 	ctx := context.Background()
 	var shapes []rowferry.Mutation
 	for _, m := range ms {
@@ -49,7 +91,7 @@ func (p *pipeline) try(ms ...rowferry.Mutation) error {
 	}
 	next := p.cp
 	next.Sequence++
-	err = tx.Write(ctx, ms)
+	err = write(tx, ctx, ms)
 	if err == nil {
 		err = tx.Commit(ctx, next)
 	}
@@ -128,6 +170,7 @@ func TestTypes(t *testing.T) {
 					if err := p.try(ms...); err != nil {
 						t.Errorf("%s: %v", shape.Name, err)
 					}
+					p.inBulk(shape, rows)
 				}
 				testdb.RequireEqual(t, source.URL(name), server.URL(target))
 			})
