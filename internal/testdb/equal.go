@@ -27,10 +27,13 @@ var buildEqual = sync.OnceValues(func() (string, error) {
 	return bin, nil
 })
 
-// BuildEqual returns the path of the equal program, built once per process.
+// EqualProgram returns the path of the equal program, built once per process.
+func EqualProgram() (string, error) { return buildEqual() }
+
+// BuildEqual is EqualProgram for a test.
 func BuildEqual(t testing.TB) string {
 	t.Helper()
-	bin, err := buildEqual()
+	bin, err := EqualProgram()
 	if err != nil {
 		t.Fatal(err)
 	}
