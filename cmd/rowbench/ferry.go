@@ -32,7 +32,7 @@ func newFerry(ctx context.Context, b *bench, l *sourceLog, k testdb.Kind) (f *fe
 	if f.dir, err = os.MkdirTemp(b.dir, "state-"); err != nil {
 		return nil, err
 	}
-	if f.goal, err = newGoal(ctx, k, b.dir); err != nil {
+	if f.goal, err = newGoal(ctx, k, b); err != nil {
 		return nil, err
 	}
 	if k == sqliteKind {

@@ -26,6 +26,7 @@ func (g *fileGoal) url(int) string  { return "sqlite:" + g.path }
 func (g *fileGoal) port() int       { return 0 }
 func (g *fileGoal) judge() string   { return "sqlite://" + g.path }
 func (g *fileGoal) dialect() string { return "sqlite" }
+func (g *fileGoal) stop() error     { return nil }
 func (g *fileGoal) close() error    { return os.RemoveAll(g.dir) }
 
 func (g *fileGoal) addIndexes(_ context.Context, all []index) error {

@@ -30,7 +30,10 @@ type goal interface {
 	dialect() string
 	// addIndexes makes what Rowferry does not make and a native replica has.
 	addIndexes(ctx context.Context, all []index) error
-	// save stops it and keeps it as it is; reset makes it run as it was then.
+	// save stops it and keeps it as it is; reset makes it run as it was then;
+	// stop ends it until its next turn, so that it does nothing while others
+	// have theirs.
+	stop() error
 	save(ctx context.Context) error
 	reset(ctx context.Context, d durability) error
 	// warm reads it all.
@@ -41,11 +44,11 @@ type goal interface {
 }
 
 // newGoal starts an empty target.
-func newGoal(ctx context.Context, k testdb.Kind, dir string) (goal, error) {
+func newGoal(ctx context.Context, k testdb.Kind, b *bench) (goal, error) {
 	if k == sqliteKind {
-		return newFileGoal(dir)
+		return newFileGoal(b.dir)
 	}
-	s, err := testdb.Launch(ctx, k, targetOptions(k, 3)...)
+	s, err := testdb.Launch(ctx, k, targetOptions(k, 3, b.opts.redo())...)
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +75,7 @@ func (g *mysqlGoal) port() int                      { return g.server.Port }
 func (g *mysqlGoal) judge() string                  { return g.server.URL(database) }
 func (g *mysqlGoal) dialect() string                { return "mysql" }
 func (g *mysqlGoal) save(ctx context.Context) error { return g.server.Save(ctx) }
+func (g *mysqlGoal) stop() error                    { return g.server.Kill() }
 func (g *mysqlGoal) close() error                   { return g.server.Close() }
 func (g *mysqlGoal) warm(ctx context.Context) error { return warm(ctx, g.server) }
 
@@ -83,7 +87,7 @@ func (g *mysqlGoal) reset(ctx context.Context, d durability) error {
 }
 
 func (g *mysqlGoal) marker(n int64) func(context.Context) (bool, error) {
-	return sqlMarker(g.server.DB(), "SELECT n FROM "+database+".marker WHERE id = 1", n)
+	return sqlMarker(g.server.DB(), markerQuery, n)
 }
 
 // indexesOf is a query of a bench's indexes: table, then columns and whether
@@ -110,22 +114,6 @@ func (g *mysqlGoal) addIndexes(ctx context.Context, all []index) error {
 		if err := g.server.Exec(ctx, fmt.Sprintf("ALTER TABLE %s.%s ADD INDEX (%s)", database, i.table, i.columns)); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// sameIndexes reports an error unless both servers have the same indexes.
-func sameIndexes(ctx context.Context, a, b *testdb.Server) error {
-	one, err := pairsOf(ctx, a.DB(), indexesOf)
-	if err != nil {
-		return err
-	}
-	other, err := pairsOf(ctx, b.DB(), indexesOf)
-	if err != nil {
-		return err
-	}
-	if x, y := fmt.Sprint(one), fmt.Sprint(other); x != y {
-		return fmt.Errorf("the native replica has indexes %s, Rowferry's target %s", x, y)
 	}
 	return nil
 }
@@ -164,6 +152,7 @@ func (g *postgresGoal) judge() string {
 }
 func (g *postgresGoal) dialect() string                { return "postgres" }
 func (g *postgresGoal) save(ctx context.Context) error { return g.server.Save(ctx) }
+func (g *postgresGoal) stop() error                    { return g.server.Kill() }
 func (g *postgresGoal) close() error                   { return g.server.Close() }
 func (g *postgresGoal) warm(ctx context.Context) error { return warmPostgres(ctx, g.server) }
 
@@ -175,7 +164,7 @@ func (g *postgresGoal) reset(ctx context.Context, d durability) error {
 }
 
 func (g *postgresGoal) marker(n int64) func(context.Context) (bool, error) {
-	return sqlMarker(g.server.DB(), "SELECT n FROM "+database+".marker WHERE id = 1", n)
+	return sqlMarker(g.server.DB(), markerQuery, n)
 }
 
 func (g *postgresGoal) addIndexes(ctx context.Context, all []index) error {

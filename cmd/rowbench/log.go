@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -29,13 +30,13 @@ type sourceLog struct {
 }
 
 // openLog starts a source, makes the workload's tables and fills them.
-func openLog(ctx context.Context, k testdb.Kind, w *workload, scale float64) (l *sourceLog, err error) {
-	s, err := testdb.Launch(ctx, k, sourceOptions(k)...)
+func openLog(ctx context.Context, k testdb.Kind, w *workload, o *options) (l *sourceLog, err error) {
+	s, err := testdb.Launch(ctx, k, sourceOptions(k, o.redo())...)
 	if err != nil {
 		return nil, err
 	}
 	l = &sourceLog{server: s, work: w}
-	if err = l.prepare(ctx, scale); err != nil {
+	if err = l.prepare(ctx, o.scale); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
 	return l, nil
@@ -156,11 +157,38 @@ func run(ctx context.Context, conn *sql.Conn, statements string, rows int) error
 	return nil
 }
 
-// mark ends the log with a transaction that shows where it ended.
+// mark ends the log with a transaction that shows where it ended, and waits
+// until the source is idle.
 func (l *sourceLog) mark(ctx context.Context) error {
 	l.marker++
-	_, err := l.db.ExecContext(ctx, fmt.Sprintf("UPDATE marker SET n = %d WHERE id = 1", l.marker))
-	return err
+	if _, err := l.db.ExecContext(ctx, fmt.Sprintf("UPDATE marker SET n = %d WHERE id = 1", l.marker)); err != nil {
+		return err
+	}
+	return l.rest(ctx)
+}
+
+// Dirty pages that are as good as none, and how long they are waited for.
+const (
+	fewPages     = 100
+	restPatience = 2 * time.Minute
+)
+
+// rest has the source write its dirty pages now, so that it does not while
+// others are measured.
+func (l *sourceLog) rest(ctx context.Context) error {
+	if err := l.server.Exec(ctx, "SET GLOBAL innodb_max_dirty_pages_pct_lwm = 0", "SET GLOBAL innodb_max_dirty_pages_pct = 0"); err != nil {
+		return err
+	}
+	until := time.Now().Add(restPatience)
+	err := await(ctx, otherEvery, func() (bool, error) {
+		line, err := oneLine(ctx, l.server.DB(), "SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_pages_dirty'")
+		if err != nil {
+			return false, err
+		}
+		n, err := strconv.Atoi(line["Value"])
+		return n <= fewPages || time.Now().After(until), err
+	})
+	return errors.Join(err, l.server.Exec(ctx, "SET GLOBAL innodb_max_dirty_pages_pct = 90"))
 }
 
 func (l *sourceLog) close() error {

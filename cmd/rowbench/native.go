@@ -29,8 +29,8 @@ type native struct {
 var workerCounts = []int{0, 2, 4, 8}
 
 // newNative starts a replica, lets it apply what is logged so far and saves it.
-func newNative(ctx context.Context, l *sourceLog) (*native, error) {
-	s, err := testdb.Launch(ctx, l.server.Kind, targetOptions(l.server.Kind, 2)...)
+func newNative(ctx context.Context, l *sourceLog, o *options) (*native, error) {
+	s, err := testdb.Launch(ctx, l.server.Kind, targetOptions(l.server.Kind, 2, o.redo())...)
 	if err != nil {
 		return nil, err
 	}
@@ -68,17 +68,20 @@ func (n *native) begin(ctx context.Context, d durability, workers int) error {
 	if err := setDurability(ctx, n.server, d); err != nil {
 		return err
 	}
-	set := fmt.Sprintf("SET GLOBAL slave_parallel_threads = %d", workers)
-	if !n.mariadb {
-		set = fmt.Sprintf("SET GLOBAL replica_parallel_workers = %d", max(1, workers))
-	}
-	if err := n.server.Exec(ctx, set, n.say("START SLAVE IO_THREAD", "START REPLICA IO_THREAD")); err != nil {
+	if err := n.server.Exec(ctx, n.setWorkers(workers), n.say("START SLAVE IO_THREAD", "START REPLICA IO_THREAD")); err != nil {
 		return err
 	}
 	if err := n.awaitFetched(ctx); err != nil {
 		return err
 	}
 	return warm(ctx, n.server)
+}
+
+func (n *native) setWorkers(workers int) string {
+	if n.mariadb {
+		return fmt.Sprintf("SET GLOBAL slave_parallel_threads = %d", workers)
+	}
+	return fmt.Sprintf("SET GLOBAL replica_parallel_workers = %d", max(1, workers))
 }
 
 // turn lets the replica apply the log and returns how long it took.
@@ -88,7 +91,7 @@ func (n *native) turn(ctx context.Context, d durability, workers int) (time.Dura
 	}
 	syscall.Sync() // what was written before is not to slow it down
 	begun := time.Now()
-	err := n.server.Exec(ctx, n.say("START SLAVE SQL_THREAD", "START REPLICA SQL_THREAD"))
+	err := n.server.Exec(ctx, n.start())
 	if err == nil {
 		err = n.awaitMarker(ctx)
 	}
@@ -131,7 +134,7 @@ func (n *native) status(ctx context.Context) (map[string]string, error) {
 // awaitMarker waits until the log's last row is visible.
 func (n *native) awaitMarker(ctx context.Context) error {
 	asked := time.Now()
-	seen := sqlMarker(n.server.DB(), "SELECT n FROM "+database+".marker WHERE id = 1", n.log.marker)
+	seen := sqlMarker(n.server.DB(), markerQuery, n.log.marker)
 	return await(ctx, markerEvery, func() (bool, error) {
 		if time.Since(asked) > time.Second {
 			asked = time.Now()
@@ -142,6 +145,8 @@ func (n *native) awaitMarker(ctx context.Context) error {
 		return seen(ctx)
 	})
 }
+
+const markerQuery = "SELECT n FROM " + database + ".marker WHERE id = 1"
 
 // sqlMarker returns what asks a server whether the marker is visible. Before
 // the table is there it is not.
@@ -155,5 +160,11 @@ func sqlMarker(db *sql.DB, query string, marker int64) func(context.Context) (bo
 		return n == marker, err
 	}
 }
+
+func (n *native) start() string { return n.say("START SLAVE SQL_THREAD", "START REPLICA SQL_THREAD") }
+
+// stop ends the replica until its next turn, so that it does nothing while
+// others have theirs.
+func (n *native) stop() error { return n.server.Kill() }
 
 func (n *native) close() error { return n.server.Close() }

@@ -19,25 +19,48 @@ const (
 )
 
 // sourceOptions are those of a source: nothing waits for the disk while a log
-// is written.
-func sourceOptions(k testdb.Kind) []testdb.Option {
-	opts := []testdb.Option{testdb.Private(), testdb.Arg("innodb_buffer_pool_size=1G"), testdb.Arg("innodb_flush_log_at_trx_commit=0"), testdb.Arg("max_binlog_size=1G")}
-	return append(opts, redo(k))
+// is written, and what is dirty after that is written fast.
+func sourceOptions(k testdb.Kind, redo string) []testdb.Option {
+	return arguments([]string{
+		"innodb_buffer_pool_size=1G", "innodb_flush_log_at_trx_commit=0", "max_binlog_size=1G",
+		"innodb_io_capacity=20000", "innodb_io_capacity_max=40000", redoSize(k, redo),
+	})
 }
 
-func redo(k testdb.Kind) testdb.Option {
-	if k.Flavor() == testdb.MySQL {
-		return testdb.Arg("innodb_redo_log_capacity=2G")
+func arguments(args []string) []testdb.Option {
+	opts := []testdb.Option{testdb.Private()}
+	for _, a := range args {
+		opts = append(opts, testdb.Arg(a))
 	}
-	return testdb.Arg("innodb_log_file_size=2G")
+	return opts
+}
+
+func redoSize(k testdb.Kind, size string) string {
+	if k.Flavor() == testdb.MySQL {
+		return "innodb_redo_log_capacity=" + size
+	}
+	return "innodb_log_file_size=" + size
+}
+
+// redo is the size of servers' redo logs. It is copied at every turn, so it is
+// small where a turn is short.
+func (o *options) redo() string {
+	switch {
+	case o.seconds >= 30:
+		return "1G"
+	case o.seconds >= 5:
+		return "256M"
+	default:
+		return "64M"
+	}
 }
 
 // targetOptions are those of a native replica and of Rowferry's target alike:
 // really on the disk, without a log of its own.
-func targetOptions(k testdb.Kind, id int) []testdb.Option {
+func targetOptions(k testdb.Kind, id int, redo string) []testdb.Option {
 	args := []string{
 		"skip_log_bin", "innodb_buffer_pool_size=2G", "innodb_doublewrite=ON", "innodb_flush_method=O_DIRECT",
-		fmt.Sprintf("server_id=%d", id),
+		fmt.Sprintf("server_id=%d", id), redoSize(k, redo),
 	}
 	switch k.Flavor() {
 	case testdb.MySQL:
@@ -47,14 +70,7 @@ func targetOptions(k testdb.Kind, id int) []testdb.Option {
 	case testdb.Postgres:
 		args = []string{"fsync=on", "full_page_writes=on", "shared_buffers=1GB", "max_wal_size=4GB"}
 	}
-	opts := []testdb.Option{testdb.Private()}
-	for _, a := range args {
-		opts = append(opts, testdb.Arg(a))
-	}
-	if k.Flavor() != testdb.Postgres {
-		opts = append(opts, redo(k))
-	}
-	return opts
+	return arguments(args)
 }
 
 // shownSettings are printed in full with a result, beside those of replication.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rowferry/rowferry/internal/testdb"
@@ -17,14 +18,10 @@ type stage struct {
 	ferries map[testdb.Kind]*ferry
 }
 
-// headroom is how much longer a log is made than the calibration asks for, so
-// that a faster turn still is long enough.
-const headroom = 1.1
-
 // openStage starts a source and fills its tables.
 func openStage(ctx context.Context, b *bench, k testdb.Kind, w *workload) (*stage, error) {
 	b.say("%s %s: the rows before the clock", k, w.name)
-	l, err := openLog(ctx, k, w, b.opts.scale)
+	l, err := openLog(ctx, k, w, b.opts)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", k, w.name, err)
 	}
@@ -46,7 +43,7 @@ func (s *stage) close() error {
 // before the log grows, for every target the stage will need.
 func (s *stage) prepare(ctx context.Context, withNative bool, targets map[testdb.Kind]bool) error {
 	if withNative {
-		n, err := newNative(ctx, s.log)
+		n, err := newNative(ctx, s.log, s.b.opts)
 		if err != nil {
 			return err
 		}
@@ -68,6 +65,7 @@ type compared struct {
 	native   []time.Duration
 	voyages  []*voyage
 	settings map[string]string
+	indexes  [][2]string
 }
 
 // compare lets the native replica and Rowferry take turns.
@@ -78,9 +76,9 @@ func (s *stage) compare(ctx context.Context, d durability) (*compared, error) {
 	}
 	f := s.ferries[s.log.server.Kind]
 	for len(c.voyages) < s.b.opts.turns {
-		n, err := s.nativeTurn(ctx, d, c.workers)
+		n, err := s.nativeTurn(ctx, d, c)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("native turn: %w", err)
 		}
 		if least := s.b.opts.time(); n < least && len(c.native) == 0 {
 			s.b.say("  the log is too short: %v", n)
@@ -90,96 +88,55 @@ func (s *stage) compare(ctx context.Context, d durability) (*compared, error) {
 			continue
 		}
 		c.native = append(c.native, n)
-		if c.settings == nil {
-			if c.settings, err = s.settings(ctx, f); err != nil {
-				return nil, err
-			}
-		}
-		v, err := s.ferryTurn(ctx, f, d, 0)
+		v, err := s.ferryTurn(ctx, f, d, 0, c.indexes)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("rowferry's turn: %w", err)
 		}
 		c.voyages = append(c.voyages, v)
 	}
 	return c, nil
 }
 
-// settings are the native replica's. Rowferry's target must have the same
-// indexes.
-func (s *stage) settings(ctx context.Context, f *ferry) (map[string]string, error) {
-	all, err := settings(ctx, s.native.server)
-	if err != nil {
-		return nil, err
-	}
-	g, ok := f.goal.(*mysqlGoal)
-	if !ok {
-		return all, nil
-	}
-	if err := g.server.Reset(ctx); err != nil {
-		return nil, err
-	}
-	return all, sameIndexes(ctx, s.native.server, g.server)
-}
-
 // nativeTurn is a turn of the native replica that counts.
-func (s *stage) nativeTurn(ctx context.Context, d durability, workers int) (time.Duration, error) {
-	n, err := s.native.turn(ctx, d, workers)
-	if err == nil {
-		s.b.say("  native, %d workers: %v, %.0f rows/s", workers, n.Round(time.Millisecond), rate(s.log.rows, n))
-		err = s.b.judge.equal(ctx, s.log, s.native.server.URL(database), "mysql")
-	}
+func (s *stage) nativeTurn(ctx context.Context, d durability, c *compared) (time.Duration, error) {
+	n, err := s.native.turn(ctx, d, c.workers)
 	if err != nil {
-		return 0, fmt.Errorf("native turn: %w", err)
+		return 0, err
 	}
-	return n, nil
+	s.b.say("  native, %d workers: %v, %.0f rows/s", c.workers, n.Round(time.Millisecond), rate(s.log.rows, n))
+	if err := s.b.judge.equal(ctx, s.log, s.native.server.URL(database), "mysql"); err != nil {
+		return 0, err
+	}
+	if c.settings, err = settings(ctx, s.native.server); err != nil {
+		return 0, err
+	}
+	if c.indexes, err = pairsOf(ctx, s.native.server.DB(), indexesOf); err != nil {
+		return 0, err
+	}
+	return n, s.native.stop()
 }
 
-// ferryTurn is a turn of Rowferry that counts.
-func (s *stage) ferryTurn(ctx context.Context, f *ferry, d durability, port int) (*voyage, error) {
+// ferryTurn is a turn of Rowferry that counts, by another port of the target
+// unless 0. The target must have these indexes, if any are given.
+func (s *stage) ferryTurn(ctx context.Context, f *ferry, d durability, port int, indexes [][2]string) (*voyage, error) {
 	v, err := f.turn(ctx, d, port)
-	if err == nil {
-		s.b.say("  rowferry: %v, %.0f rows/s, %d transactions in %d batches", v.took.Round(time.Millisecond), rate(s.log.rows, v.took), v.summary.Transactions, v.summary.Batches)
-		err = errors.Join(v.check(s.log), s.b.judge.equal(ctx, s.log, f.goal.judge(), f.goal.dialect()))
-	}
 	if err != nil {
-		return nil, fmt.Errorf("rowferry's turn: %w", err)
+		return nil, err
 	}
-	return v, nil
-}
-
-// calibrate makes the log so long that the native replica's fastest worker
-// count takes as long as asked for, and finds that count.
-func (s *stage) calibrate(ctx context.Context, d durability, c *compared) error {
-	goal := s.b.opts.time()
-	enough := min(goal, max(goal/10, time.Second))
-	if err := s.log.grow(ctx, int(float64(s.log.work.guess)*enough.Seconds())); err != nil {
-		return err
+	s.b.say("  rowferry: %v, %.0f rows/s, %d transactions in %d batches", v.took.Round(time.Millisecond), rate(s.log.rows, v.took), v.summary.Transactions, v.summary.Batches)
+	if err := errors.Join(v.check(s.log), s.b.judge.equal(ctx, s.log, f.goal.judge(), f.goal.dialect())); err != nil {
+		return nil, err
 	}
-	for {
-		took, err := s.native.turn(ctx, d, 4)
+	if g, ok := f.goal.(*mysqlGoal); ok && indexes != nil {
+		has, err := pairsOf(ctx, g.server.DB(), indexesOf)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if took >= enough*2/3 {
-			break
-		}
-		factor := min(10, enough.Seconds()/took.Seconds()*headroom)
-		if err := s.log.grow(ctx, int(float64(s.log.rows)*factor)); err != nil {
-			return err
+		if !slices.Equal(indexes, has) {
+			return nil, fmt.Errorf("the native replica has indexes %v, Rowferry's target %v", indexes, has)
 		}
 	}
-	best := time.Duration(0)
-	for _, workers := range workerCounts {
-		took, err := s.native.turn(ctx, d, workers)
-		if err != nil {
-			return err
-		}
-		s.b.say("  calibration, %d workers: %.0f rows/s", workers, rate(s.log.rows, took))
-		if best == 0 || took < best {
-			best, c.workers = took, workers
-		}
-	}
-	return s.log.grow(ctx, int(rate(s.log.rows, best)*goal.Seconds()*headroom))
+	return v, f.goal.stop()
 }
 
 func rate(rows int, d time.Duration) float64 { return float64(rows) / d.Seconds() }

@@ -53,7 +53,7 @@ type writer interface {
 const markerTable = "CREATE TABLE marker (id INT NOT NULL PRIMARY KEY, n BIGINT NOT NULL)"
 
 func workloads() []*workload {
-	return []*workload{oltp(oltpTables), hot()}
+	return []*workload{oltp(oltpTables), hot(), bulk(), fk(), wide()}
 }
 
 // newWriter returns a part's writer, with randomness of its own.
@@ -71,7 +71,7 @@ func (w *workload) digest() (string, error) {
 		return "", err
 	}
 	var sql []byte
-	for range 100 {
+	for range 20 {
 		sql, _ = wr.next(sql[:0])
 		h.Write(sql)
 	}
