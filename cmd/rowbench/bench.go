@@ -141,7 +141,9 @@ func (b *bench) runGroup(ctx context.Context, g *group) (err error) {
 		}
 		open = append(open, r)
 		withNative = withNative || r.native
-		targets[r.target] = true
+		if r.target != "" {
+			targets[r.target] = true
+		}
 	}
 	if len(open) == 0 {
 		return nil
@@ -164,15 +166,17 @@ func (b *bench) runGroup(ctx context.Context, g *group) (err error) {
 
 func (b *bench) measure(ctx context.Context, s *stage, r *row, key string) error {
 	b.say("%s", r.name())
-	e, err := r.measure(ctx, s, r)
+	entries, err := r.measure(ctx, s, r)
 	if err != nil {
 		return err
 	}
-	e.Commit, e.Measured = b.commit, time.Now().UTC().Truncate(time.Second)
-	if err := b.book.put(b.bookName(r), key, e); err != nil {
+	for _, e := range entries {
+		e.Commit, e.Measured = b.commit, time.Now().UTC().Truncate(time.Second)
+		b.say("%s, %s, %s: %s (%s – %s) %s", e.Pair, e.Workload, e.Durability, number(e.RatioMedian), number(e.RatioMin), number(e.RatioMax), e.verdict())
+	}
+	if err := b.book.put(b.bookName(r), key, entries); err != nil {
 		return err
 	}
-	b.say("%s: %s (%s – %s) %s", r.name(), number(e.RatioMedian), number(e.RatioMin), number(e.RatioMax), e.verdict())
 	return b.publish()
 }
 
@@ -198,23 +202,25 @@ func (b *bench) key(g *group) (string, error) {
 
 // publish writes the results that stand, in the plan's order, and the chart.
 func (b *bench) publish() error {
-	r := &report{Machine: b.machine, Form: b.form(), Results: []*entry{}}
-	for _, g := range plan() {
+	r := &report{
+		Machine: b.machine, Form: b.form(), Seconds: b.opts.seconds, Turns: b.opts.turns, Scale: b.opts.scale, Results: []*entry{},
+	}
+	for _, g := range plan(b.opts) {
 		key, err := b.key(g)
 		if err != nil {
 			return err
 		}
 		for _, row := range g.rows {
-			if e := b.book.get(b.bookName(row), key); e != nil {
-				r.Results = append(r.Results, e)
-			}
+			r.Results = append(r.Results, b.book.get(b.bookName(row), key)...)
 		}
 	}
 	b.report = r
 	if len(r.Results) == 0 {
 		return nil
 	}
-	return r.write(filepath.Join(b.opts.out, "results.json"))
+	return errors.Join(
+		r.write(filepath.Join(b.opts.out, "results.json")),
+		replaceFile(filepath.Join(b.opts.out, "results.svg"), r.chart()))
 }
 
 // commitOf names the tree: the commit, marked when files differ from it.

@@ -16,8 +16,8 @@ type book struct {
 // record is a row's result, and what it was measured with: program, workload
 // and parameters, in one key that changes with any of them.
 type record struct {
-	Key   string `json:"key"`
-	Entry *entry `json:"entry"`
+	Key     string   `json:"key"`
+	Entries []*entry `json:"entries"`
 }
 
 func openBook(path string) (*book, error) {
@@ -33,15 +33,15 @@ func openBook(path string) (*book, error) {
 }
 
 // get returns a row's result if it was measured with this key, else nil.
-func (b *book) get(name, key string) *entry {
+func (b *book) get(name, key string) []*entry {
 	if r := b.results[name]; r != nil && r.Key == key {
-		return r.Entry
+		return r.Entries
 	}
 	return nil
 }
 
 // put records a row's result.
-func (b *book) put(name, key string, e *entry) error {
+func (b *book) put(name, key string, e []*entry) error {
 	b.results[name] = &record{key, e}
 	data, err := json.MarshalIndent(b.results, "", "  ")
 	if err != nil {

@@ -109,7 +109,7 @@ func (f *ferry) turn(ctx context.Context, d durability, port int) (*voyage, erro
 // command is a run of Rowferry in its default configuration.
 func (f *ferry) command(ctx context.Context, port int, more ...string) *exec.Cmd {
 	args := append([]string{
-		"run", "-o", "json", "-q", "--name", "bench", "--source", f.source(), "--target", f.goal.url(port), "--state", f.state(),
+		"run", "-o", "json", "-q", "--name", "bench", "--source", sourceURL(f.log.server), "--target", f.goal.url(port), "--state", f.state(),
 	}, more...)
 	bin := f.bin
 	if len(f.engine) > 0 {
@@ -121,8 +121,8 @@ func (f *ferry) command(ctx context.Context, port int, more ...string) *exec.Cmd
 	return cmd
 }
 
-func (f *ferry) source() string {
-	s := f.log.server
+// sourceURL is a server's database for Rowferry.
+func sourceURL(s *testdb.Server) string {
 	return fmt.Sprintf("%s://root@127.0.0.1:%d/%s", s.Kind.Flavor(), s.Port, database)
 }
 

@@ -27,6 +27,8 @@ type sourceLog struct {
 	rows    int   // changed after the seed
 	txs     int   // that did it, the markers left out
 	marker  int64 // of the last transaction
+	// Where it begins that runs against the clock.
+	beginFile, beginOffset string
 }
 
 // openLog starts a source, makes the workload's tables and fills them.
@@ -75,7 +77,11 @@ func (l *sourceLog) prepare(ctx context.Context, scale float64) error {
 	if err != nil {
 		return fmt.Errorf("fill the tables: %w", err)
 	}
-	return l.mark(ctx)
+	if err := l.mark(ctx); err != nil {
+		return err
+	}
+	l.beginFile, l.beginOffset, err = l.place(ctx)
+	return err
 }
 
 // each runs do for all writers at once, each with its connection.

@@ -25,6 +25,9 @@ import (
 )
 
 func main() {
+	if code, is := child(os.Args[1:]); is {
+		os.Exit(code)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := program(ctx, os.Args[1:], os.Stdout, os.Stderr)
@@ -102,7 +105,7 @@ func program(ctx context.Context, args []string, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	groups := chosen(plan(), o.run)
+	groups := chosen(plan(o), o.run)
 	if o.list {
 		for _, g := range groups {
 			for _, r := range g.rows {

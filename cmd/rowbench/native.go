@@ -34,7 +34,7 @@ func newNative(ctx context.Context, l *sourceLog, o *options) (*native, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &native{server: s, log: l, mariadb: s.Kind.Flavor() == testdb.MariaDB}
+	n := &native{server: s, log: l, mariadb: isMariaDB(s)}
 	err = s.Follow(ctx, l.server)
 	if err == nil {
 		err = n.awaitMarker(ctx)
@@ -50,6 +50,8 @@ func newNative(ctx context.Context, l *sourceLog, o *options) (*native, error) {
 	}
 	return n, nil
 }
+
+func isMariaDB(s *testdb.Server) bool { return s.Kind.Flavor() == testdb.MariaDB }
 
 // say returns the flavor's words.
 func (n *native) say(mariadb, mysql string) string {

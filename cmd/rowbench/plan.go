@@ -2,7 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/rowferry/rowferry/internal/testdb"
 )
@@ -16,7 +17,7 @@ type row struct {
 	// native tells that the native replica is measured too.
 	native bool
 	// measure yields the row's figures, on a stage that has its target.
-	measure func(ctx context.Context, s *stage, r *row) (*entry, error)
+	measure func(ctx context.Context, s *stage, r *row) ([]*entry, error)
 }
 
 // figure is what a ratio is to be. Zero values are figures nobody has asked
@@ -26,7 +27,13 @@ type figure struct {
 	lower      bool // less is better
 }
 
-func (r *row) pair() string { return label(r.source) + " → " + label(r.target) }
+// pair is empty of a target where only reading is measured.
+func (r *row) pair() string {
+	if r.target == "" {
+		return label(r.source)
+	}
+	return label(r.source) + " → " + label(r.target)
+}
 
 // label is a kind's name for people.
 func label(k testdb.Kind) string {
@@ -47,7 +54,11 @@ func label(k testdb.Kind) string {
 
 // name names the row in the book and for -run.
 func (r *row) name() string {
-	return fmt.Sprintf("%s-%s/%s/%s", r.source, r.target, r.workload, r.durability)
+	pair := string(r.source)
+	if r.target != "" {
+		pair += "-" + string(r.target)
+	}
+	return strings.ReplaceAll(strings.TrimSuffix(pair+"/"+r.workload+"/"+string(r.durability), "/"), " ", "-")
 }
 
 // group is the rows that one source and its log serve, in the order they are
@@ -78,18 +89,35 @@ var figures = map[testdb.Flavor]map[string]map[durability]figure{
 }
 
 // plan is everything that is measured.
-func plan() []*group {
+func plan(o *options) []*group {
 	var all []*group
 	for _, source := range []testdb.Kind{testdb.MariaDB1011, testdb.MySQL97} {
 		for _, w := range workloads() {
 			all = append(all, workloadGroup(source, w))
 		}
+		all = append(all, latencyGroup(source), manyGroup(source, o))
 	}
 	return all
 }
 
+// workloadGroup is what is measured on a workload's log.
 func workloadGroup(source testdb.Kind, w *workload) *group {
 	g := &group{source: source, work: w}
+	add := func(target testdb.Kind, name string, d durability, measure func(context.Context, *stage, *row) ([]*entry, error)) {
+		g.rows = append(g.rows, &row{source: source, target: target, workload: name, durability: d, measure: measure})
+	}
+	if source.Flavor() == testdb.MariaDB {
+		add(testdb.Postgres15, w.name, durable, measureAlone)
+		add(testdb.Postgres15, w.name, relaxed, measureAlone)
+		add(sqliteKind, w.name, durable, measureAlone)
+	}
+	if w.name == "oltp" {
+		add(source, "rtt", relaxed, measureTrips)
+	}
+	if slices.Contains([]string{"oltp", "hot", "bulk"}, w.name) {
+		add(source, "cost "+w.name, relaxed, measureCost)
+		add("", "decode "+w.name, "", measureDecoding)
+	}
 	for _, d := range []durability{durable, relaxed} {
 		g.rows = append(g.rows, &row{
 			source: source, target: source, workload: w.name, durability: d, native: true,
@@ -97,4 +125,24 @@ func workloadGroup(source testdb.Kind, w *workload) *group {
 		})
 	}
 	return g
+}
+
+// latencyGroup is measured on a log that goes on.
+func latencyGroup(source testdb.Kind) *group {
+	w := oltp(oltpTables)
+	return &group{source: source, work: w, rows: []*row{{
+		source: source, target: source, workload: "latency", durability: relaxed, native: true, measure: measureLatency,
+	}}}
+}
+
+// manyGroup has fewer tables in the short form, which would spend its time on
+// making them.
+func manyGroup(source testdb.Kind, o *options) *group {
+	tables := float64(manyTables) * min(1, o.scale)
+	if o.short {
+		tables /= 10
+	}
+	return &group{source: source, work: many(int(tables)), rows: []*row{{
+		source: source, target: source, workload: "many tables", durability: relaxed, figure: figure{reach: manyReach, lower: true}, measure: measureMany,
+	}}}
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // measureRatio compares Rowferry's rate with the native replica's.
-func measureRatio(ctx context.Context, s *stage, r *row) (*entry, error) {
+func measureRatio(ctx context.Context, s *stage, r *row) ([]*entry, error) {
 	c, err := s.compare(ctx, r.durability)
 	if err != nil {
 		return nil, err
@@ -22,7 +22,7 @@ func measureRatio(ctx context.Context, s *stage, r *row) (*entry, error) {
 	e.Native.setTimes(s.log.rows, c.native)
 	e.Rowferry = ferrySide(s.log, c.voyages)
 	e.Settings = c.settings
-	return e, nil
+	return []*entry{e}, nil
 }
 
 func (l *sourceLog) size() *logSize { return &logSize{Rows: l.rows, Transactions: l.txs} }

@@ -11,7 +11,10 @@ import (
 // report is the file of results.
 type report struct {
 	Machine machine  `json:"machine"`
-	Form    string   `json:"form"` // full or short
+	Form    string   `json:"form"`    // full or short
+	Seconds float64  `json:"seconds"` // of native work in a turn, at least
+	Turns   int      `json:"turns"`   // of each side
+	Scale   float64  `json:"scale"`   // of the tables that are there before the clock
 	Results []*entry `json:"results"`
 }
 
@@ -34,6 +37,7 @@ type entry struct {
 	Figures  map[string]float64 `json:"figures,omitempty"`
 	Log      *logSize           `json:"log,omitempty"`
 	Settings map[string]string  `json:"settings,omitempty"` // of the native replica, and of the target too
+	Void     string             `json:"void,omitempty"`     // why it does not count
 	Commit   string             `json:"commit"`
 	Measured time.Time          `json:"measured"`
 }
@@ -114,6 +118,8 @@ func newEntry(r *row) *entry {
 // verdict tells in a word how an entry stands.
 func (e *entry) verdict() string {
 	switch {
+	case e.Void != "":
+		return "void"
 	case e.RatioMedian == nil || e.Reach == nil:
 		return ""
 	case e.Aim != nil && e.meets(*e.Aim):
