@@ -61,11 +61,9 @@ func (b *bench) open(ctx context.Context) (err error) {
 	if b.hash, err = hashOf(ctx, b.dir); err != nil {
 		return err
 	}
-	equal, err := testdb.EqualProgram()
-	if err != nil {
+	if b.judge, err = openJudge(ctx, b.dir); err != nil {
 		return err
 	}
-	b.judge = &judge{bin: equal, dir: b.dir, dumps: map[string]string{}}
 	b.machine, err = thisMachine(b.dir)
 	return err
 }

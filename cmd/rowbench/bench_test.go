@@ -88,7 +88,7 @@ func TestBench(t *testing.T) {
 func leftBehind(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for _, pattern := range []string{dirPrefix + "%d-*", "rowferry-testdb-%d-*/data"} {
+	for _, pattern := range []string{dirPrefix + "%d-*", "rowferry-testdb-%d-*"} {
 		left, err := filepath.Glob(filepath.Join(os.TempDir(), fmt.Sprintf(pattern, os.Getpid())))
 		if err != nil {
 			t.Fatal(err)

@@ -17,7 +17,7 @@ const headroom = 1.1
 // pass over the log; if that ends too early it is repeated on a longer log.
 func (s *stage) calibrate(ctx context.Context, d durability, c *compared) error {
 	goal := s.b.opts.time()
-	each := max(goal/15, 300*time.Millisecond)
+	each := max(goal/15, 20*time.Millisecond)
 	if err := s.log.grow(ctx, int(float64(s.log.work.guess)*each.Seconds()*float64(len(workerCounts)))); err != nil {
 		return err
 	}

@@ -16,6 +16,16 @@ type judge struct {
 	dumps    map[string]string // by what the source had and for which kind of target
 }
 
+// openJudge builds the equal program; everything is in dir.
+func openJudge(ctx context.Context, dir string) (*judge, error) {
+	j := &judge{bin: filepath.Join(dir, "equal"), dir: dir, dumps: map[string]string{}}
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", j.bin, "github.com/rowferry/rowferry/internal/equal").CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("build equal: %w\n%s", err, out)
+	}
+	return j, nil
+}
+
 // equal reports an error unless the target has the same rows as the log's
 // source. The source is read once for each kind of target.
 func (j *judge) equal(ctx context.Context, l *sourceLog, target, dialect string) error {

@@ -91,10 +91,12 @@ func TestVerdict(t *testing.T) {
 		want  string
 	}{
 		{false, 3.9, "", "below"}, {false, 4, "", "reach"}, {false, 6, "", "aim"}, {false, 6, "why", "void"},
-		{true, 4.1, "", "below"}, {true, 4, "", "aim"},
+		{true, 4.1, "", "below"}, {true, 4, "", "reach"},
 	} {
 		r := testRow()
-		r.figure.lower = c.lower
+		if c.lower {
+			r.figure = figure{reach: 4, lower: true}
+		}
 		e := newEntry(r)
 		e.Void = c.void
 		e.setRatio("", []float64{c.ratio})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strings"
@@ -98,17 +99,18 @@ func TestDigest(t *testing.T) {
 
 // What bulk inserts stays for more transactions than may be grouped.
 func TestBulkKeepsBlocks(t *testing.T) {
-	w := bulk().newWriter(0, 1).(*bulkWriter)
+	const parts = bulkKept / 4 // so many that each has few
+	w := bulk().writer(rand.New(rand.NewPCG(1, 1)), 0, parts, 1)
 	inserted, deleted := 0, 0
 	var sql []byte
-	for range 2 * bulkKept / writers {
+	for range 20 {
 		sql, _ = w.next(sql[:0])
 		if strings.HasPrefix(string(sql), "DELETE") {
 			deleted++
 		} else {
 			inserted++
 		}
-		if left := (inserted - deleted) * writers; deleted > 0 && left < mostGrouped {
+		if left := (inserted - deleted) * parts; deleted > 0 && left < mostGrouped {
 			t.Fatalf("%d blocks left after a delete", left)
 		}
 	}

@@ -27,13 +27,10 @@ var buildEqual = sync.OnceValues(func() (string, error) {
 	return bin, nil
 })
 
-// EqualProgram returns the path of the equal program, built once per process.
-func EqualProgram() (string, error) { return buildEqual() }
-
-// BuildEqual is EqualProgram for a test.
+// BuildEqual returns the path of the equal program, built once per process.
 func BuildEqual(t testing.TB) string {
 	t.Helper()
-	bin, err := EqualProgram()
+	bin, err := buildEqual()
 	if err != nil {
 		t.Fatal(err)
 	}
