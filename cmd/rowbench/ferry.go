@@ -73,6 +73,12 @@ type ferrySummary struct {
 	Fallbacks    uint64       `json:"fallbacks"`
 	Spilled      uint64       `json:"spilled"`
 	Tables       []ferryTable `json:"tables"`
+	// What it says of its groups of source transactions, if it does: the most
+	// transactions and the longest time, from the first one's arrival to the
+	// commit, of one; changes read to changes written.
+	MostTransactions *uint64  `json:"group_most_transactions"`
+	LongestSeconds   *float64 `json:"group_longest_seconds"`
+	Compaction       *float64 `json:"compaction_ratio"`
 }
 
 type ferryTable struct {

@@ -76,8 +76,8 @@ func (g *fileGoal) warm(context.Context) error { return nil }
 
 func (g *fileGoal) marker(n int64) func(context.Context) (bool, error) {
 	return func(context.Context) (seen bool, err error) {
-		if _, err := os.Stat(g.path); err != nil {
-			return false, nil //nolint:nilerr // it is not there yet
+		if _, err := os.Stat(g.path); errors.Is(err, os.ErrNotExist) {
+			return false, nil // not yet
 		}
 		err = g.with(sqlite.OpenReadOnly, func(c *sqlite.Conn) error {
 			return sqlitex.ExecuteTransient(c, "SELECT n FROM marker WHERE id = 1", &sqlitex.ExecOptions{

@@ -42,7 +42,7 @@ func thisMachine(dir string) (machine, error) {
 	if err := syscall.Sysinfo(&info); err != nil {
 		return m, err
 	}
-	m.MemoryBytes = uint64(info.Totalram) * uint64(info.Unit)
+	m.MemoryBytes = info.Totalram * uint64(info.Unit)
 	m.FlushMicros, err = flushTime(dir)
 	return m, err
 }

@@ -61,6 +61,7 @@ func ferrySide(l *sourceLog, voyages []*voyage) *side {
 
 func (v *voyage) groups() *groupResult {
 	g := &groupResult{Batches: v.summary.Batches, Fallbacks: v.summary.Fallbacks, Spilled: v.summary.Spilled}
+	g.MostTransactions, g.LongestSeconds, g.Compaction = v.summary.MostTransactions, v.summary.LongestSeconds, v.summary.Compaction
 	if g.Batches > 0 {
 		g.MeanTransactions = float64(v.summary.Transactions) / float64(g.Batches)
 	}

@@ -207,6 +207,7 @@ func TestLastNumber(t *testing.T) {
 // count.
 func TestVoyageCheck(t *testing.T) {
 	l := &sourceLog{rows: 4000, txs: 2000, marker: 3}
+	many, long := uint64(1001), 1.1
 	good := ferrySummary{Rows: 4002, Transactions: 2002, Batches: 3}
 	for _, c := range []struct {
 		change func(*ferrySummary)
@@ -215,6 +216,8 @@ func TestVoyageCheck(t *testing.T) {
 		{func(*ferrySummary) {}, true},
 		{func(s *ferrySummary) { s.Rows-- }, false},
 		{func(s *ferrySummary) { s.Batches = 2 }, false},
+		{func(s *ferrySummary) { s.MostTransactions = &many }, false},
+		{func(s *ferrySummary) { s.LongestSeconds = &long }, false},
 	} {
 		s := good
 		c.change(&s)

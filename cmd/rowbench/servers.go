@@ -9,7 +9,7 @@ import (
 	"github.com/rowferry/rowferry/internal/testdb"
 )
 
-// Durability says when a commit is on the disk.
+// durability says when a commit is on the disk.
 type durability string
 
 // The durabilities.

@@ -142,7 +142,10 @@ func (s *stage) ferryTurn(ctx context.Context, f *ferry, d durability, port int,
 func rate(rows int, d time.Duration) float64 { return float64(rows) / d.Seconds() }
 
 // Bounds of a group of source transactions that commit together.
-const mostGrouped = 1000
+const (
+	mostGrouped = 1000
+	longestOpen = 1.0 // seconds
+)
 
 // check reports an error if a run by its own words did something else than
 // apply the log, or may not count.
@@ -152,8 +155,14 @@ func (v *voyage) check(l *sourceLog) error {
 	if want := uint64(l.rows) + uint64(l.marker) - 1; s.Rows != want {
 		return fmt.Errorf("it says it applied %d rows, the log has %d", s.Rows, want)
 	}
-	if s.Transactions > s.Batches*mostGrouped {
+	switch {
+	case s.Transactions > s.Batches*mostGrouped:
 		return fmt.Errorf("%d transactions in %d batches: a group of more than %d", s.Transactions, s.Batches, mostGrouped)
+	case s.MostTransactions != nil && *s.MostTransactions > mostGrouped:
+		return fmt.Errorf("a group of %d transactions", *s.MostTransactions)
+	case s.LongestSeconds != nil && *s.LongestSeconds > longestOpen:
+		return fmt.Errorf("a group of %.3f seconds", *s.LongestSeconds)
+	default:
+		return nil
 	}
-	return nil
 }

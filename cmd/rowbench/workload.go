@@ -78,7 +78,7 @@ func (w *workload) digest() (string, error) {
 	return hex.EncodeToString(h.Sum(nil)[:6]), nil
 }
 
-// part is what the writers have in common: a share of the keys.
+// share is what the writers have in common: a part of the keys.
 type share struct {
 	random      *rand.Rand
 	part, parts int64
