@@ -8,14 +8,14 @@ import (
 	"github.com/rowferry/rowferry/internal/faultproxy"
 )
 
-// aloneShare is how much of a native turn's time a turn lasts that has no
-// native one beside it.
-const aloneShare = 1.0 / 3
+// How long a turn lasts that has no native one beside it: a part of a native
+// turn's time, but not so little that starting is most of it. Starting takes
+// many round trips.
+func (o *options) aloneTime() time.Duration { return min(o.time(), max(o.time()/6, 2*time.Second)) }
+func (o *options) tripTime() time.Duration  { return min(o.time(), max(o.time()/3, 5*time.Second)) }
 
-// stretch makes the log so long that Rowferry alone takes a share of a native
-// turn's time.
-func (s *stage) stretch(ctx context.Context, f *ferry, d durability) error {
-	goal := time.Duration(float64(s.b.opts.time()) * aloneShare)
+// stretch makes the log so long that Rowferry takes that time alone.
+func (s *stage) stretch(ctx context.Context, f *ferry, d durability, goal time.Duration) error {
 	if err := s.log.grow(ctx, int(float64(s.log.work.guess)*min(1, goal.Seconds()))); err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (s *stage) stretch(ctx context.Context, f *ferry, d durability) error {
 // measureAlone has no native replica to compare with.
 func measureAlone(ctx context.Context, s *stage, r *row) ([]*entry, error) {
 	f := s.ferries[r.target]
-	if err := s.stretch(ctx, f, r.durability); err != nil {
+	if err := s.stretch(ctx, f, r.durability, s.b.opts.aloneTime()); err != nil {
 		return nil, err
 	}
 	var voyages []*voyage
@@ -64,7 +64,7 @@ var trips = []struct {
 // through the same proxy.
 func measureTrips(ctx context.Context, s *stage, r *row) ([]*entry, error) {
 	f := s.ferries[r.target]
-	if err := s.stretch(ctx, f, r.durability); err != nil {
+	if err := s.stretch(ctx, f, r.durability, s.b.opts.tripTime()); err != nil {
 		return nil, err
 	}
 	proxy, err := faultproxy.New(fmt.Sprintf("127.0.0.1:%d", f.goal.port()), faultproxy.Opaque, 1)

@@ -11,7 +11,7 @@ import (
 // told from inside: by this program, which then runs the same engine.
 func measureCost(ctx context.Context, s *stage, r *row) ([]*entry, error) {
 	f := s.ferries[r.target]
-	if err := s.stretch(ctx, f, r.durability); err != nil {
+	if err := s.stretch(ctx, f, r.durability, s.b.opts.aloneTime()); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(s.b.dir, "memstats.json")

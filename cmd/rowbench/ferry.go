@@ -145,7 +145,14 @@ func (f *ferry) run(ctx context.Context, port int, more ...string) (*voyage, err
 		return nil, err
 	}
 	peak := watchMemory(waiting, cmd.Process.Pid)
-	err = await(waiting, f.pause, func() (bool, error) { return f.goal.marker(f.log.marker)(waiting) })
+	err = await(waiting, f.pause, func() (bool, error) {
+		over := len(ended) > 0
+		seen, err := f.goal.marker(f.log.marker)(waiting)
+		if over && !seen && err == nil {
+			err = errors.New("it has ended, and the log's last row is not visible")
+		}
+		return seen, err
+	})
 	took := time.Since(begun)
 	if err != nil && ctx.Err() == nil && waiting.Err() == nil {
 		_ = cmd.Process.Kill() // the target cannot be asked, so it is no use

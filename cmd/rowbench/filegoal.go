@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -87,6 +88,19 @@ func (g *fileGoal) marker(n int64) func(context.Context) (bool, error) {
 				},
 			})
 		})
+		if notYet(err) {
+			return false, nil
+		}
 		return seen, err
 	}
+}
+
+// notYet reports whether an error is that of a file that its writer is about to
+// make or to change.
+func notYet(err error) bool {
+	if err == nil {
+		return false
+	}
+	code := sqlite.ErrCode(err).ToPrimary()
+	return code == sqlite.ResultBusy || code == sqlite.ResultError && strings.Contains(err.Error(), "no such table")
 }

@@ -12,6 +12,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -66,7 +67,7 @@ func parseOptions(args []string, errOut io.Writer) (*options, error) {
 	f.BoolVar(&o.short, "short", false, "one turn of 5 seconds each")
 	f.Float64Var(&o.seconds, "seconds", 0, "of native work in a turn (60, short 5)")
 	f.IntVar(&o.turns, "turns", 0, "of each side (3, short 1)")
-	f.Float64Var(&o.scale, "scale", 1, "of the tables that are there before the clock")
+	f.Float64Var(&o.scale, "scale", 0, "of the tables that are there before the clock (1, short 0.2)")
 	f.StringVar(&pattern, "run", "", "only rows whose name matches")
 	f.BoolVar(&o.list, "list", false, "name the rows")
 	f.StringVar(&o.out, "out", "docs/bench", "directory of the results")
@@ -78,17 +79,11 @@ func parseOptions(args []string, errOut io.Writer) (*options, error) {
 	if f.NArg() > 0 {
 		return nil, fmt.Errorf("no arguments are known, only flags: %q", f.Args())
 	}
-	seconds, turns := 60.0, 3
 	if o.short {
-		seconds, turns = 5, 1
+		o.seconds, o.turns, o.scale = cmp.Or(o.seconds, 5), cmp.Or(o.turns, 1), cmp.Or(o.scale, 0.2)
 	}
-	if o.seconds == 0 {
-		o.seconds = seconds
-	}
-	if o.turns == 0 {
-		o.turns = turns
-	}
-	if o.seconds < 0 || o.turns < 0 || o.scale <= 0 {
+	o.seconds, o.turns, o.scale = cmp.Or(o.seconds, 60), cmp.Or(o.turns, 3), cmp.Or(o.scale, 1)
+	if o.seconds < 0 || o.turns < 0 || o.scale < 0 {
 		return nil, errors.New("seconds, turns and scale must be positive")
 	}
 	var err error

@@ -36,7 +36,7 @@ func measureMany(ctx context.Context, s *stage, r *row) (entries []*entry, err e
 	if err := few.prepare(ctx, false, map[testdb.Kind]bool{r.target: true}); err != nil {
 		return nil, err
 	}
-	if err := few.stretch(ctx, few.ferries[r.target], r.durability); err != nil {
+	if err := few.stretch(ctx, few.ferries[r.target], r.durability, s.b.opts.aloneTime()); err != nil {
 		return nil, err
 	}
 	if err := s.log.grow(ctx, few.log.rows); err != nil {

@@ -88,23 +88,30 @@ var figures = map[testdb.Flavor]map[string]map[durability]figure{
 	},
 }
 
-// plan is everything that is measured.
+// plan is everything that is measured. The short form leaves out what says the
+// same as another row.
 func plan(o *options) []*group {
 	var all []*group
 	for _, source := range []testdb.Kind{testdb.MariaDB1011, testdb.MySQL97} {
 		for _, w := range workloads() {
-			all = append(all, workloadGroup(source, w))
+			all = append(all, workloadGroup(source, w, o))
 		}
-		all = append(all, latencyGroup(source), manyGroup(source, o))
+		if !o.short || source.Flavor() == testdb.MariaDB {
+			all = append(all, manyGroup(source, o))
+		}
 	}
 	return all
 }
 
 // workloadGroup is what is measured on a workload's log.
-func workloadGroup(source testdb.Kind, w *workload) *group {
+func workloadGroup(source testdb.Kind, w *workload, o *options) *group {
 	g := &group{source: source, work: w}
 	add := func(target testdb.Kind, name string, d durability, measure func(context.Context, *stage, *row) ([]*entry, error)) {
 		g.rows = append(g.rows, &row{source: source, target: target, workload: name, durability: d, measure: measure})
+	}
+	if w.name == "oltp" {
+		add(source, "latency", relaxed, measureLatency)
+		g.rows[0].native = true
 	}
 	if source.Flavor() == testdb.MariaDB {
 		add(testdb.Postgres15, w.name, durable, measureAlone)
@@ -115,7 +122,9 @@ func workloadGroup(source testdb.Kind, w *workload) *group {
 		add(source, "rtt", relaxed, measureTrips)
 	}
 	if slices.Contains([]string{"oltp", "hot", "bulk"}, w.name) {
-		add(source, "cost "+w.name, relaxed, measureCost)
+		if !o.short || w.name == "oltp" {
+			add(source, "cost "+w.name, relaxed, measureCost)
+		}
 		add("", "decode "+w.name, "", measureDecoding)
 	}
 	for _, d := range []durability{durable, relaxed} {
@@ -125,14 +134,6 @@ func workloadGroup(source testdb.Kind, w *workload) *group {
 		})
 	}
 	return g
-}
-
-// latencyGroup is measured on a log that goes on.
-func latencyGroup(source testdb.Kind) *group {
-	w := oltp(oltpTables)
-	return &group{source: source, work: w, rows: []*row{{
-		source: source, target: source, workload: "latency", durability: relaxed, native: true, measure: measureLatency,
-	}}}
 }
 
 // manyGroup has fewer tables in the short form, which would spend its time on

@@ -183,6 +183,13 @@ func TestPlan(t *testing.T) {
 			}
 		}
 	}
+	for _, g := range plan(&options{scale: 1, short: true}) {
+		for _, r := range g.rows {
+			if !slices.Contains(names, r.name()) {
+				t.Errorf("%s is in the short form alone", r.name())
+			}
+		}
+	}
 	slices.Sort(names)
 	if u := slices.Compact(slices.Clone(names)); len(u) != len(names) {
 		t.Errorf("names are used twice: %q", names)
