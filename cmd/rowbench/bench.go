@@ -116,9 +116,7 @@ func (b *bench) run(ctx context.Context, groups []*group) error {
 			break
 		}
 		if err := b.runGroup(ctx, g); err != nil {
-			err = fmt.Errorf("%s %s: %w", g.source, g.work.name, err)
-			b.say("FAILED: %v", err)
-			errs = append(errs, err)
+			errs = append(errs, fmt.Errorf("%s %s: %w", g.source, g.work.name, err))
 		}
 	}
 	return errors.Join(append(errs, ctx.Err())...)
@@ -154,16 +152,24 @@ func (b *bench) runGroup(ctx context.Context, g *group) (err error) {
 	if err := s.prepare(ctx, withNative, targets); err != nil {
 		return err
 	}
+	var errs []error
 	for _, r := range open {
+		if ctx.Err() != nil {
+			break
+		}
 		if err := b.measure(ctx, s, r, key); err != nil {
-			return fmt.Errorf("%s: %w", r.name(), err)
+			b.say("FAILED: %s: %v", r.name(), err)
+			errs = append(errs, fmt.Errorf("%s: %w", r.name(), err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (b *bench) measure(ctx context.Context, s *stage, r *row, key string) error {
 	b.say("%s", r.name())
+	if err := s.broken[r.target]; err != nil {
+		return err
+	}
 	entries, err := r.measure(ctx, s, r)
 	if err != nil {
 		return err

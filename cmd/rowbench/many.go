@@ -36,6 +36,9 @@ func measureMany(ctx context.Context, s *stage, r *row) (entries []*entry, err e
 	if err := few.prepare(ctx, false, map[testdb.Kind]bool{r.target: true}); err != nil {
 		return nil, err
 	}
+	if err := few.broken[r.target]; err != nil {
+		return nil, err
+	}
 	if err := few.stretch(ctx, few.ferries[r.target], r.durability, s.b.opts.aloneTime()); err != nil {
 		return nil, err
 	}

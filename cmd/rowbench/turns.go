@@ -16,6 +16,7 @@ type stage struct {
 	log     *sourceLog
 	native  *native
 	ferries map[testdb.Kind]*ferry
+	broken  map[testdb.Kind]error // targets that have no ferry, and why
 }
 
 // openStage starts a source and fills its tables.
@@ -25,7 +26,7 @@ func openStage(ctx context.Context, b *bench, k testdb.Kind, w *workload) (*stag
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", k, w.name, err)
 	}
-	return &stage{b: b, log: l, ferries: map[testdb.Kind]*ferry{}}, nil
+	return &stage{b: b, log: l, ferries: map[testdb.Kind]*ferry{}, broken: map[testdb.Kind]error{}}, nil
 }
 
 func (s *stage) close() error {
@@ -40,7 +41,8 @@ func (s *stage) close() error {
 }
 
 // prepare brings those that a row needs to before the clock. It must be called
-// before the log grows, for every target the stage will need.
+// before the log grows, for every target the stage will need. A target that
+// cannot be brought there is broken, and no error.
 func (s *stage) prepare(ctx context.Context, withNative bool, targets map[testdb.Kind]bool) error {
 	if withNative {
 		n, err := newNative(ctx, s.log, s.b.opts)
@@ -52,11 +54,12 @@ func (s *stage) prepare(ctx context.Context, withNative bool, targets map[testdb
 	for k := range targets {
 		f, err := newFerry(ctx, s.b, s.log, k)
 		if err != nil {
-			return err
+			s.broken[k] = err
+			continue
 		}
 		s.ferries[k] = f
 	}
-	return nil
+	return ctx.Err()
 }
 
 // compared is what alternating turns yielded.
