@@ -159,7 +159,7 @@ func (b *bench) runGroup(ctx context.Context, g *group) (err error) {
 		}
 		if err := b.measure(ctx, s, r, key); err != nil {
 			b.say("FAILED: %s: %v", r.name(), err)
-			errs = append(errs, fmt.Errorf("%s: %w", r.name(), err))
+			errs = append(errs, fmt.Errorf("%s: %w", r.name(), errors.Join(err, s.quiet())))
 		}
 	}
 	return errors.Join(errs...)

@@ -40,6 +40,18 @@ func (s *stage) close() error {
 	return errors.Join(append(errs, s.log.close())...)
 }
 
+// quiet ends all but the source, whatever a turn that failed has left.
+func (s *stage) quiet() error {
+	var errs []error
+	for _, f := range s.ferries {
+		errs = append(errs, f.goal.stop())
+	}
+	if s.native != nil {
+		errs = append(errs, s.native.stop())
+	}
+	return errors.Join(errs...)
+}
+
 // prepare brings those that a row needs to before the clock. It must be called
 // before the log grows, for every target the stage will need. A target that
 // cannot be brought there is broken, and no error.
