@@ -101,18 +101,19 @@ func TestDigest(t *testing.T) {
 func TestBulkKeepsBlocks(t *testing.T) {
 	const parts = bulkKept / 4 // so many that each has few
 	w := bulk().writer(rand.New(rand.NewPCG(1, 1)), 0, parts, 1)
-	inserted, deleted := 0, 0
+	var inserted []int // when, by block; the oldest is deleted first
+	deleted := 0
 	var sql []byte
-	for range 20 {
+	for at := range 20 {
 		sql, _ = w.next(sql[:0])
-		if strings.HasPrefix(string(sql), "DELETE") {
-			deleted++
-		} else {
-			inserted++
+		if !strings.HasPrefix(string(sql), "DELETE") {
+			inserted = append(inserted, at)
+			continue
 		}
-		if left := (inserted - deleted) * parts; deleted > 0 && left < mostGrouped {
-			t.Fatalf("%d blocks left after a delete", left)
+		if apart := (at - inserted[deleted]) * parts; apart < mostGrouped {
+			t.Fatalf("a block is deleted %d transactions after it was inserted", apart)
 		}
+		deleted++
 	}
 	if deleted == 0 {
 		t.Error("nothing was deleted")
