@@ -6,7 +6,7 @@ BIN     := bin/rowferry
 QS      := examples/quickstart
 LDFLAGS := -s -w
 
-.PHONY: build quickstart test lint soak sabotage fuzz servers generate clean help
+.PHONY: build quickstart test lint soak bench sabotage fuzz servers generate clean help
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -32,6 +32,12 @@ lint:            ## formatting, vet and static analysis
 soak:            ## long runs; PART=name runs one of them (see CONTRIBUTING.md)
 	@scripts/servers
 	@$(GO) run ./internal/soak $(PART)
+
+bench: build     ## compare with the database's own replica; SHORT=1 is the short form
+	@scripts/servers mariadb mysql postgres15
+	@mkdir -p .cache
+	@$(GO) build -o .cache/rowbench ./cmd/rowbench
+	@.cache/rowbench $(if $(SHORT),-short) $(if $(ROWS),-run '$(ROWS)')
 
 sabotage: servers ## break each promise once and show which test catches it
 	@scripts/sabotage

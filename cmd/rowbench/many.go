@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rowferry/rowferry/internal/testdb"
+)
+
+// manyTables is how many tables there are beside the eight that change.
+const manyTables = 10_000 - oltpTables
+
+// manyReach is how many times the processor time a row may take that it takes
+// with eight tables alone.
+const manyReach = 1.3
+
+// many is oltp among tables that never change.
+func many(tables int) *workload {
+	w := oltp(oltpTables)
+	w.name = "many"
+	for i := range tables {
+		w.tables = append(w.tables, fmt.Sprintf("CREATE TABLE quiet%d (id BIGINT NOT NULL PRIMARY KEY, a INT NOT NULL, b VARCHAR(50) NOT NULL, c DATETIME NULL)", i))
+	}
+	return w
+}
+
+// measureMany compares Rowferry's processor time a row with that where the
+// eight tables are alone.
+func measureMany(ctx context.Context, s *stage, r *row) (entries []*entry, err error) {
+	few, err := openStage(ctx, s.b, s.log.server.Kind, oltp(oltpTables))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, few.close()) }()
+	if err := few.prepare(ctx, false, map[testdb.Kind]bool{r.target: true}); err != nil {
+		return nil, err
+	}
+	if err := few.broken[r.target]; err != nil {
+		return nil, err
+	}
+	if err := few.stretch(ctx, few.ferries[r.target], r.durability, s.b.opts.aloneTime()); err != nil {
+		return nil, err
+	}
+	if err := s.log.grow(ctx, few.log.rows); err != nil {
+		return nil, err
+	}
+	var crowd, alone []*voyage
+	var ratios []float64
+	for range s.b.opts.turns {
+		a, err := few.ferryTurn(ctx, few.ferries[r.target], r.durability, 0, nil)
+		if err != nil {
+			return nil, err
+		}
+		c, err := s.ferryTurn(ctx, s.ferries[r.target], r.durability, 0, nil)
+		if err != nil {
+			return nil, err
+		}
+		alone, crowd = append(alone, a), append(crowd, c)
+		ratios = append(ratios, c.cpu.Seconds()/float64(s.log.rows)/(a.cpu.Seconds()/float64(few.log.rows)))
+	}
+	e := newEntry(r)
+	e.setRatio("processor time a row, to that among eight tables", ratios)
+	e.Log, e.Rowferry = s.log.size(), ferrySide(s.log, crowd)
+	e.Figures = map[string]float64{
+		"tables": float64(len(s.log.work.tables)), "eight tables, rows/s": ferrySide(few.log, alone).RowsPerSecond.Median,
+		"eight tables, processor seconds, a million rows": ferrySide(few.log, alone).CPUSeconds.Median,
+	}
+	return []*entry{e}, nil
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/rowferry/rowferry/internal/testdb"
+)
+
+// row is one line of the table: a figure, and what it is measured on.
+type row struct {
+	source, target testdb.Kind
+	workload       string
+	durability     durability
+	figure         figure
+	// native tells that the native replica is measured too.
+	native bool
+	// measure yields the row's figures, on a stage that has its target.
+	measure func(ctx context.Context, s *stage, r *row) ([]*entry, error)
+}
+
+// figure is what a ratio is to be. Zero values are figures nobody has asked
+// for.
+type figure struct {
+	reach, aim float64
+	lower      bool // less is better
+}
+
+// pair is empty of a target where only reading is measured.
+func (r *row) pair() string {
+	if r.target == "" {
+		return label(r.source)
+	}
+	return label(r.source) + " → " + label(r.target)
+}
+
+// label is a kind's name for people.
+func label(k testdb.Kind) string {
+	if k == sqliteKind {
+		return "SQLite"
+	}
+	switch k.Flavor() {
+	case testdb.MySQL:
+		return "MySQL"
+	case testdb.MariaDB:
+		return "MariaDB"
+	case testdb.Postgres:
+		return "PostgreSQL"
+	default:
+		return string(k)
+	}
+}
+
+// name names the row in the book and for -run.
+func (r *row) name() string {
+	pair := string(r.source)
+	if r.target != "" {
+		pair += "-" + string(r.target)
+	}
+	return strings.ReplaceAll(strings.TrimSuffix(pair+"/"+r.workload+"/"+string(r.durability), "/"), " ", "-")
+}
+
+// group is the rows that one source and its log serve, in the order they are
+// measured: those that need a short log first, since a log only grows.
+type group struct {
+	source testdb.Kind
+	work   *workload
+	rows   []*row
+}
+
+// figures of throughput: how many times the native replica's. They are the
+// project's, from its issue about catching up.
+var figures = map[testdb.Flavor]map[string]map[durability]figure{
+	testdb.MariaDB: {
+		"oltp": {durable: {reach: 4, aim: 6}, relaxed: {reach: 1.3, aim: 1.7}},
+		"hot":  {durable: {reach: 12, aim: 20}, relaxed: {reach: 2, aim: 2.5}},
+		"bulk": {durable: {reach: 0.65, aim: 1}, relaxed: {reach: 0.65, aim: 1}},
+		"fk":   {durable: {reach: 2, aim: 4}, relaxed: {reach: 1, aim: 1.5}},
+		"wide": {durable: {reach: 2, aim: 4}, relaxed: {reach: 1, aim: 1.5}},
+	},
+	testdb.MySQL: {
+		"oltp": {durable: {reach: 5, aim: 8}, relaxed: {reach: 3, aim: 5}},
+		"hot":  {durable: {reach: 12, aim: 20}, relaxed: {reach: 10, aim: 15}},
+		"bulk": {durable: {reach: 0.9, aim: 1.2}, relaxed: {reach: 0.9, aim: 1.2}},
+		"fk":   {durable: {reach: 2, aim: 4}, relaxed: {reach: 1.5, aim: 2}},
+		"wide": {durable: {reach: 2, aim: 4}, relaxed: {reach: 1.5, aim: 2}},
+	},
+}
+
+// plan is everything that is measured. The short form leaves out what says the
+// same as another row.
+func plan(o *options) []*group {
+	var all []*group
+	for _, source := range []testdb.Kind{testdb.MariaDB1011, testdb.MySQL97} {
+		for _, w := range workloads() {
+			all = append(all, workloadGroup(source, w, o))
+		}
+		if !o.short || source.Flavor() == testdb.MariaDB {
+			all = append(all, manyGroup(source, o))
+		}
+	}
+	return all
+}
+
+// workloadGroup is what is measured on a workload's log.
+func workloadGroup(source testdb.Kind, w *workload, o *options) *group {
+	g := &group{source: source, work: w}
+	add := func(target testdb.Kind, name string, d durability, measure func(context.Context, *stage, *row) ([]*entry, error)) {
+		g.rows = append(g.rows, &row{source: source, target: target, workload: name, durability: d, measure: measure})
+	}
+	if w.name == "oltp" {
+		add(source, "latency", relaxed, measureLatency)
+		g.rows[0].native = true
+	}
+	if source.Flavor() == testdb.MariaDB {
+		add(testdb.Postgres15, w.name, durable, measureAlone)
+		add(testdb.Postgres15, w.name, relaxed, measureAlone)
+		add(sqliteKind, w.name, durable, measureAlone)
+	}
+	if w.name == "oltp" {
+		add(source, "rtt", relaxed, measureTrips)
+	}
+	if slices.Contains([]string{"oltp", "hot", "bulk"}, w.name) {
+		if !o.short || w.name == "oltp" {
+			add(source, "cost "+w.name, relaxed, measureCost)
+		}
+		add("", "decode "+w.name, "", measureDecoding)
+	}
+	for _, d := range []durability{durable, relaxed} {
+		g.rows = append(g.rows, &row{
+			source: source, target: source, workload: w.name, durability: d, native: true,
+			figure: figures[source.Flavor()][w.name][d], measure: measureRatio,
+		})
+	}
+	return g
+}
+
+// manyGroup has fewer tables in the short form, which would spend its time on
+// making them.
+func manyGroup(source testdb.Kind, o *options) *group {
+	tables := float64(manyTables) * min(1, o.scale)
+	if o.short {
+		tables /= 10
+	}
+	return &group{source: source, work: many(int(tables)), rows: []*row{{
+		source: source, target: source, workload: "many tables", durability: relaxed, figure: figure{reach: manyReach, lower: true}, measure: measureMany,
+	}}}
+}

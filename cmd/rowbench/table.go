@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"text/tabwriter"
+)
+
+// printTable writes the results for people.
+func (r *report) printTable(w io.Writer) error {
+	m := r.Machine
+	fmt.Fprintf(w, "%s, %d cores, %d GiB, Linux %s, a flush takes %.0f µs; %s form\n\n", m.CPU, m.Cores, m.MemoryBytes>>30, m.Kernel, m.FlushMicros, r.Form)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "pair\tworkload\tdurability\tratio\tmin – max\treach\taim\t\trows/s\tnative\tworkers\tMiB\ttx a group, mean\tmost\tlongest\tcompaction")
+	for _, e := range r.Results {
+		ferry, native := e.Rowferry, e.Native
+		cells := []any{
+			e.Pair, e.Workload, e.Durability, number(e.RatioMedian), number(e.RatioMin) + " – " + number(e.RatioMax), number(e.Reach), number(e.Aim), e.verdict(),
+			ferry.rate(), native.rate(), native.workerCount(), ferry.mebibytes(),
+		}
+		for _, c := range append(cells, anySlice(ferry.grouping())...) {
+			fmt.Fprintf(t, "%v\t", c)
+		}
+		fmt.Fprintln(t)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	r.printFigures(w)
+	r.printSettings(w)
+	return nil
+}
+
+// printFigures lists what does not fit the table.
+func (r *report) printFigures(w io.Writer) {
+	for _, e := range r.Results {
+		if len(e.Figures) == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "\n%s, %s, %s\n", e.Pair, e.Workload, e.Durability)
+		for _, name := range sortedKeys(e.Figures) {
+			fmt.Fprintf(w, "  %-50s %s\n", name, strconv.FormatFloat(e.Figures[name], 'g', 4, 64))
+		}
+	}
+}
+
+// printSettings prints each set of a native replica's settings once.
+func (r *report) printSettings(w io.Writer) {
+	seen := map[string]bool{}
+	for _, e := range r.Results {
+		text := ""
+		for _, name := range sortedKeys(e.Settings) {
+			if varies[name] {
+				continue
+			}
+			text += fmt.Sprintf("  %s = %s\n", name, e.Settings[name])
+		}
+		if text != "" && !seen[text] {
+			seen[text] = true
+			fmt.Fprintf(w, "\nsettings of the native replica, %s, beside its workers and its durability\n%s", e.Pair, text)
+		}
+	}
+}
+
+// varies are the settings that the table itself tells.
+var varies = map[string]bool{
+	"slave_parallel_threads": true, "slave_parallel_workers": true, "replica_parallel_workers": true, "innodb_flush_log_at_trx_commit": true,
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	var names []string
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func anySlice(s []string) (all []any) {
+	for _, v := range s {
+		all = append(all, v)
+	}
+	return all
+}
+
+const notKnown = "n/a"
+
+// number prints a ratio, or nothing.
+func number(f *float64) string {
+	if f == nil {
+		return "–"
+	}
+	return strconv.FormatFloat(*f, 'g', 3, 64)
+}
+
+func (s *side) rate() string {
+	if s == nil || s.RowsPerSecond == nil {
+		return "–"
+	}
+	return strconv.FormatFloat(s.RowsPerSecond.Median, 'f', 0, 64)
+}
+
+func (s *side) workerCount() string {
+	if s == nil || s.Workers == nil {
+		return "–"
+	}
+	return strconv.Itoa(*s.Workers)
+}
+
+func (s *side) mebibytes() string {
+	if s == nil || s.PeakAnonymous == 0 {
+		return "–"
+	}
+	return strconv.FormatInt(s.PeakAnonymous>>20, 10)
+}
+
+// grouping is the mean and the largest group, the longest, and the compaction,
+// as far as Rowferry tells.
+func (s *side) grouping() []string {
+	if s == nil || s.Groups == nil {
+		return []string{"–", "–", "–", "–"}
+	}
+	g := s.Groups
+	cells := []string{strconv.FormatFloat(g.MeanTransactions, 'f', 1, 64), notKnown, notKnown, notKnown}
+	if g.MostTransactions != nil {
+		cells[1] = strconv.FormatUint(*g.MostTransactions, 10)
+	}
+	if g.LongestSeconds != nil {
+		cells[2] = strconv.FormatFloat(*g.LongestSeconds, 'f', 3, 64) + "s"
+	}
+	if g.Compaction != nil {
+		cells[3] = strconv.FormatFloat(*g.Compaction, 'f', 2, 64)
+	}
+	return cells
+}

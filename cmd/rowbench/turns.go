@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rowferry/rowferry/internal/testdb"
+)
+
+// stage is a source with a workload's log and those that apply it.
+type stage struct {
+	b       *bench
+	log     *sourceLog
+	native  *native
+	ferries map[testdb.Kind]*ferry
+	broken  map[testdb.Kind]error // targets that have no ferry, and why
+}
+
+// openStage starts a source and fills its tables.
+func openStage(ctx context.Context, b *bench, k testdb.Kind, w *workload) (*stage, error) {
+	b.say("%s %s: the rows before the clock", k, w.name)
+	l, err := openLog(ctx, k, w, b.opts)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", k, w.name, err)
+	}
+	return &stage{b: b, log: l, ferries: map[testdb.Kind]*ferry{}, broken: map[testdb.Kind]error{}}, nil
+}
+
+func (s *stage) close() error {
+	var errs []error
+	for _, f := range s.ferries {
+		errs = append(errs, f.close())
+	}
+	if s.native != nil {
+		errs = append(errs, s.native.close())
+	}
+	return errors.Join(append(errs, s.log.close())...)
+}
+
+// quiet ends all but the source, whatever a turn that failed has left.
+func (s *stage) quiet() error {
+	var errs []error
+	for _, f := range s.ferries {
+		errs = append(errs, f.goal.stop())
+	}
+	if s.native != nil {
+		errs = append(errs, s.native.stop())
+	}
+	return errors.Join(errs...)
+}
+
+// prepare brings those that a row needs to before the clock. It must be called
+// before the log grows, for every target the stage will need. A target that
+// cannot be brought there is broken, and no error.
+func (s *stage) prepare(ctx context.Context, withNative bool, targets map[testdb.Kind]bool) error {
+	if withNative {
+		n, err := newNative(ctx, s.log, s.b.opts)
+		if err != nil {
+			return err
+		}
+		s.native = n
+	}
+	for k := range targets {
+		f, err := newFerry(ctx, s.b, s.log, k)
+		if err != nil {
+			s.broken[k] = err
+			continue
+		}
+		s.ferries[k] = f
+	}
+	return ctx.Err()
+}
+
+// compared is what alternating turns yielded.
+type compared struct {
+	workers  int // of the native replica
+	native   []time.Duration
+	voyages  []*voyage
+	settings map[string]string
+	indexes  [][2]string
+}
+
+// compare lets the native replica and Rowferry take turns.
+func (s *stage) compare(ctx context.Context, d durability) (*compared, error) {
+	c := &compared{}
+	if err := s.calibrate(ctx, d, c); err != nil {
+		return nil, fmt.Errorf("calibrate: %w", err)
+	}
+	f := s.ferries[s.log.server.Kind]
+	for len(c.voyages) < s.b.opts.turns {
+		n, err := s.nativeTurn(ctx, d, c)
+		if err != nil {
+			return nil, fmt.Errorf("native turn: %w", err)
+		}
+		if least := s.b.opts.time(); n < least && len(c.native) == 0 {
+			s.b.say("  the log is too short: %v", n)
+			if err := s.log.grow(ctx, int(float64(s.log.rows)*float64(least)/float64(n)*headroom)); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		c.native = append(c.native, n)
+		v, err := s.ferryTurn(ctx, f, d, 0, c.indexes)
+		if err != nil {
+			return nil, fmt.Errorf("rowferry's turn: %w", err)
+		}
+		c.voyages = append(c.voyages, v)
+	}
+	return c, nil
+}
+
+// nativeTurn is a turn of the native replica that counts.
+func (s *stage) nativeTurn(ctx context.Context, d durability, c *compared) (time.Duration, error) {
+	n, err := s.native.turn(ctx, d, c.workers)
+	if err != nil {
+		return 0, err
+	}
+	s.b.say("  native, %d workers: %v, %.0f rows/s", c.workers, n.Round(time.Millisecond), rate(s.log.rows, n))
+	if err := s.b.judge.equal(ctx, s.log, s.native.server.URL(database), "mysql"); err != nil {
+		return 0, err
+	}
+	if c.settings, err = settings(ctx, s.native.server); err != nil {
+		return 0, err
+	}
+	if c.indexes, err = pairsOf(ctx, s.native.server.DB(), indexesOf); err != nil {
+		return 0, err
+	}
+	return n, s.native.stop()
+}
+
+// ferryTurn is a turn of Rowferry that counts, by another port of the target
+// unless 0. The target must have these indexes, if any are given.
+func (s *stage) ferryTurn(ctx context.Context, f *ferry, d durability, port int, indexes [][2]string) (*voyage, error) {
+	v, err := f.turn(ctx, d, port)
+	if err != nil {
+		return nil, err
+	}
+	s.b.say("  rowferry: %v, %.0f rows/s, %d transactions in %d batches", v.took.Round(time.Millisecond), rate(s.log.rows, v.took), v.summary.Transactions, v.summary.Batches)
+	if err := errors.Join(v.check(s.log), s.b.judge.equal(ctx, s.log, f.goal.judge(), f.goal.dialect())); err != nil {
+		return nil, err
+	}
+	if g, ok := f.goal.(*mysqlGoal); ok && indexes != nil {
+		has, err := pairsOf(ctx, g.server.DB(), indexesOf)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Equal(indexes, has) {
+			return nil, fmt.Errorf("the native replica has indexes %v, Rowferry's target %v", indexes, has)
+		}
+	}
+	return v, f.goal.stop()
+}
+
+func rate(rows int, d time.Duration) float64 { return float64(rows) / d.Seconds() }
+
+// Bounds of a group of source transactions that commit together.
+const (
+	mostGrouped = 1000
+	longestOpen = 1.0 // seconds
+)
+
+// check reports an error if a run by its own words did something else than
+// apply the log, or may not count.
+func (v *voyage) check(l *sourceLog) error {
+	s := v.summary
+	// The marker's transactions are one for each time the log grew.
+	if want := uint64(l.rows) + uint64(l.marker) - 1; s.Rows != want {
+		return fmt.Errorf("it says it applied %d rows, the log has %d", s.Rows, want)
+	}
+	switch {
+	case s.Transactions > s.Batches*mostGrouped:
+		return fmt.Errorf("%d transactions in %d batches: a group of more than %d", s.Transactions, s.Batches, mostGrouped)
+	case s.MostTransactions != nil && *s.MostTransactions > mostGrouped:
+		return fmt.Errorf("a group of %d transactions", *s.MostTransactions)
+	case s.LongestSeconds != nil && *s.LongestSeconds > longestOpen:
+		return fmt.Errorf("a group of %.3f seconds", *s.LongestSeconds)
+	default:
+		return nil
+	}
+}
