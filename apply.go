@@ -4,37 +4,35 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"reflect"
 	"slices"
 	"time"
 
-	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
 )
 
 // writeChunk is how many mutations travel to the sink in one Write.
 const writeChunk = 512
 
-// apply brings one batch into the target, compacted where the target has
-// transactions. If the target, or a rule, refuses something in it, the batch is
-// rolled back and applied in exactly the source's order, one statement a change;
-// if that is refused too, one transaction at a time, so that everything before
-// the refused one is kept and the error names it.
+// apply brings one batch into the target, compacted where it was planned. If
+// the target, or a rule, refuses something in it, the batch is rolled back and
+// applied in exactly the source's order, one statement a change; if that is
+// refused too, one transaction at a time, so that everything before the refused
+// one is kept and the error names it.
 //
 // The cases, per change: insert, update, delete and truncate go to the
 // handler; a shape that is new, or equal in what a target follows, goes to
 // the handler too, which makes or checks the table; a shape that differs, and
 // the end of a known table, stop by name. A transaction without changes, or
 // one that the log rolled back, moves the position only.
-func (e *Engine) apply(ctx context.Context, b *batch) error {
-	compacts := e.compactor != nil && !b.spilled()
-	err := e.insist(ctx, b, compacts)
+func (e *Engine) apply(ctx context.Context, a *attempt) error {
+	b := a.batch
+	err := e.insist(ctx, a)
 	if err == nil || !worthSplitting(err) {
 		return located(err, b)
 	}
-	if compacts && aboutRow(err) {
+	if a.plan != nil && aboutRow(err) {
 		e.stats.fellBack()
-		if err = e.insist(ctx, b, false); err == nil || !worthSplitting(err) {
+		if err = e.insist(ctx, newAttempt(e, b)); err == nil || !worthSplitting(err) {
 			return located(err, b)
 		}
 	}
@@ -43,7 +41,7 @@ func (e *Engine) apply(ctx context.Context, b *batch) error {
 	}
 	e.stats.split()
 	for _, one := range b.split() {
-		if err := e.insist(ctx, one, false); err != nil {
+		if err := e.insist(ctx, newAttempt(e, one)); err != nil {
 			return located(err, one)
 		}
 	}
@@ -52,8 +50,7 @@ func (e *Engine) apply(ctx context.Context, b *batch) error {
 
 // insist applies the batch, again and again while what keeps it from the
 // target passes by itself.
-func (e *Engine) insist(ctx context.Context, b *batch, compacts bool) error {
-	a := &attempt{engine: e, batch: b, compacts: compacts}
+func (e *Engine) insist(ctx context.Context, a *attempt) error {
 	var r retry
 	for {
 		err := a.run(ctx)
@@ -153,153 +150,4 @@ func fenced(ours Checkpoint, row *Checkpoint) *Error {
 		return err.Fact("target", "no checkpoint row")
 	}
 	return err.Fact("target", "fence %d, sequence %d, written %s", row.Fence, row.Sequence, row.Updated.Format(time.RFC3339))
-}
-
-// writer takes a batch's changes through the handler into one SinkTx.
-type writer struct {
-	engine *Engine
-	tx     SinkTx
-	tally  tally
-	shapes map[schema.Name]*schema.Table // told by this batch
-	out    []Mutation
-	// compacts is set where the whole batch is collected and compacted.
-	compacts bool
-}
-
-func (w *writer) write(ctx context.Context, b *batch) error {
-	for _, t := range b.txs {
-		origin := &Origin{Tx: t.end.ID, Log: t.end.Log, Commit: t.end.CommitTime.UnixMilli()}
-		err := t.each(func(i int, c *Change) error {
-			if err := w.handle(i, c, origin); err != nil {
-				return err
-			}
-			if w.compacts || len(w.out) < writeChunk {
-				return nil
-			}
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			return w.flush(ctx)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if !w.compacts {
-		return w.flush(ctx)
-	}
-	return w.flushCompacted(ctx)
-}
-
-// flushCompacted writes what the batch comes to.
-func (w *writer) flushCompacted(ctx context.Context) error {
-	all := w.out
-	w.out = nil
-	bulk, _ := w.tx.(BulkTx)
-	err := w.engine.compactor.compact(all, func(ms []Mutation, free bool) error {
-		if free && bulk != nil {
-			if err := bulk.WriteBulk(ctx, ms); err != nil {
-				return err
-			}
-			return failpoint.Hit("apply")
-		}
-		w.out = append(w.out[:0], ms...)
-		return w.flush(ctx)
-	})
-	clear(all)
-	w.out = all[:0]
-	return err
-}
-
-func (w *writer) handle(i int, c *Change, origin *Origin) error {
-	if err := failpoint.Hit("map"); err != nil {
-		return err
-	}
-	switch c.Op {
-	case Insert, Update, Delete, Truncate:
-	case Shape:
-		if err := w.shape(c.Table); err != nil {
-			return err
-		}
-	case Drop:
-		if w.known(c.Table.Name) == nil {
-			return nil // and checkOccupied found no rows of it in the target
-		}
-		return shapeChanged(c.Table.Name, []string{"table dropped or renamed"})
-	default:
-		return Errorf(CodeInternal, "the source emitted an operation %d", c.Op)
-	}
-	from := len(w.out)
-	out, err := w.engine.parts.Handler.Handle(w.out, c)
-	if err != nil {
-		return err
-	}
-	w.out = out
-	for k := from; k < len(out); k++ {
-		out[k].Origin, out[k].Index = origin, i
-	}
-	w.tally.add(c)
-	return nil
-}
-
-func (w *writer) known(n schema.Name) *schema.Table {
-	if t := w.shapes[n]; t != nil {
-		return t
-	}
-	return w.engine.shapes[n]
-}
-
-func (w *writer) shape(t *schema.Table) error {
-	old := w.known(t.Name)
-	if old != nil {
-		if d := schema.Diff(old, t); len(d) > 0 {
-			return shapeChanged(t.Name, d)
-		}
-	}
-	if !reflect.DeepEqual(old, t) { // told again after a resume: nothing to record
-		w.shapes[t.Name] = t
-	}
-	return nil
-}
-
-func shapeChanged(n schema.Name, differences []string) *Error {
-	err := Errorf(CodeShapeChanged, "the shape of table %s changed", n)
-	for _, d := range differences {
-		err.Fact("change", "%s", d)
-	}
-	return err.Remedy("leave it out", "take %s out of 'tables' and start a new pipeline", n).
-		Remedy("go on", "start a new pipeline after the change, into a new target")
-}
-
-func (w *writer) flush(ctx context.Context) error {
-	if len(w.out) == 0 {
-		return nil
-	}
-	w.sabotage()
-	if err := w.tx.Write(ctx, w.out); err != nil {
-		return err
-	}
-	clear(w.out)
-	w.out = w.out[:0]
-	return failpoint.Hit("apply")
-}
-
-// sabotage breaks a promise on purpose, in builds for `make sabotage` only.
-func (w *writer) sabotage() {
-	n := len(w.out)
-	last := &w.out[n-1]
-	switch {
-	case failpoint.On("drop-change") && last.Op != Shape:
-		w.out = w.out[:n-1]
-	case failpoint.On("swap-changes") && n > 1:
-		w.out[n-2], w.out[n-1] = w.out[n-1], w.out[n-2]
-	case failpoint.On("null-for-absent"):
-		for i := range w.out {
-			for k, v := range w.out[i].After {
-				if v.IsAbsent() {
-					w.out[i].After[k] = NullValue()
-				}
-			}
-		}
-	}
 }

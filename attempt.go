@@ -16,15 +16,19 @@ import (
 // attempt brings one batch into the target in one target transaction. It may
 // be run again after an error, until it returns nil.
 type attempt struct {
-	engine   *Engine
-	batch    *batch
-	compacts bool // see compactor
-	w        *writer
-	record   Record
+	engine *Engine
+	batch  *batch
+	plan   *plan // nil where each change is written as it comes
+	tally  tally
+	shapes map[schema.Name]*schema.Table // told by this batch
+	record Record
 	// sent is set while a COMMIT may have reached the target whose answer did
 	// not come back, and why it did not.
 	sent error
 }
+
+// newAttempt returns one that writes the batch in the source's own order.
+func newAttempt(e *Engine, b *batch) *attempt { return &attempt{engine: e, batch: b} }
 
 // run applies the batch. A small batch is finished even if ctx is cancelled;
 // one that streams from a spool is rolled back, since it may take minutes.
@@ -41,13 +45,6 @@ func (a *attempt) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := a.write(ctx); err != nil {
-		return err
-	}
-	return a.done()
-}
-
-func (a *attempt) write(ctx context.Context) error {
 	e := a.engine
 	if err := e.checkOccupied(ctx, a.batch); err != nil {
 		return err
@@ -59,20 +56,55 @@ func (a *attempt) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.w = &writer{engine: e, tx: tx, tally: tally{}, shapes: map[schema.Name]*schema.Table{}, compacts: a.compacts}
-	if err := a.w.write(ctx, a.batch); err != nil {
+	if err := a.write(ctx, tx); err != nil {
 		return e.refused(ctx, errors.Join(err, tx.Rollback()))
 	}
-	a.record = e.record(a.batch, a.w.shapes)
-	return a.commit(ctx, tx)
+	if err := a.commit(ctx, tx); err != nil {
+		return err
+	}
+	return a.done()
+}
+
+// write writes the whole batch.
+func (a *attempt) write(ctx context.Context, tx SinkTx) error {
+	if a.plan != nil {
+		return put(ctx, tx, a.plan.parts)
+	}
+	w := newMapper(a.engine)
+	a.tally, a.shapes = w.tally, w.shapes
+	return w.run(ctx, a.batch, writeChunk, func(ms []Mutation) error {
+		return put(ctx, tx, []part{{ms: ms}})
+	})
+}
+
+// put writes parts of a plan.
+func put(ctx context.Context, tx SinkTx, parts []part) error {
+	bulk, _ := tx.(BulkTx)
+	for _, p := range parts {
+		for ms := range slices.Chunk(p.ms, p.chunk(bulk)) {
+			var err error
+			if p.free && bulk != nil {
+				err = bulk.WriteBulk(ctx, ms)
+			} else {
+				err = tx.Write(ctx, ms)
+			}
+			if err == nil {
+				err = failpoint.Hit("apply")
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // done counts the committed batch.
 func (a *attempt) done() error {
 	e := a.engine
 	e.at, e.rebuilding = a.record.Checkpoint, false
-	maps.Copy(e.shapes, a.w.shapes)
-	e.stats.committed(a.batch, a.w.tally, e.at)
+	maps.Copy(e.shapes, a.shapes)
+	e.stats.committed(a.batch, a.tally, e.at)
 	return failpoint.Hit("confirm")
 }
 
@@ -81,6 +113,7 @@ func (a *attempt) done() error {
 // state decides, which may repeat the batch after a crash but never loses it.
 func (a *attempt) commit(ctx context.Context, tx SinkTx) error {
 	e, r := a.engine, &a.record
+	*r = e.record(a.batch, a.shapes)
 	if _, ok := e.parts.Sink.(CheckpointKeeper); !ok {
 		if err := tx.Commit(ctx, r.Checkpoint); err != nil {
 			return errors.Join(err, tx.Rollback())

@@ -134,6 +134,12 @@ func (b *batch) spilled() bool {
 	return slices.ContainsFunc(b.txs, func(t *txn) bool { return t.spool != nil })
 }
 
+// tellsTables reports whether the batch has news of tables, and not of rows
+// alone.
+func (b *batch) tellsTables() bool {
+	return slices.ContainsFunc(b.txs, func(t *txn) bool { return len(t.shapes)+len(t.dropped) > 0 })
+}
+
 // close removes the spools.
 func (b *batch) close() error {
 	var errs []error

@@ -19,7 +19,7 @@ type queue struct {
 	txs     []*txn
 	bytes   int
 	limit   int
-	inHand  bool  // what was taken last is being applied
+	inHand  int   // batches that were taken and are not applied yet
 	stopped bool  // nobody takes any more
 	end     error // nobody puts any more, and why
 }
@@ -51,7 +51,7 @@ func (q *queue) put(t *txn) bool {
 func (q *queue) state() (bytes int, idle bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.bytes, len(q.txs) == 0 && !q.inHand
+	return q.bytes, len(q.txs) == 0 && q.inHand == 0
 }
 
 // finish says that nothing follows what is queued, and why.
@@ -70,14 +70,23 @@ func (q *queue) stop() {
 	q.changed.Broadcast()
 }
 
-// take returns the next batch within the bounds of opts, waiting for at least
-// one transaction. After the last one it returns finish's error; after stop,
-// context.Canceled.
+// applied says what became of a batch that was taken.
+func (q *queue) applied() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.inHand--
+}
+
+// take returns the next batch within the bounds of opts. It waits for at least
+// one transaction, unless a batch is in hand: then it may return nil. After the
+// last one it returns finish's error; after stop, context.Canceled.
 func (q *queue) take(opts *Options) (*batch, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.inHand = false
 	for len(q.txs) == 0 && q.end == nil && !q.stopped {
+		if q.inHand > 0 {
+			return nil, nil
+		}
 		q.changed.Wait()
 	}
 	if q.stopped {
@@ -98,7 +107,7 @@ func (q *queue) take(opts *Options) (*batch, error) {
 		}
 	}
 	b := &batch{txs: append([]*txn(nil), q.txs[:n]...)}
-	q.inHand = true
+	q.inHand++
 	clear(q.txs[:n])
 	q.txs = q.txs[n:]
 	q.bytes -= bytes

@@ -28,6 +28,7 @@ type compactor struct {
 	nets     []net
 	rows     map[uint64]int32 // by hash of table and current key: the newest of the nets, from 1
 	released map[string]struct{}
+	learned  bool // a table was new, and with it what others mean to each other
 	seed     maphash.Seed
 	key      []byte
 	sorted   []*net // scratch
@@ -81,6 +82,7 @@ func (c *compactor) add(m *Mutation, place int) {
 	if x == nil {
 		c.close() // by the ranks it was begun with
 		x = c.orders.learn(m.Table)
+		c.learned = true
 	}
 	if m.ChecksOff || x.keeps(m) {
 		c.pass(m)

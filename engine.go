@@ -19,6 +19,7 @@ const (
 	DefaultBatchRows  = 20_000
 	DefaultBatchBytes = 8 << 20
 	DefaultSpillBytes = 24 << 20
+	DefaultLanes      = 2
 
 	DefaultLongestPause = 10 * time.Second
 )
@@ -39,6 +40,10 @@ type Options struct {
 	// SpillBytes is how much of one transaction is held in memory before the
 	// rest of it goes to the state's spool.
 	SpillBytes int
+	// Lanes is how many batches are written at the same time, each on a
+	// connection of its own, where the target can; they commit one after the
+	// other.
+	Lanes int
 	// Patience is how long a source or target that is away, busy, read-only or
 	// full is waited for before its error ends the run. Zero: not at all, apart
 	// from a few tries for locks of other sessions. LongestPause bounds the
@@ -58,8 +63,8 @@ type Parts struct {
 }
 
 // Engine runs one pipeline. Its goroutines: the caller of Run is "apply",
-// which owns sink and state; "read" owns the reader and ends before Run
-// returns.
+// which owns sink and state; "read" owns the reader, and each "lane" a batch
+// while it is being written. Both end before Run returns.
 type Engine struct {
 	parts  Parts
 	opts   Options
@@ -70,6 +75,7 @@ type Engine struct {
 	// rebuilding is set until a rebuilt state directory has its first record.
 	rebuilding bool
 	compactor  *compactor // nil where each change counts
+	scratch    []Mutation // of planned
 	stats      stats
 
 	mu        sync.Mutex // guards reader and queue for Progress
@@ -104,6 +110,7 @@ func (o *Options) setDefaults() {
 	}{
 		{&o.BatchTxs, DefaultBatchTxs}, {&o.BatchRows, DefaultBatchRows},
 		{&o.BatchBytes, DefaultBatchBytes}, {&o.SpillBytes, DefaultSpillBytes},
+		{&o.Lanes, DefaultLanes},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value
@@ -154,7 +161,7 @@ func (e *Engine) runReader(ctx context.Context) error {
 	wg.Go(func() { // the goroutine "read"
 		collect(readCtx, e.reader, e.parts.State, e.opts.SpillBytes, q)
 	})
-	err := e.applyAll(ctx, q)
+	err := newLanes(e, q).run(ctx)
 	cancel()
 	q.stop()
 	wg.Wait()
@@ -162,22 +169,6 @@ func (e *Engine) runReader(ctx context.Context) error {
 		err = closeErr
 	}
 	return err
-}
-
-func (e *Engine) applyAll(ctx context.Context, q *queue) error {
-	for {
-		b, err := q.take(&e.opts)
-		if err != nil {
-			return err
-		}
-		err = e.apply(ctx, b)
-		if closeErr := b.close(); err == nil {
-			err = closeErr
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
 
 func (e *Engine) interrupted() error {

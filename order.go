@@ -26,13 +26,18 @@ type tableOrder struct {
 	referenced []int
 	// acting is set where a delete or key change here changes other rows.
 	acting bool
+	// parents holds the foreign keys to tables that are known. opaque is set
+	// where one of them, from or to here, leads to no unique key.
+	parents []parentKey
+	opaque  bool
 }
 
 // uniqueKey is a unique key of a table. Where exact is false, values that
-// differ byte by byte may be equal to the target.
+// differ byte by byte may be equal to the target. Where stamped is false, those
+// of the foreign keys that lead here may be, too.
 type uniqueKey struct {
-	columns []int
-	exact   bool
+	columns        []int
+	exact, stamped bool
 }
 
 // orders knows the tables that mutations were seen for.
@@ -92,6 +97,7 @@ func (o *orders) rank() {
 		for _, k := range child.table.ForeignKeys {
 			if parent := o.byName[k.Parent]; parent != nil {
 				parent.refer(child, k)
+				child.rely(parent, k)
 			}
 		}
 	}
@@ -141,7 +147,7 @@ func uniqueKeys(t *schema.Table) []uniqueKey {
 	for _, u := range append([]schema.Index{{Columns: t.PrimaryKey}}, t.Uniques...) {
 		if len(u.Columns) > 0 {
 			exact := u.Whole() && t.ByteExact(u.Columns) && !slices.ContainsFunc(u.Columns, func(o int) bool { return t.Columns[o].Type.Kind.Approximate() })
-			keys = append(keys, uniqueKey{u.Columns, exact})
+			keys = append(keys, uniqueKey{u.Columns, exact, exact})
 		}
 	}
 	return keys

@@ -46,6 +46,15 @@ type BulkTx interface {
 	WriteBulk(ctx context.Context, ms []Mutation) error
 }
 
+// Laner is a Sink to whose target several batches can be written at once.
+type Laner interface {
+	CheckpointKeeper
+	// Lane opens another connection to the target, for batches that are written
+	// while others are open. It is closed before the Sink is, and before the
+	// Sink's Prepare. Nil where batches have to come one by one.
+	Lane(ctx context.Context) (Sink, error)
+}
+
 // Preparer is a Sink whose target cannot make tables inside a transaction.
 type Preparer interface {
 	Sink

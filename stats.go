@@ -23,6 +23,7 @@ type Progress struct {
 	Transactions uint64 // committed in the target by this run
 	Batches      uint64
 	Rows         uint64
+	Reruns       uint64 // batches that could not be written beside others, and were applied again
 	Fallbacks    uint64 // batches that were refused compacted
 	Splits       uint64 // of those, batches that were refused as they were and applied one transaction at a time
 	Spilled      uint64 // transactions that went through the spool
@@ -135,6 +136,12 @@ func (s *stats) committed(b *batch, t tally, cp Checkpoint) {
 			s.progress.Spilled++
 		}
 	}
+}
+
+func (s *stats) ranAgain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.progress.Reruns++
 }
 
 func (s *stats) split() {

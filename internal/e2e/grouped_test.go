@@ -98,4 +98,3 @@ func (g *goal) open(t *testing.T) rowferry.Sink {
 	}
 	return s
 }
-

@@ -1,6 +1,6 @@
 // Package mysql applies batches to a MySQL or MariaDB server.
 //
-// One connection writes. Each batch is one READ COMMITTED transaction on InnoDB
+// One connection writes, or one a lane. Each batch is one READ COMMITTED transaction on InnoDB
 // tables that ends with the guarded update of its row in rowferry_checkpoint;
 // COMMIT is sent only after that update's answer was read, so the transaction
 // holds the row's lock while a COMMIT may be under way. ReadCheckpoint waits for
@@ -49,7 +49,8 @@ type Options struct {
 	// the notices.
 	Notice func(string)
 	// Trace is called with every statement that writes, before it runs, and
-	// its values as text. Nil traces nothing.
+	// its values as text, from as many goroutines as there are lanes. Nil traces
+	// nothing.
 	Trace func(sql string, values []string)
 }
 
@@ -69,13 +70,14 @@ type Sink struct {
 	shapes  map[schema.Name]*schema.Table // all that Prepare was given
 	folded  map[schema.Name]schema.Name   // names of shapes, by their place as the server compares it
 	noticed map[string]bool
+	lane    bool // the dialer is another sink's
 }
 
 var (
-	_ rowferry.CheckpointKeeper = (*Sink)(nil)
-	_ rowferry.Preparer         = (*Sink)(nil)
-	_ rowferry.Sequencer        = (*Sink)(nil)
-	_ rowferry.Examiner         = (*Sink)(nil)
+	_ rowferry.Laner     = (*Sink)(nil)
+	_ rowferry.Preparer  = (*Sink)(nil)
+	_ rowferry.Sequencer = (*Sink)(nil)
+	_ rowferry.Examiner  = (*Sink)(nil)
 )
 
 // Open connects to the server. Errors: CodeBadValue for options, CodeBadTLS,
@@ -89,14 +91,31 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{options: o, dialer: d, targets: map[schema.Name]*target{}, stmts: sqlsink.NewStatements(closeStatement),
-		shapes: map[schema.Name]*schema.Table{}, folded: map[schema.Name]schema.Name{}, noticed: map[string]bool{}}
+	s := newSink(o, d)
 	if err := s.connect(ctx); err != nil {
 		// The first error is the one to tell.
 		_ = s.dialer.close()
 		return nil, err
 	}
 	return s, nil
+}
+
+func newSink(o Options, d *dialer) *Sink {
+	return &Sink{options: o, dialer: d, targets: map[schema.Name]*target{}, stmts: sqlsink.NewStatements(closeStatement),
+		shapes: map[schema.Name]*schema.Table{}, folded: map[schema.Name]schema.Name{}, noticed: map[string]bool{}}
+}
+
+// Lane opens another connection. Whether names collide was seen by Prepare,
+// which alone has notices to give.
+func (s *Sink) Lane(ctx context.Context) (rowferry.Sink, error) {
+	o := s.options
+	o.Notice = nil
+	l := newSink(o, s.dialer)
+	l.lane = true
+	if err := l.connect(ctx); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 func checkOptions(o Options) error {
@@ -209,6 +228,9 @@ func (s *Sink) Close() error {
 		_ = s.open.Rollback()
 	}
 	s.disconnect()
+	if s.lane {
+		return nil
+	}
 	return s.dialer.close()
 }
 

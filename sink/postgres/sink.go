@@ -1,6 +1,6 @@
 // Package postgres applies batches to a PostgreSQL database.
 //
-// One session writes. Each batch is one READ COMMITTED transaction that ends
+// One session writes, or one a lane. Each batch is one READ COMMITTED transaction that ends
 // with the guarded update of its row in rowferry.rowferry_checkpoint, so rows,
 // tables and position are durable together or not at all. COMMIT is sent only
 // once that update was answered: from then on the transaction holds the row's
@@ -68,7 +68,8 @@ type Options struct {
 	// are made. Nil drops notices.
 	Notice func(string)
 	// Trace is called with every statement that writes, before it is sent, and
-	// its values as text. Nil traces nothing.
+	// its values as text, from as many goroutines as there are lanes. Nil traces
+	// nothing.
 	Trace func(sql string, values []string)
 }
 
@@ -93,10 +94,10 @@ type Sink struct {
 }
 
 var (
-	_ rowferry.CheckpointKeeper = (*Sink)(nil)
-	_ rowferry.Preparer         = (*Sink)(nil)
-	_ rowferry.Sequencer        = (*Sink)(nil)
-	_ rowferry.Examiner         = (*Sink)(nil)
+	_ rowferry.Laner     = (*Sink)(nil)
+	_ rowferry.Preparer  = (*Sink)(nil)
+	_ rowferry.Sequencer = (*Sink)(nil)
+	_ rowferry.Examiner  = (*Sink)(nil)
 )
 
 // Open connects to the server. Errors: CodeBadValue for options, CodeBadTLS,
@@ -108,12 +109,32 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 	default:
 		return nil, rowferry.Errorf(rowferry.CodeBadValue, "triggers: %q is neither fire nor suppress", o.Triggers)
 	}
-	s := &Sink{options: o, shapes: map[schema.Name]*schema.Table{}, targets: map[schema.Name]*target{}, silent: map[string]*dialect.Existing{}, noticed: map[string]bool{}}
-	s.statements = sqlsink.NewStatements(func(st *statement) { s.released = append(s.released, st.name) })
+	s := newSink(o)
 	if _, err := s.session(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+func newSink(o Options) *Sink {
+	s := &Sink{options: o, shapes: map[schema.Name]*schema.Table{}, targets: map[schema.Name]*target{}, silent: map[string]*dialect.Existing{}, noticed: map[string]bool{}}
+	s.statements = sqlsink.NewStatements(func(st *statement) { s.released = append(s.released, st.name) })
+	return s
+}
+
+// Lane opens another connection. Prepare alone makes tables, and has notices to
+// give. Where triggers are suppressed a batch locks its tables.
+func (s *Sink) Lane(ctx context.Context) (rowferry.Sink, error) {
+	if s.options.Triggers == triggersSuppress {
+		return nil, nil
+	}
+	o := s.options
+	o.Notice = nil
+	l := newSink(o)
+	if _, err := l.session(ctx); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // session returns the connection, making one where there is none. A connection

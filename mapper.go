@@ -1,0 +1,136 @@
+package rowferry
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/rowferry/rowferry/internal/failpoint"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// mapper takes a batch's changes through the handler.
+type mapper struct {
+	engine *Engine
+	tally  tally
+	shapes map[schema.Name]*schema.Table // told by this batch
+	out    []Mutation
+}
+
+func newMapper(e *Engine) *mapper {
+	return &mapper{engine: e, tally: tally{}, shapes: map[schema.Name]*schema.Table{}}
+}
+
+// run calls emit with the batch's mutations in the source's order, each time
+// there are most of them, and with the rest. They are valid during the call.
+func (w *mapper) run(ctx context.Context, b *batch, most int, emit func([]Mutation) error) error {
+	for _, t := range b.txs {
+		origin := &Origin{Tx: t.end.ID, Log: t.end.Log, Commit: t.end.CommitTime.UnixMilli()}
+		err := t.each(func(i int, c *Change) error {
+			if err := w.handle(i, c, origin); err != nil {
+				return err
+			}
+			if len(w.out) < most {
+				return nil
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return w.flush(emit)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return w.flush(emit)
+}
+
+func (w *mapper) flush(emit func([]Mutation) error) error {
+	if len(w.out) == 0 {
+		return nil
+	}
+	w.sabotage()
+	err := emit(w.out)
+	clear(w.out)
+	w.out = w.out[:0]
+	return err
+}
+
+func (w *mapper) handle(i int, c *Change, origin *Origin) error {
+	if err := failpoint.Hit("map"); err != nil {
+		return err
+	}
+	switch c.Op {
+	case Insert, Update, Delete, Truncate:
+	case Shape:
+		if err := w.shape(c.Table); err != nil {
+			return err
+		}
+	case Drop:
+		if w.known(c.Table.Name) == nil {
+			return nil // and checkOccupied found no rows of it in the target
+		}
+		return shapeChanged(c.Table.Name, []string{"table dropped or renamed"})
+	default:
+		return Errorf(CodeInternal, "the source emitted an operation %d", c.Op)
+	}
+	from := len(w.out)
+	out, err := w.engine.parts.Handler.Handle(w.out, c)
+	if err != nil {
+		return err
+	}
+	w.out = out
+	for k := from; k < len(out); k++ {
+		out[k].Origin, out[k].Index = origin, i
+	}
+	w.tally.add(c)
+	return nil
+}
+
+func (w *mapper) known(n schema.Name) *schema.Table {
+	if t := w.shapes[n]; t != nil {
+		return t
+	}
+	return w.engine.shapes[n]
+}
+
+func (w *mapper) shape(t *schema.Table) error {
+	old := w.known(t.Name)
+	if old != nil {
+		if d := schema.Diff(old, t); len(d) > 0 {
+			return shapeChanged(t.Name, d)
+		}
+	}
+	if !reflect.DeepEqual(old, t) { // told again after a resume: nothing to record
+		w.shapes[t.Name] = t
+	}
+	return nil
+}
+
+func shapeChanged(n schema.Name, differences []string) *Error {
+	err := Errorf(CodeShapeChanged, "the shape of table %s changed", n)
+	for _, d := range differences {
+		err.Fact("change", "%s", d)
+	}
+	return err.Remedy("leave it out", "take %s out of 'tables' and start a new pipeline", n).
+		Remedy("go on", "start a new pipeline after the change, into a new target")
+}
+
+// sabotage breaks a promise on purpose, in builds for `make sabotage` only.
+func (w *mapper) sabotage() {
+	n := len(w.out)
+	last := &w.out[n-1]
+	switch {
+	case failpoint.On("drop-change") && last.Op != Shape:
+		w.out = w.out[:n-1]
+	case failpoint.On("swap-changes") && n > 1:
+		w.out[n-2], w.out[n-1] = w.out[n-1], w.out[n-2]
+	case failpoint.On("null-for-absent"):
+		for i := range w.out {
+			for k, v := range w.out[i].After {
+				if v.IsAbsent() {
+					w.out[i].After[k] = NullValue()
+				}
+			}
+		}
+	}
+}
