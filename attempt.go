@@ -77,21 +77,26 @@ func (a *attempt) write(ctx context.Context, tx SinkTx) error {
 	})
 }
 
-// put writes parts of a plan.
+// put writes parts of a plan. To a sink without a bulk form they are all one.
 func put(ctx context.Context, tx SinkTx, parts []part) error {
-	bulk, _ := tx.(BulkTx)
+	bulk, ok := tx.(BulkTx)
+	if !ok && len(parts) > 1 {
+		var all []Mutation
+		for _, p := range parts {
+			all = append(all, p.ms...)
+		}
+		parts = []part{{ms: all}}
+	}
 	for _, p := range parts {
-		for ms := range slices.Chunk(p.ms, p.chunk(bulk)) {
-			var err error
-			if p.free && bulk != nil {
-				err = bulk.WriteBulk(ctx, ms)
-			} else {
-				err = tx.Write(ctx, ms)
+		write, most := tx.Write, writeChunk
+		if ok && p.free {
+			write, most = bulk.WriteBulk, len(p.ms)
+		}
+		for ms := range slices.Chunk(p.ms, max(1, most)) {
+			if err := write(ctx, ms); err != nil {
+				return err
 			}
-			if err == nil {
-				err = failpoint.Hit("apply")
-			}
-			if err != nil {
+			if err := failpoint.Hit("apply"); err != nil {
 				return err
 			}
 		}

@@ -43,7 +43,9 @@ func TestCompact(t *testing.T) {
 			for _, s := range w.Shapes() {
 				shapes = append(shapes, rowferry.Mutation{Op: rowferry.Shape, Table: s})
 			}
-			g.apply(shapes)
+			if err := g.apply(shapes); err != nil {
+				t.Fatal(err)
+			}
 			in, out := 0, 0
 			for done := 0; done < 25_000; {
 				var ms []rowferry.Mutation

@@ -12,14 +12,6 @@ type part struct {
 	free bool // see BulkTx
 }
 
-// chunk returns how many mutations go to the sink at once.
-func (p *part) chunk(bulk BulkTx) int {
-	if p.free && bulk != nil {
-		return max(1, len(p.ms))
-	}
-	return writeChunk
-}
-
 // plan is what a batch comes to, compacted, in the order to write it.
 type plan struct {
 	parts []part
