@@ -41,8 +41,9 @@ type BulkTx interface {
 	// WriteBulk applies inserts, updates and deletes of which each is about
 	// another row, and which may be applied in any order that leaves inserts and
 	// deletes of one table as they stand. It promises what Write does, but that
-	// a refusal may name another mutation of those that travelled together: the
-	// engine then writes the same changes again, one by one.
+	// a refusal may name another mutation of those that travelled together, and
+	// may call a row missing that differs: the engine then writes the same
+	// changes again, one by one.
 	WriteBulk(ctx context.Context, ms []Mutation) error
 }
 

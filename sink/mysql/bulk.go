@@ -3,10 +3,12 @@ package mysql
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/sqlsink"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -14,10 +16,17 @@ import (
 // first.
 var joinCounts = []int{128, 32, 8, 2}
 
+// joinedBytes is the size of the largest value that a join takes. MySQL gives
+// its columns at most 65,535 bytes, four for each character, and refuses more.
+const joinedBytes = 8 << 10
+
 // WriteBulk writes changes of different rows: inserts of a table, updates of the
 // same columns, and deletes, many in one statement each. An UPDATE or DELETE
 // joins the table with the rows that it is given, and must find each of them.
 func (b *batch) WriteBulk(ctx context.Context, ms []rowferry.Mutation) error {
+	if b.failed || b.sink.open != b {
+		return rowferry.Errorf(rowferry.CodeInternal, "a write to a batch that is over")
+	}
 	for len(ms) > 0 {
 		n, t, err := b.joinable(ctx, ms)
 		switch {
@@ -33,7 +42,10 @@ func (b *batch) WriteBulk(ctx context.Context, ms []rowferry.Mutation) error {
 		}
 		if err != nil {
 			b.failed = true
-			return err
+			if cause := ctx.Err(); cause != nil {
+				return cause
+			}
+			return sqlsink.Blame(err, &ms[0])
 		}
 		ms = ms[n:]
 	}
@@ -59,7 +71,7 @@ func (b *batch) joinable(ctx context.Context, ms []rowferry.Mutation) (int, *tar
 	var other []byte
 	for n < min(joinCounts[0], len(ms)) {
 		m := &ms[n]
-		if m.Op != ms[0].Op || !t.Of(m.Table) || m.ChecksOff || m.Op == rowferry.Update && (t.lenient(m) || t.decimals(m)) || t.CheckImages(m) != nil {
+		if m.Op != ms[0].Op || !t.Of(m.Table) || !t.mayJoin(m) {
 			break
 		}
 		if other = t.Pattern(other[:0], m); n > 0 && !bytes.Equal(b.key, other) {
@@ -83,6 +95,13 @@ func (b *batch) joinable(ctx context.Context, ms []rowferry.Mutation) (int, *tar
 		}
 	}
 	return 0, nil, nil
+}
+
+// mayJoin reports whether an update or delete may be one of several.
+func (t *target) mayJoin(m *rowferry.Mutation) bool {
+	large := func(v rowferry.Value) bool { return len(v.Str()) > joinedBytes }
+	return !m.ChecksOff && t.CheckImages(m) == nil &&
+		!(m.Op == rowferry.Update && (t.lenient(m) || t.decimals(m) || slices.ContainsFunc(m.After, large)))
 }
 
 // written returns how many columns an update writes.
@@ -205,8 +224,9 @@ func (t *target) composeJoin(m *rowferry.Mutation, rows int) *statement {
 // which no alias can be deleted from.
 func (t *target) column(o int) string { return t.quoted + "." + t.Columns[o].Quoted }
 
-// given is how a value is given to a join. A parameter alone has no type there
-// but that of a text.
+// given is how a value is given to a join. A parameter alone would have no type
+// there but that of a text, and on MariaDB of a CHAR, which drops spaces at its
+// end.
 func (c *column) given() string {
 	switch c.carry {
 	case carryBytes:
@@ -221,7 +241,7 @@ func (c *column) given() string {
 		}
 		return "CAST(? AS SIGNED)"
 	default:
-		return "?"
+		return "CAST(? AS CHAR)"
 	}
 }
 

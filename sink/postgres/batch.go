@@ -49,10 +49,15 @@ func (s *Sink) Begin(ctx context.Context) (rowferry.SinkTx, error) {
 
 // Write applies the mutations in order.
 func (b *batch) Write(ctx context.Context, ms []rowferry.Mutation) error {
+	return b.attempt(ctx, func() error { return b.write(ctx, ms) })
+}
+
+// attempt runs a write. After an error the batch has failed.
+func (b *batch) attempt(ctx context.Context, write func() error) error {
 	if b.failed || b.over {
 		return rowferry.Errorf(rowferry.CodeInternal, "a write to a batch that is over")
 	}
-	err := b.write(ctx, ms)
+	err := write()
 	if err != nil {
 		b.failed = true
 		b.queue.clear()
@@ -67,6 +72,14 @@ func (b *batch) write(ctx context.Context, ms []rowferry.Mutation) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := b.each(ctx, ms); err != nil {
+		return err
+	}
+	return b.flush(ctx)
+}
+
+// each queues the mutations one by one.
+func (b *batch) each(ctx context.Context, ms []rowferry.Mutation) error {
 	for i := range ms {
 		if err := b.apply(ctx, &ms[i]); err != nil {
 			// What is queued comes before it, and so does its error.
@@ -76,7 +89,7 @@ func (b *batch) write(ctx context.Context, ms []rowferry.Mutation) error {
 			return sqlsink.Blame(err, &ms[i])
 		}
 	}
-	return b.flush(ctx)
+	return nil
 }
 
 func (b *batch) apply(ctx context.Context, m *rowferry.Mutation) error {

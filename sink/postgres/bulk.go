@@ -12,9 +12,10 @@ import (
 	"github.com/rowferry/rowferry/internal/sqlsink"
 )
 
+// fewest is how many changes are worth a statement of their own kind.
+var fewest = 4
+
 const (
-	// fewest is how many changes are worth a statement of their own kind.
-	fewest = 4
 	// mostRows and mostRowBytes bound what one statement carries.
 	mostRows     = 1000
 	mostRowBytes = 1 << 20
@@ -24,25 +25,21 @@ const (
 // columns and deletes of a table travel as one statement, whose parameters are
 // arrays, one for each column.
 func (b *batch) WriteBulk(ctx context.Context, ms []rowferry.Mutation) error {
-	if b.failed || b.over {
-		return rowferry.Errorf(rowferry.CodeInternal, "a write to a batch that is over")
-	}
+	return b.attempt(ctx, func() error { return b.writeBulk(ctx, ms) })
+}
+
+func (b *batch) writeBulk(ctx context.Context, ms []rowferry.Mutation) error {
 	for len(ms) > 0 {
 		n, t, err := b.alike(ctx, ms)
 		switch {
 		case err != nil:
 		case n < fewest:
 			n = max(n, 1)
-			err = b.write(ctx, ms[:n])
+			err = b.each(ctx, ms[:n])
 		default:
 			err = b.together(ctx, t, ms[:n])
 		}
 		if err != nil {
-			b.failed = true
-			b.queue.clear()
-			if cause := ctx.Err(); cause != nil {
-				return cause
-			}
 			return err
 		}
 		ms = ms[n:]
@@ -87,7 +84,7 @@ func (b *batch) together(ctx context.Context, t *target, ms []rowferry.Mutation)
 	st, ok := b.sink.statements.Get(&t.Table, b.key)
 	if !ok {
 		if st = t.composeArrays(m); len(st.set)+len(st.match) == 0 || m.Op == rowferry.Update && len(st.set) == 0 {
-			return b.write(ctx, ms)
+			return b.each(ctx, ms)
 		}
 		b.sink.name(t, b.key, st)
 	}

@@ -18,3 +18,11 @@ func Prepared(t *testing.T, s *Sink) (n int64) {
 	}
 	return n
 }
+
+// JoinFewer has even a single change written in its bulk form, until the
+// function that it returns is called.
+func JoinFewer() (restore func()) {
+	was := fewest
+	fewest = 1
+	return func() { fewest = was }
+}

@@ -71,6 +71,22 @@ func Run(t *testing.T, open func(t *testing.T) rowferry.Sink, o Options) {
 		}
 		run(keeperClauses)
 	}
+	if inBulk(t, open(t)) {
+		run(bulkClauses)
+		run(bulkValueClauses)
+	}
+}
+
+// inBulk reports whether batches of the sink, which it closes, are a
+// rowferry.BulkTx.
+func inBulk(t *testing.T, s rowferry.Sink) bool {
+	e := &env{t: t, sink: s}
+	e.keeper, _ = s.(rowferry.CheckpointKeeper)
+	tx := e.begin()
+	_, ok := tx.(rowferry.BulkTx)
+	e.must(tx.Rollback())
+	e.must(s.Close())
+	return ok
 }
 
 type clause struct {
