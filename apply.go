@@ -32,6 +32,7 @@ func (e *Engine) apply(ctx context.Context, a *attempt) error {
 	}
 	if a.plan != nil && aboutRow(err) {
 		e.stats.fellBack()
+		e.opts.Log.Debug("a batch is applied in the source's own order", "because", err)
 		if err = e.insist(ctx, newAttempt(e, b)); err == nil || !worthSplitting(err) {
 			return located(err, b)
 		}

@@ -210,6 +210,7 @@ func (l *lanes) land(ctx context.Context) error {
 	}
 	if err != nil {
 		l.engine.stats.ranAgain()
+		l.engine.opts.Log.Debug("a batch is applied again, alone", "because", err)
 		l.pace.trouble()
 		l.giveUp(1)
 		l.again = slices.Insert(l.again, 0, f.attempt)
