@@ -172,6 +172,9 @@ func little(b []byte) uint64 {
 }
 
 func big(b []byte) uint64 {
+	if len(b) == 4 {
+		return uint64(binary.BigEndian.Uint32(b))
+	}
 	var v uint64
 	for _, c := range b {
 		v = v<<8 | uint64(c)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/flate"
 	"compress/zlib"
-	"encoding/hex"
 	"errors"
 	"io"
 	"net/netip"
@@ -87,14 +86,18 @@ func (d *rowDecoder) padded(f *field, v *rowferry.Value, s string) error {
 // appendUUID appends a UUID as MariaDB prints it. Its own storage swaps the
 // parts of some versions; the log has all of them in the order of the text.
 func appendUUID(dst []byte, b [16]byte) []byte {
-	for i, n := range [5]int{4, 2, 2, 2, 6} {
-		if i > 0 {
-			dst = append(dst, '-')
+	const digits = "0123456789abcdef"
+	var text [36]byte
+	at := 0
+	for i, c := range b {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			text[at] = '-'
+			at++
 		}
-		from := [5]int{0, 4, 6, 8, 10}[i]
-		dst = hex.AppendEncode(dst, b[from:from+n])
+		text[at], text[at+1] = digits[c>>4], digits[c&15]
+		at += 2
 	}
-	return dst
+	return append(dst, text[:]...)
 }
 
 // appendInet6 appends an address as MariaDB prints it, which differs from
