@@ -100,6 +100,7 @@ type decoded struct {
 	Rows      int       `json:"rows"`
 	Values    int       `json:"values"` // that are not NULL
 	Seconds   float64   `json:"seconds"`
+	Processor float64   `json:"processor"` // seconds of it
 	Allocated allocated `json:"allocated"`
 }
 

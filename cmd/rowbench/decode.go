@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	gomysql "github.com/go-mysql-org/go-mysql/mysql"
@@ -24,14 +25,27 @@ import (
 // meter counts rows from the first one to the end.
 type meter struct {
 	decoded
-	begun  time.Time
-	before allocated
+	begun     time.Time
+	processor float64
+	before    allocated
 }
 
-func startMeter() *meter { return &meter{begun: time.Now(), before: allocatedNow()} }
+func startMeter() *meter {
+	return &meter{begun: time.Now(), processor: processorTime(), before: allocatedNow()}
+}
+
+// processorTime is what this process has used of processors, in seconds.
+func processorTime() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err) // its arguments are constant
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
+}
 
 func (m *meter) stop() *decoded {
 	m.Seconds = time.Since(m.begun).Seconds()
+	m.Processor = processorTime() - m.processor
 	m.Allocated = allocatedNow().since(m.before)
 	return &m.decoded
 }
@@ -39,7 +53,7 @@ func (m *meter) stop() *decoded {
 // decodeOurs reads as the engine does, and looks at every value.
 func (job *decodeJob) decodeOurs(ctx context.Context) (*decoded, error) {
 	scope := func(n schema.Name) bool { return n.Schema == database }
-	from := fmt.Sprintf("%s:%d", job.From, job.FromAt)
+	from, to := fmt.Sprintf("%s:%d", job.From, job.FromAt), fmt.Sprintf("%s:%d", job.To, job.ToAt)
 	var source rowferry.Source
 	if job.Wire {
 		endpoint, err := connect.Parse(job.URL)
@@ -50,21 +64,21 @@ func (job *decodeJob) decodeOurs(ctx context.Context) (*decoded, error) {
 	} else {
 		source = mysql.Files(mysql.Options{Paths: job.Files, From: from, Scope: scope, Dump: job.Schema, DefaultDB: database})
 	}
-	m := startMeter()
 	r, err := source.Open(ctx, rowferry.Start{})
 	if err != nil {
 		return nil, err
 	}
+	m := startMeter()
 	for {
 		tx, err := r.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return m.stop(), r.Close()
-		}
 		if err != nil {
 			return nil, errors.Join(err, r.Close())
 		}
 		for i := range tx.Changes {
 			m.look(&tx.Changes[i])
+		}
+		if tx.Log == to {
+			return m.stop(), r.Close()
 		}
 	}
 }
@@ -122,7 +136,6 @@ func (job *decodeJob) flavor() string {
 
 // decodeTheirsLive reads with go-mysql's syncer.
 func (job *decodeJob) decodeTheirsLive(ctx context.Context) (*decoded, error) {
-	m := startMeter()
 	s := replication.NewBinlogSyncer(replication.BinlogSyncerConfig{
 		ServerID: 77, Flavor: job.flavor(), Host: "127.0.0.1", Port: uint16(job.Port), User: "root", Logger: slog.New(slog.DiscardHandler),
 	})
@@ -131,6 +144,7 @@ func (job *decodeJob) decodeTheirsLive(ctx context.Context) (*decoded, error) {
 	if err != nil {
 		return nil, err
 	}
+	m := startMeter()
 	file := job.From
 	for {
 		e, err := stream.GetEvent(ctx)

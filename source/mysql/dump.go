@@ -26,7 +26,7 @@ const (
 	statusError = 0xff
 
 	// dumpBuffer is what is read ahead of the network.
-	dumpBuffer = 64 << 10
+	dumpBuffer = 256 << 10
 	// maxMark bounds the events that are not in the log: they name a file.
 	maxMark = 32 << 10
 )
@@ -244,7 +244,9 @@ func (d *dump) event() error {
 			}
 			continue
 		}
-		d.log.caughtUp.Store(0)
+		if d.log.caughtUp.Load() != 0 {
+			d.log.caughtUp.Store(0)
+		}
 		if err := d.in.begin(); err != nil {
 			return d.fail(translate(d.ctx, err))
 		}

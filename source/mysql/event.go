@@ -3,6 +3,7 @@ package mysql
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
 
 	"github.com/go-mysql-org/go-mysql/replication"
 
@@ -27,6 +28,10 @@ type place struct {
 }
 
 func (p place) String() string { return filePosition(p.name, p.off) }
+
+func (p place) append(dst []byte) []byte {
+	return strconv.AppendUint(append(append(dst, p.name...), ':'), p.off, 10)
+}
 
 func (p place) before(o place) bool {
 	return p.file < o.file || p.file == o.file && p.off < o.off

@@ -154,6 +154,16 @@ func (d *rowDecoder) value(f *field, v *rowferry.Value, pos int) (int, error) {
 }
 
 func little(b []byte) uint64 {
+	switch len(b) {
+	case 1:
+		return uint64(b[0])
+	case 2:
+		return uint64(binary.LittleEndian.Uint16(b))
+	case 4:
+		return uint64(binary.LittleEndian.Uint32(b))
+	case 8:
+		return binary.LittleEndian.Uint64(b)
+	}
 	var v uint64
 	for i, c := range b {
 		v |= uint64(c) << (8 * i)
@@ -162,6 +172,9 @@ func little(b []byte) uint64 {
 }
 
 func big(b []byte) uint64 {
+	if len(b) == 4 {
+		return uint64(binary.BigEndian.Uint32(b))
+	}
 	var v uint64
 	for _, c := range b {
 		v = v<<8 | uint64(c)
@@ -195,32 +208,35 @@ func (d *rowDecoder) fixed(f *field, v *rowferry.Value, b []byte) error {
 	case opSet:
 		return d.set(f, v, little(b))
 	case opDecimal:
-		start := len(d.made)
-		made, ok := appendDecimal(d.made, b, f.precision, f.scale)
-		d.made = made
-		return d.keep(f, v, start, ok)
+		made, ok := appendDecimal(d.made[:0], b, f.precision, f.scale)
+		return d.keep(f, v, made, ok)
 	default:
-		start := len(d.made)
-		made, ok := appendTime(d.made, b, f)
-		d.made = made
-		return d.keep(f, v, start, ok)
+		made, ok := appendTime(d.made[:0], b, f)
+		return d.keep(f, v, made, ok)
 	}
 	return nil
 }
 
-// keep makes v what was appended to made from start on, unless it is not ok.
-func (d *rowDecoder) keep(f *field, v *rowferry.Value, start int, ok bool) error {
+// keep makes v the text that was made, unless it is not ok. The buffer is used
+// again.
+func (d *rowDecoder) keep(f *field, v *rowferry.Value, made []byte, ok bool) error {
+	d.made = made
 	if !ok {
 		return d.damaged(f)
 	}
-	if err := d.spend(len(d.made) - start + patchSize); err != nil {
+	if err := d.spend(len(made) + valueSize); err != nil {
 		return err
 	}
-	d.patch = append(d.patch, patch{value: v, start: start, end: len(d.made)})
+	*v = rowferry.TextValue(d.memory.copied(made))
 	return nil
 }
 
-const patchSize = 32
+// keepBytes is keep for bytes.
+func (d *rowDecoder) keepBytes(f *field, v *rowferry.Value, made []byte) error {
+	err := d.keep(f, v, made, true)
+	*v = rowferry.BytesValue(v.Str())
+	return err
+}
 
 // float carries what a server can hold, which is neither NaN nor infinite.
 func (d *rowDecoder) float(f *field, v *rowferry.Value, n float64) error {
@@ -254,20 +270,20 @@ func (d *rowDecoder) set(f *field, v *rowferry.Value, n uint64) error {
 		*v = rowferry.TextValue(s)
 		return nil
 	}
-	start := len(d.made)
+	made := d.made[:0]
 	for i, label := range f.labels {
 		if n&(1<<i) == 0 {
 			continue
 		}
-		if len(d.made) > start {
-			d.made = append(d.made, ',')
+		if len(made) > 0 {
+			made = append(made, ',')
 		}
-		d.made = append(d.made, label...)
+		made = append(made, label...)
 	}
 	if len(f.sets) < maxSets {
-		f.sets[n] = string(d.made[start:])
+		f.sets[n] = string(made)
 	}
-	return d.keep(f, v, start, true)
+	return d.keep(f, v, made, true)
 }
 
 func (d *rowDecoder) noLabel(f *field, n uint64) error {

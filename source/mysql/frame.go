@@ -44,7 +44,8 @@ type framer struct {
 	size     uint64
 	checksum bool // events end in a CRC32
 	maxEvent uint64
-	buf      []byte
+	buf      []byte // of an event that is larger than what is read ahead
+	event    event  // that was taken last
 	crc      hash.Hash32
 	broken   error // reading was cut short inside an event of a log that cannot be read again
 }
@@ -124,12 +125,7 @@ func (f *framer) zeros(left uint64) error {
 
 // next reads the event whose header peek returned, and checks its checksum.
 func (f *framer) next(h header) (*event, error) {
-	f.buf = f.buf[:0]
-	if cap(f.buf) > keepBuffer {
-		f.buf = nil
-	}
-	buf, err := readSteps(f.r, f.buf, uint64(h.size))
-	f.buf = buf
+	buf, err := f.take(h.size)
 	if err != nil {
 		return nil, f.readError(err)
 	}
@@ -142,14 +138,38 @@ func (f *framer) next(h header) (*event, error) {
 		}
 		buf = buf[:n:n]
 	}
-	return unframed(h, buf, start, f.at), nil
+	f.event.unframe(h, buf, start, f.at)
+	return &f.event, nil
+}
+
+// take reads n bytes, which are valid until the next call.
+func (f *framer) take(n uint32) ([]byte, error) {
+	if uint64(n) <= uint64(f.r.Size()) {
+		b, err := f.r.Peek(int(n))
+		if err == nil {
+			_, err = f.r.Discard(len(b))
+		}
+		return b, err
+	}
+	if cap(f.buf) > keepBuffer {
+		f.buf = nil
+	}
+	buf, err := readSteps(f.r, f.buf[:0], uint64(n))
+	f.buf = buf
+	return buf, err
 }
 
 // unframed makes an event of header and body without their checksum.
 func unframed(h header, raw []byte, start, end place) *event {
+	e := &event{}
+	e.unframe(h, raw, start, end)
+	return e
+}
+
+func (e *event) unframe(h header, raw []byte, start, end place) {
 	h.size = uint32(len(raw))
 	binary.LittleEndian.PutUint32(raw[9:], h.size)
-	return &event{header: h, raw: raw[:len(raw):len(raw)], start: start, end: end}
+	*e = event{header: h, raw: raw[:len(raw):len(raw)], start: start, end: end}
 }
 
 // eventCRC is the checksum of an event. The flag that says that the file is

@@ -32,22 +32,25 @@ const (
 
 // verbs are in the order in which they have to be tried.
 var verbs = []struct {
-	text string
+	text []byte
 	verb verb
 }{
-	{"BEGIN", verbBegin}, {"START TRANSACTION", verbBegin},
-	{"COMMIT", verbCommit},
-	{"ROLLBACK TO ", verbRollbackTo}, {"ROLLBACK", verbRollback},
-	{"SAVEPOINT ", verbSavepoint}, {"RELEASE SAVEPOINT ", verbRelease},
-	{"XA START ", verbXAStart}, {"XA BEGIN ", verbXAStart}, {"XA END ", verbXAEnd},
-	{"XA PREPARE ", verbXAPrepare}, {"XA COMMIT ", verbXACommit}, {"XA ROLLBACK ", verbXARollback},
+	{[]byte("BEGIN"), verbBegin}, {[]byte("START TRANSACTION"), verbBegin},
+	{[]byte("COMMIT"), verbCommit},
+	{[]byte("ROLLBACK TO "), verbRollbackTo}, {[]byte("ROLLBACK"), verbRollback},
+	{[]byte("SAVEPOINT "), verbSavepoint}, {[]byte("RELEASE SAVEPOINT "), verbRelease},
+	{[]byte("XA START "), verbXAStart}, {[]byte("XA BEGIN "), verbXAStart}, {[]byte("XA END "), verbXAEnd},
+	{[]byte("XA PREPARE "), verbXAPrepare}, {[]byte("XA COMMIT "), verbXACommit}, {[]byte("XA ROLLBACK "), verbXARollback},
 }
 
 // parseVerb returns a statement's verb and what follows it.
 func parseVerb(text []byte) (v verb, rest string) {
+	if string(text) == "BEGIN" {
+		return verbBegin, "" // as it is mostly written
+	}
 	t := bytes.TrimSpace(text)
 	for _, x := range verbs {
-		if len(t) < len(x.text) || !strings.EqualFold(string(t[:len(x.text)]), x.text) {
+		if len(t) < len(x.text) || !bytes.EqualFold(t[:len(x.text)], x.text) {
 			continue
 		}
 		rest = strings.TrimSpace(string(t[len(x.text):]))
@@ -243,11 +246,13 @@ func (g *group) end(e *event, how ending) ending {
 }
 
 // id is the transaction's name: its GTID, or where it starts.
-func (g *group) id() string {
+func (g *group) id() string { return string(g.appendID(nil)) }
+
+func (g *group) appendID(dst []byte) []byte {
 	if g.name.named {
-		return g.name.String()
+		return g.name.append(dst)
 	}
-	return g.start.String()
+	return g.start.append(dst)
 }
 
 // mixed is the error for a transaction of the other kind.

@@ -15,7 +15,13 @@ type domainGTID struct {
 	seq            uint64
 }
 
-func (g domainGTID) String() string { return fmt.Sprintf("%d-%d-%d", g.domain, g.server, g.seq) }
+func (g domainGTID) String() string { return string(g.append(nil)) }
+
+func (g domainGTID) append(dst []byte) []byte {
+	dst = append(strconv.AppendUint(dst, uint64(g.domain), 10), '-')
+	dst = append(strconv.AppendUint(dst, uint64(g.server), 10), '-')
+	return strconv.AppendUint(dst, g.seq, 10)
+}
 
 // domains is the last transaction of each MariaDB domain: a position. Without
 // gtid_strict_mode sequence numbers may go backwards, so that only the exact
@@ -26,15 +32,21 @@ type domains map[uint32]domainGTID
 func (d domains) has(g domainGTID) bool { return d[g.domain] == g && g != domainGTID{} }
 
 // String prints the GTIDs by domain, as MariaDB prints gtid_binlog_pos.
-func (d domains) String() string {
-	var b []byte
+func (d domains) String() string { return string(d.append(nil)) }
+
+func (d domains) append(dst []byte) []byte {
+	if len(d) == 1 {
+		for _, g := range d {
+			return g.append(dst)
+		}
+	}
 	for i, k := range slices.Sorted(maps.Keys(d)) {
 		if i > 0 {
-			b = append(b, ',')
+			dst = append(dst, ',')
 		}
-		b = append(b, d[k].String()...)
+		dst = d[k].append(dst)
 	}
-	return string(b)
+	return dst
 }
 
 // parseDomains reads what String prints, in any order and with spaces.

@@ -21,10 +21,7 @@ func (s sid) compare(o sid) int {
 	return cmp.Or(slices.Compare(s.uuid[:], o.uuid[:]), cmp.Compare(s.tag, o.tag))
 }
 
-func uuidText(u [16]byte) string {
-	h := hex.EncodeToString(u[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
-}
+func uuidText(u [16]byte) string { return string(appendUUID(nil, u)) }
 
 // gtid is one MySQL transaction's name.
 type gtid struct {
@@ -32,11 +29,14 @@ type gtid struct {
 	gno uint64
 }
 
-func (g gtid) String() string {
-	if g.tag == "" {
-		return fmt.Sprintf("%s:%d", uuidText(g.uuid), g.gno)
+func (g gtid) String() string { return string(g.append(nil)) }
+
+func (g gtid) append(dst []byte) []byte {
+	dst = append(appendUUID(dst, g.uuid), ':')
+	if g.tag != "" {
+		dst = append(append(dst, g.tag...), ':')
 	}
-	return fmt.Sprintf("%s:%s:%d", uuidText(g.uuid), g.tag, g.gno)
+	return strconv.AppendUint(dst, g.gno, 10)
 }
 
 // maxGNO is the largest transaction number MySQL gives.
@@ -51,6 +51,7 @@ type stream struct {
 	sid
 	ivs  []interval
 	text string // the intervals as text; "" when they changed since
+	told bool   // they were printed since they changed
 }
 
 // gtidSet is a set of MySQL GTIDs, tags and gaps included (M7, M8). The zero
@@ -58,6 +59,9 @@ type stream struct {
 type gtidSet struct{ streams []stream }
 
 func (s *gtidSet) find(k sid) (int, bool) {
+	if len(s.streams) == 1 && s.streams[0].sid == k {
+		return 0, true
+	}
 	return slices.BinarySearchFunc(s.streams, k, func(x stream, k sid) int { return x.sid.compare(k) })
 }
 
@@ -164,8 +168,12 @@ func (x *stream) add(iv interval) {
 	if x.covers(iv) {
 		return
 	}
-	x.text = ""
+	x.text, x.told = "", false
 	i := x.at(iv.lo)
+	if n := len(x.ivs); i == n && n > 0 && x.ivs[n-1].hi+1 == iv.lo {
+		x.ivs[n-1].hi = iv.hi // the usual case: the next
+		return
+	}
 	if i > 0 && x.ivs[i-1].hi+1 == iv.lo {
 		i--
 	}
@@ -179,49 +187,55 @@ func (x *stream) add(iv interval) {
 
 func (x *stream) remove(gno uint64) {
 	if x.covers(interval{gno, gno}) {
-		x.text = ""
+		x.text, x.told = "", false
 		x.ivs = subtract(x.ivs, []interval{{gno, gno}})
 	}
 }
 
-func (x *stream) intervals() string {
-	if x.text == "" {
-		var b []byte
-		for i, v := range x.ivs {
-			if i > 0 {
-				b = append(b, ':')
-			}
-			b = strconv.AppendUint(b, v.lo, 10)
-			if v.hi > v.lo {
-				b = append(b, '-')
-				b = strconv.AppendUint(b, v.hi, 10)
-			}
-		}
-		x.text = string(b)
+// append prints the intervals. It keeps the text from the second time on: a
+// stream that grows has another one each time.
+func (x *stream) append(dst []byte) []byte {
+	if x.text != "" {
+		return append(dst, x.text...)
 	}
-	return x.text
+	start := len(dst)
+	for i, v := range x.ivs {
+		if i > 0 {
+			dst = append(dst, ':')
+		}
+		dst = strconv.AppendUint(dst, v.lo, 10)
+		if v.hi > v.lo {
+			dst = append(dst, '-')
+			dst = strconv.AppendUint(dst, v.hi, 10)
+		}
+	}
+	if x.told {
+		x.text = string(dst[start:])
+	}
+	x.told = true
+	return dst
 }
 
 // String prints the set as MySQL does: UUIDs in order, the untagged
 // transactions of each first, then its tags in order.
-func (s *gtidSet) String() string {
-	var b strings.Builder
+func (s *gtidSet) String() string { return string(s.append(nil)) }
+
+func (s *gtidSet) append(dst []byte) []byte {
 	for i := range s.streams {
 		x := &s.streams[i]
 		if i == 0 || s.streams[i-1].uuid != x.uuid {
 			if i > 0 {
-				b.WriteByte(',')
+				dst = append(dst, ',')
 			}
-			b.WriteString(uuidText(x.uuid))
+			dst = appendUUID(dst, x.uuid)
 		}
-		b.WriteByte(':')
+		dst = append(dst, ':')
 		if x.tag != "" {
-			b.WriteString(x.tag)
-			b.WriteByte(':')
+			dst = append(append(dst, x.tag...), ':')
 		}
-		b.WriteString(x.intervals())
+		dst = x.append(dst)
 	}
-	return b.String()
+	return dst
 }
 
 // parseGTIDSet reads what String prints, in any order and with spaces.

@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/go-mysql-org/go-mysql/replication"
@@ -36,22 +35,27 @@ const (
 	digestRollback
 )
 
-func newDigest() digest { return digest{xxhash.New()} }
+func (d *digest) reset() {
+	if d.h == nil {
+		d.h = xxhash.New()
+	}
+	d.h.Reset()
+}
 
-func (d digest) kind(k byte) { _, _ = d.h.Write([]byte{k}) }
+func (d *digest) kind(k byte) { _, _ = d.h.Write([]byte{k}) }
 
-func (d digest) part(s string) {
+func (d *digest) part(s string) {
 	d.length(len(s))
 	_, _ = d.h.WriteString(s)
 }
 
-func (d digest) length(n int) {
+func (d *digest) length(n int) {
 	var b [8]byte
 	binary.LittleEndian.PutUint64(b[:], uint64(n))
 	_, _ = d.h.Write(b[:])
 }
 
-func (d digest) statement(db string, text []byte) {
+func (d *digest) statement(db string, text []byte) {
 	d.kind(digestStatement)
 	d.part(db)
 	d.length(len(text))
@@ -59,7 +63,7 @@ func (d digest) statement(db string, text []byte) {
 }
 
 // rows adds a rows event. A compressed one is inflated for it.
-func (d digest) rows(kind byte, db, table string, fixed, rows []byte) {
+func (d *digest) rows(kind byte, db, table string, fixed, rows []byte) {
 	d.kind(kind)
 	d.part(db)
 	d.part(table)
@@ -68,7 +72,16 @@ func (d digest) rows(kind byte, db, table string, fixed, rows []byte) {
 	_, _ = d.h.Write(rows)
 }
 
-func (d digest) lineage(id string) string { return fmt.Sprintf("%s %016x", id, d.h.Sum64()) }
+// appendLineage appends the lineage of a transaction after its name.
+func (d *digest) appendLineage(dst []byte) []byte {
+	const digits = "0123456789abcdef"
+	sum := d.h.Sum64()
+	dst = append(dst, ' ')
+	for shift := 60; shift >= 0; shift -= 4 {
+		dst = append(dst, digits[sum>>shift&15])
+	}
+	return dst
+}
 
 // rowsKind returns what a rows event does, and whether MariaDB compressed it;
 // 0 for what is not a rows event of version 1 or 2.

@@ -38,17 +38,18 @@ func (p *packets) peek(n int) (size uint64, b []byte, err error) {
 
 // begin takes the header of a packet.
 func (p *packets) begin() error {
-	var b [packetHeader]byte
-	if _, err := io.ReadFull(p.r, b[:]); err != nil {
+	b, err := p.r.Peek(packetHeader)
+	if err != nil {
 		return err
 	}
 	if b[3] != p.number {
 		return fmt.Errorf("packet number %d comes where %d should", b[3], p.number)
 	}
 	p.number++
-	p.left = uint64(binary.LittleEndian.Uint32(b[:]) & packetMax)
+	p.left = uint64(binary.LittleEndian.Uint32(b) & packetMax)
 	p.more = p.left == packetMax
-	return nil
+	_, err = p.r.Discard(packetHeader)
+	return err
 }
 
 // over reports whether all that belongs together was read. What fills its last

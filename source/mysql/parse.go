@@ -152,11 +152,11 @@ type txName struct {
 	alterUndo  bool // MariaDB: that ALTER failed
 }
 
-func (n *txName) String() string {
+func (n *txName) append(dst []byte) []byte {
 	if n.domain != (domainGTID{}) {
-		return n.domain.String()
+		return n.domain.append(dst)
 	}
-	return n.gtid.String()
+	return n.gtid.append(dst)
 }
 
 // parseGTID reads MySQL's GTID_EVENT and ANONYMOUS_GTID_EVENT; see
@@ -352,20 +352,26 @@ func tableNumberSize(fixed byte) uint64 {
 // parseMapHead reads which table a TABLE_MAP_EVENT is about; rest is what
 // follows the table's number.
 func parseMapHead(e *event, h *head) (id uint64, db, table string, rest []byte, err error) {
+	id, d, t, rest, err := parseMapNames(e, h)
+	return id, string(d), string(t), rest, err
+}
+
+// parseMapNames is parseMapHead with names that are parts of the event.
+func parseMapNames(e *event, h *head) (id uint64, db, table, rest []byte, err error) {
 	in := &input{b: e.body()}
 	fixed, ok := h.fixedLength(e.typ)
 	if !ok {
-		return 0, "", "", nil, e.corrupt("its file does not describe the type")
+		return 0, nil, nil, nil, e.corrupt("its file does not describe the type")
 	}
 	id = in.uint(tableNumberSize(fixed))
 	rest = in.b
 	in.uint(2)
-	db = string(in.bytes(in.uint(1)))
+	db = in.bytes(in.uint(1))
 	in.uint(1)
-	table = string(in.bytes(in.uint(1)))
+	table = in.bytes(in.uint(1))
 	in.uint(1)
 	if in.err != nil {
-		return 0, "", "", nil, e.corrupt("%v", in.err)
+		return 0, nil, nil, nil, e.corrupt("%v", in.err)
 	}
 	return id, db, table, rest, nil
 }

@@ -39,6 +39,7 @@ type payload struct {
 	read     uint64 // inflated so far
 	maxEvent uint64
 	buf      []byte
+	event    event // that was taken last
 }
 
 // payloadReader reads the event's bytes from the file and sums them up.
@@ -188,9 +189,9 @@ func (p *payload) next(f *framer) (*event, error) {
 			return nil, err
 		}
 	}
-	e := unframed(h, buf, p.start, p.end)
-	e.packed, e.final = true, p.done()
-	return e, nil
+	p.event.unframe(h, buf, p.start, p.end)
+	p.event.packed, p.event.final = true, p.done()
+	return &p.event, nil
 }
 
 func (p *payload) done() bool { return p.read == p.size }

@@ -180,13 +180,13 @@ func shorten(s string) string {
 }
 
 // meet checks that a transaction is named as the log's others are.
-func (p *progress) meet(name *txName, at place, id string) error {
-	is := name.naming()
+func (p *progress) meet(g *group) error {
+	is := g.name.naming()
 	if p.naming == unnamed {
 		p.naming = is
 	}
 	if p.naming != is {
-		return mixed(at, id, p.naming != byFile)
+		return mixed(g.start, g.id(), p.naming != byFile)
 	}
 	return nil
 }
@@ -238,7 +238,7 @@ func (p *progress) pass(name *txName) {
 // count records a transaction that was passed over. Where no position was set,
 // the position is wherever the log has been passed to.
 func (p *progress) count(g *group) error {
-	if err := p.meet(&g.name, g.start, g.id()); err != nil {
+	if err := p.meet(g); err != nil {
 		return err
 	}
 	p.pass(&g.name)
@@ -263,13 +263,17 @@ func (p *progress) apply(name *txName) {
 // Where no named transaction has been applied ever, a place in the files is
 // all there is to say.
 func (p *progress) position(at place) rowferry.Position {
+	return rowferry.Position(p.appendPosition(nil, at))
+}
+
+func (p *progress) appendPosition(dst []byte, at place) []byte {
 	switch {
 	case p.naming == byGTID && !p.applied.empty():
-		return rowferry.Position(p.applied.String())
+		return p.applied.append(dst)
 	case p.naming == byDomain && len(p.domains) > 0:
-		return rowferry.Position(p.domains.String())
+		return p.domains.append(dst)
 	default:
-		return rowferry.Position(at.String())
+		return at.append(dst)
 	}
 }
 

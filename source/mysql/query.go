@@ -8,8 +8,10 @@ import (
 
 // query is a QUERY_EVENT: a statement, and what its session decided about it.
 type query struct {
-	db      string
-	text    []byte
+	db     string
+	text   []byte
+	status []byte // variables of the session: what follows up to atomic, unread
+
 	sqlMode uint64
 	flags   uint64 // options of the session
 	// Collations by number, 0 where the event does not say: of the client,
@@ -20,8 +22,9 @@ type query struct {
 	defaults   map[uint64]uint64
 	timestamps timestampRule
 
+	atomic bool // it has the transaction id of an atomic DDL (MySQL)
+
 	thread uint64 // the session's thread
-	atomic bool   // it has the transaction id of an atomic DDL (MySQL)
 }
 
 // timestampRule is what the event says of explicit_defaults_for_timestamp.
@@ -64,26 +67,36 @@ const (
 // parseQuery reads a QUERY_EVENT, or MariaDB's compressed one; see
 // https://dev.mysql.com/doc/dev/mysql-server/latest/classmysql_1_1binlog_1_1event_1_1Query__event.html
 func parseQuery(e *event, compressed bool) (*query, error) {
+	q := &query{}
+	return q, q.parse(e, compressed)
+}
+
+// parse is parseQuery into q, whose database's name is kept if it is the same.
+func (q *query) parse(e *event, compressed bool) error {
 	in := &input{b: e.body()}
 	thread := in.uint(4)
 	in.bytes(4) // duration
 	dbLength := in.uint(1)
 	in.uint(2) // error
 	status := in.bytes(in.uint(2))
-	q := &query{db: string(in.bytes(dbLength)), thread: thread}
+	db := in.bytes(dbLength)
+	if was := q.db; string(db) == was {
+		*q = query{db: was, thread: thread, status: status}
+	} else {
+		*q = query{db: string(db), thread: thread, status: status}
+	}
 	in.uint(1)
 	q.text = in.rest()
 	if in.err != nil {
-		return nil, e.corrupt("%v", in.err)
+		return e.corrupt("%v", in.err)
 	}
-	q.status(status)
 	if compressed {
 		var err error
 		if q.text, err = inflateRows(q.text, maxEvent); err != nil {
-			return nil, e.corrupt("its statement cannot be decompressed: %v", err)
+			return e.corrupt("its statement cannot be decompressed: %v", err)
 		}
 	}
-	return q, nil
+	return nil
 }
 
 // parseLoad reads the statement of an EXECUTE_LOAD_QUERY_EVENT: a query event
@@ -100,10 +113,10 @@ func parseLoad(e *event) (*query, error) {
 	return parseQuery(&event{header: e.header, raw: plain, start: e.start, end: e.end}, false)
 }
 
-// status reads the variables up to one that is not known, whose length is not
+// session reads the variables up to one that is not known, whose length is not
 // known either. Those that matter come before all newer ones.
-func (q *query) status(b []byte) {
-	in := &input{b: b}
+func (q *query) session() {
+	in := &input{b: q.status}
 	for in.err == nil && len(in.b) > 0 {
 		switch in.uint(1) {
 		case statusFlags:
@@ -165,6 +178,7 @@ const mariaExplicitTimestamps = 1 << 24
 
 // statement prepares the query for a catalog: its text as UTF-8.
 func (q *query) statement(srv server, e *event) (mysql.Statement, error) {
+	q.session()
 	st := mysql.Statement{
 		Database: q.db, SQL: string(q.text), SQLMode: mysql.SQLMode(q.sqlMode), DDLXID: q.atomic,
 		ThreadID: uint64(e.server)<<32 | q.thread, ThreadSpecific: e.flags&replication.LOG_EVENT_THREAD_SPECIFIC_F != 0,

@@ -22,7 +22,10 @@ type reader struct {
 	events   eventSource
 	progress *progress
 	group    group
-	tx       *assembly // of the open transaction
+	tx       *assembly // of the open transaction; nil or &space
+	space    assembly
+	query    query  // of the event at hand
+	text     []byte // of names that are being made
 	tables   *tables
 	from     place // where reading began
 	emit     place // transactions that start before it are passed over
@@ -183,7 +186,8 @@ func (r *reader) step(ctx context.Context) (*rowferry.Tx, error) {
 	v, rest := verbOther, ""
 	switch e.typ {
 	case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT:
-		if q, err = parseQuery(e, e.typ == replication.MARIADB_QUERY_COMPRESSED_EVENT); err != nil {
+		q = &r.query
+		if err = q.parse(e, e.typ == replication.MARIADB_QUERY_COMPRESSED_EVENT); err != nil {
 			return nil, err
 		}
 		v, rest = parseVerb(q.text)
@@ -225,12 +229,13 @@ func (r *reader) located(e *event, err error) error {
 
 // open begins to collect the transaction that group has just opened.
 func (r *reader) open() error {
-	r.tx = newAssembly()
+	r.tx = &r.space
+	r.tx.reset(r.tables.memory)
 	if r.group.start.before(r.emit) {
 		r.tx.skip = true
 		return nil
 	}
-	if err := r.progress.meet(&r.group.name, r.group.start, r.group.id()); err != nil {
+	if err := r.progress.meet(&r.group); err != nil {
 		return err
 	}
 	r.tx.skip = r.progress.skips(&r.group.name)
@@ -248,10 +253,13 @@ func (r *reader) finish(ctx context.Context, e *event, how ending) (*rowferry.Tx
 		tx.digest.kind(digestRollback)
 		tx.undone(0, r.tables.restore)
 	}
-	lineage := tx.digest.lineage(g.id())
+	r.text = g.appendID(r.text[:0])
+	named := len(r.text)
+	r.text = tx.digest.appendLineage(r.text)
 	if tx.skip {
-		return nil, r.passOver(lineage)
+		return nil, r.passOver(string(r.text))
 	}
+	lineage := r.tables.memory.copied(r.text)
 	r.lineage = ""
 	if how == prepares {
 		if tx.inScope {
@@ -265,11 +273,12 @@ func (r *reader) finish(ctx context.Context, e *event, how ending) (*rowferry.Tx
 	r.progress.pass(&g.name)
 	r.progress.apply(&g.name)
 	r.until.pass(&g.name)
-	out := tx.chunk(g.id(), g.commit)
-	out.Last, out.Discard = true, how == rollsBack
-	out.Log = e.end.String()
-	out.Position = r.progress.position(e.end)
-	out.Lineage = lineage
+	out := tx.chunk(lineage[:named], g.commit)
+	out.Last, out.Discard, out.Lineage = true, how == rollsBack, lineage
+	r.text = e.end.append(r.text[:0])
+	out.Log = r.tables.memory.copied(r.text)
+	r.text = r.progress.appendPosition(r.text[:0], e.end)
+	out.Position = rowferry.Position(r.tables.memory.copied(r.text))
 	return out, nil
 }
 

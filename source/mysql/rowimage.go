@@ -19,22 +19,14 @@ type rowDecoder struct {
 	copies bool // some values are parts of the event as it is
 	// generatedAbsent: the server leaves generated columns out of updates.
 	generatedAbsent bool
-	size            int // of an image in bytes, as the last event had them on average
+
+	memory *arena
 
 	// Of the event at hand.
 	rows   []byte
-	text   string           // rows, as a string that values share; empty unless copies
-	made   []byte           // text made here, that values will share
-	patch  []patch          // the values that will
-	slab   []rowferry.Value // for rows to come
-	budget int              // bytes that may still be made
-}
-
-// patch is a value whose text is made[start:end] once the event is decoded.
-type patch struct {
-	value      *rowferry.Value
-	start, end int
-	bytes      bool
+	text   string // rows, as a string that values share; empty unless copies
+	made   []byte // text of one value that is made here
+	budget int    // bytes that may still be made
 }
 
 // An event's values may take this much for itself and this much for each of
@@ -56,7 +48,7 @@ func newRowDecoder(tm *replication.TableMapEvent, shape *schema.Table, srv serve
 		return nil, rowferry.Errorf(rowferry.CodeShapeMismatch, "the shape of table %s does not fit its rows", shape.Name).
 			Fact("known", "%d columns", len(shape.Columns)).Fact("logged", "%d columns", len(cols))
 	}
-	d := &rowDecoder{shape: shape, fields: make([]field, len(cols)), size: len(cols), generatedAbsent: srv.mariadb && srv.since(11, 0)}
+	d := &rowDecoder{shape: shape, fields: make([]field, len(cols)), memory: &arena{}, generatedAbsent: srv.mariadb && srv.since(11, 0)}
 	b := &shapeBuilder{name: shape.Name, srv: srv}
 	for i := range cols {
 		if i >= len(shape.Columns) {
@@ -95,7 +87,7 @@ func (d *rowDecoder) decode(dst []rowferry.Change, hdr *replication.RowsEvent, r
 	}
 	d.rows, d.budget = rows, budgetBase+budgetPerByte*len(rows)
 	if d.copies {
-		d.text = string(rows)
+		d.text = d.memory.copied(rows)
 	}
 	defer d.release()
 	off := hdr.Flags&(flagNoForeignKeyChecks|flagNoUniqueChecks) != 0 || op == rowferry.Delete && replaces(hdr.Flags)
@@ -119,10 +111,6 @@ func (d *rowDecoder) decode(dst []rowferry.Change, hdr *replication.RowsEvent, r
 		}
 		dst = append(dst, c)
 	}
-	if n := len(dst) - was; n > 0 {
-		d.size = len(rows) / n
-	}
-	d.finish()
 	return dst, nil
 }
 
@@ -217,10 +205,11 @@ func (d *rowDecoder) image(present []byte, pos int) (rowferry.Row, int, error) {
 	if pos > len(d.rows) {
 		return nil, 0, d.damaged(&d.fields[0])
 	}
-	row, err := d.row(len(d.rows) - nulls)
-	if err != nil {
+	if err := d.spend(len(d.shape.Columns) * valueSize); err != nil {
 		return nil, 0, err
 	}
+	row := d.memory.row(len(d.shape.Columns))
+	var err error
 	seen := 0
 	for i := range d.fields {
 		if present[i/8]&(1<<(i%8)) == 0 {
@@ -249,30 +238,6 @@ func (d *rowDecoder) image(present []byte, pos int) (rowferry.Row, int, error) {
 	return row, pos, nil
 }
 
-// row returns an empty row from the slab, which is refilled for as many rows as
-// the left bytes of the event seem to hold.
-func (d *rowDecoder) row(left int) (rowferry.Row, error) {
-	n := len(d.shape.Columns)
-	if len(d.slab) < n {
-		rows := max(1, min(left/max(d.size, 1)+1, slabValues/n))
-		if d.spend(rows*n*valueSize) != nil {
-			rows = 1
-			if err := d.spend(n * valueSize); err != nil {
-				return nil, err
-			}
-		}
-		d.slab = make([]rowferry.Value, rows*n)
-	}
-	row := d.slab[:n:n]
-	d.slab = d.slab[n:]
-	return row, nil
-}
-
-const (
-	valueSize  = 32   // of a rowferry.Value
-	slabValues = 4096 // at once, if a row has not more
-)
-
 // spend takes bytes from the event's budget.
 func (d *rowDecoder) spend(n int) error {
 	if n > d.budget {
@@ -283,25 +248,11 @@ func (d *rowDecoder) spend(n int) error {
 	return nil
 }
 
-// finish gives the values made here their text, all from one string.
-func (d *rowDecoder) finish() {
-	made := string(d.made)
-	for _, p := range d.patch {
-		if p.bytes {
-			*p.value = rowferry.BytesValue(made[p.start:p.end])
-		} else {
-			*p.value = rowferry.TextValue(made[p.start:p.end])
-		}
-	}
-}
-
-// release lets go of the event. Buffers of ordinary size are kept.
+// release lets go of the event. A buffer of ordinary size is kept.
 func (d *rowDecoder) release() {
-	d.rows, d.text, d.slab = nil, "", nil
-	clear(d.patch)
-	d.made, d.patch = d.made[:0], d.patch[:0]
-	if cap(d.made) > 1<<20 || cap(d.patch) > 1<<16 {
-		d.made, d.patch = nil, nil
+	d.rows, d.text = nil, ""
+	if cap(d.made) > 64<<10 {
+		d.made = nil
 	}
 }
 

@@ -181,7 +181,7 @@ func (s *Source) startGTID(ctx context.Context, pos Parsed, last string, resumed
 	err := s.scan(ctx, file, p, func(x seen) (bool, error) {
 		g := x.group
 		if g.start == x.start && (g.open || x.how != goesOn) {
-			if err := p.meet(&g.name, g.start, g.id()); err != nil {
+			if err := p.meet(g); err != nil {
 				return true, err
 			}
 			if !p.skips(&g.name) {

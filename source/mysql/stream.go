@@ -122,14 +122,15 @@ func (s *fileStream) next(ctx context.Context) (*event, error) {
 	}
 	for s.tail == nil && s.index < len(s.src.files) {
 		e, err := s.step(ctx)
-		short := &cut{}
-		switch {
-		case err == nil:
+		if err == nil {
 			if err := s.main.sameAs(s.current); err != nil {
 				return nil, err
 			}
 			s.reach(s.before + int64(s.framer.at.off))
 			return e, nil
+		}
+		short := &cut{}
+		switch {
 		case errors.Is(err, io.EOF):
 			if err := s.leave(ctx); err != nil {
 				return nil, err

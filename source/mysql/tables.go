@@ -36,6 +36,8 @@ type tables struct {
 
 	usedHints map[schema.Name]bool
 	unsure    map[schema.Name]bool // tables with rows and unknown constraints
+
+	memory *arena // of what was decoded
 }
 
 // mapping is what a table map says, and the decoder for it.
@@ -50,7 +52,7 @@ type mapping struct {
 
 func newTables(s *Source) *tables {
 	return &tables{
-		src: s, gone: map[string]bool{},
+		src: s, gone: map[string]bool{}, memory: &arena{},
 		byNumber: map[uint64]*mapping{}, byName: map[schema.Name]*mapping{},
 		emitted: map[schema.Name]*schema.Table{}, plain: map[*schema.Table]*schema.Table{},
 		headers:   map[replication.EventType]*replication.RowsEvent{},
@@ -81,14 +83,14 @@ func begins(c *mysql.Catalog, h *head) {
 // mapped takes a TABLE_MAP_EVENT. Only the name is read of tables out of
 // scope, and nothing again of one that has not changed.
 func (t *tables) mapped(e *event) error {
-	id, db, table, content, err := parseMapHead(e, t.head)
+	id, db, table, content, err := parseMapNames(e, t.head)
 	if err != nil {
 		return err
 	}
-	name := schema.Name{Schema: db, Table: table}
-	if m := t.byNumber[id]; m != nil && m.name == name && (!m.scope || bytes.Equal(m.content, content)) {
+	if m := t.byNumber[id]; m != nil && m.name.Schema == string(db) && m.name.Table == string(table) && (!m.scope || bytes.Equal(m.content, content)) {
 		return nil
 	}
+	name := schema.Name{Schema: string(db), Table: string(table)}
 	m := t.byName[name]
 	if m == nil || !bytes.Equal(m.content, content) {
 		m = &mapping{name: name, scope: t.src.opt.Scope(name)}
@@ -131,6 +133,7 @@ func (t *tables) ready(ctx context.Context, m *mapping, at place) error {
 	if m.decoder, err = newRowDecoder(tm, shape, t.head.srv); err != nil {
 		return err
 	}
+	m.decoder.memory = t.memory
 	m.known = t.catalog.Table(m.name)
 	m.shape = t.published(t.hinted(shape))
 	return nil

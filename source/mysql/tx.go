@@ -11,6 +11,7 @@ import (
 type assembly struct {
 	skip    bool // its position is applied already: only its digest counts
 	digest  digest
+	memory  *arena
 	xid     string // of XA END: which XA transaction this is
 	inScope bool   // it has changed something in scope
 
@@ -37,7 +38,12 @@ type shaped struct {
 	was  *schema.Table
 }
 
-func newAssembly() *assembly { return &assembly{digest: newDigest()} }
+// reset begins the next transaction's, in memory of its own.
+func (a *assembly) reset(memory *arena) {
+	digest := a.digest
+	digest.reset()
+	*a = assembly{digest: digest, memory: memory, changes: memory.begin()}
+}
 
 // count is the number of changes so far, over all chunks.
 func (a *assembly) count() int { return a.before + len(a.changes) }
@@ -112,8 +118,9 @@ func (a *assembly) undone(n int, restore func(schema.Name, *schema.Table)) {
 
 // chunk hands over what was collected, as a chunk that is not the last.
 func (a *assembly) chunk(id string, commit time.Time) *rowferry.Tx {
-	tx := &rowferry.Tx{ID: id, CommitTime: commit, Changes: a.changes, DropFrom: a.drop}
+	tx := a.memory.tx()
+	tx.ID, tx.CommitTime, tx.Changes, tx.DropFrom = id, commit, a.memory.end(a.changes), a.drop
 	a.before += len(a.changes)
-	a.changes, a.size, a.drop = nil, 0, nil
+	a.changes, a.size, a.drop = a.memory.begin(), 0, nil
 	return tx
 }

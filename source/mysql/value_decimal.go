@@ -19,40 +19,37 @@ func decimalWidth(precision, scale int) int {
 // inverted, and in a negative number every other one is too. It reports false
 // for a group that is more than its digits can say.
 func appendDecimal(dst, b []byte, precision, scale int) ([]byte, bool) {
-	var mask byte
-	if b[0]&0x80 == 0 {
-		mask = 0xff
+	var plain [maxDecimal]byte
+	if len(b) > len(plain) {
+		return dst, false
 	}
-	start := len(dst)
-	if mask != 0 {
+	negative := b[0]&0x80 == 0
+	for i, c := range b {
+		if negative {
+			c = ^c
+		}
+		plain[i] = c
+	}
+	plain[0] ^= 0x80
+	start, at := len(dst), 0
+	if negative {
 		dst = append(dst, '-')
 	}
-	whole := precision - scale
-	first := byte(0x80)
-	zero, valid := true, true
-	group := func(digits int) uint64 {
-		n := uint64(0)
-		for _, c := range b[:digitBytes[digits]] {
-			n = n<<8 | uint64(c^mask^first)
-			first = 0
-		}
-		b = b[digitBytes[digits]:]
-		zero = zero && n == 0
-		valid = valid && n < groupLimit[digits]
-		return n
-	}
-	begun := false
-	for left := whole; left > 0; {
+	zero, valid, begun := true, true, false
+	for left := precision - scale; left > 0; {
 		digits := left % 9
 		if digits == 0 {
 			digits = 9
 		}
 		left -= digits
-		switch n := group(digits); {
+		n := big(plain[at : at+digitBytes[digits]])
+		at += digitBytes[digits]
+		valid = valid && n < groupLimit[digits]
+		switch {
 		case begun:
 			dst = appendPadded(dst, n, 9)
 		case n != 0:
-			begun = true
+			begun, zero = true, false
 			dst = appendPadded(dst, n, 1)
 		}
 	}
@@ -65,10 +62,17 @@ func appendDecimal(dst, b []byte, precision, scale int) ([]byte, bool) {
 	for left := scale; left > 0; {
 		digits := min(left, 9)
 		left -= digits
-		dst = appendPadded(dst, group(digits), digits)
+		n := big(plain[at : at+digitBytes[digits]])
+		at += digitBytes[digits]
+		zero, valid = zero && n == 0, valid && n < groupLimit[digits]
+		dst = appendPadded(dst, n, digits)
 	}
-	if zero && mask != 0 {
+	if zero && negative {
 		dst = append(dst[:start], dst[start+1:]...)
 	}
 	return dst, valid
 }
+
+// maxDecimal is more than the bytes of any DECIMAL: the longest, of 65 digits,
+// take 30 or one more.
+const maxDecimal = 40

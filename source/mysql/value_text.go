@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/flate"
 	"compress/zlib"
-	"encoding/hex"
 	"errors"
 	"io"
 	"net/netip"
@@ -29,10 +28,8 @@ func (d *rowDecoder) varying(f *field, v *rowferry.Value, start, end int) error 
 	case opPacked:
 		return d.packed(f, v, b)
 	case opJSON:
-		from := len(d.made)
-		made, ok := appendJSON(d.made, b)
-		d.made = made
-		return d.keep(f, v, from, ok)
+		made, ok := appendJSON(d.made[:0], b)
+		return d.keep(f, v, made, ok)
 	default:
 		return rowferry.Errorf(rowferry.CodeInternal, "column %s of table %s has no decoder", f.name, d.shape.Name)
 	}
@@ -44,13 +41,11 @@ func (d *rowDecoder) charText(f *field, v *rowferry.Value, start, end int) error
 		*v = rowferry.TextValue(s)
 		return nil
 	}
-	from := len(d.made)
-	made, bad := f.cs.appendUTF8(d.made, d.rows[start:end])
-	d.made = made
+	made, bad := f.cs.appendUTF8(d.made[:0], d.rows[start:end])
 	if bad >= 0 {
 		return d.badText(f, d.text[start:end], bad)
 	}
-	return d.keep(f, v, from, true)
+	return d.keep(f, v, made, true)
 }
 
 // badText is the error for text that has no meaning in its character set, or
@@ -72,36 +67,37 @@ func (d *rowDecoder) padded(f *field, v *rowferry.Value, s string) error {
 	}
 	var full [16]byte // an address or UUID; the field's width is not above it
 	copy(full[:], s)
-	start := len(d.made)
+	made := d.made[:0]
 	switch f.op {
 	case opPadded: // a damaged table map may claim more than the 255 of BINARY
-		d.made = append(d.made, s...)
-		d.made = append(d.made, make([]byte, f.width-len(s))...)
+		made = append(made, s...)
+		made = append(made, make([]byte, f.width-len(s))...)
+		return d.keepBytes(f, v, made)
 	case opUUID:
-		d.made = appendUUID(d.made, [16]byte(full[:16]))
+		made = appendUUID(made, full)
 	case opInet4:
-		d.made = netip.AddrFrom4([4]byte(full[:4])).AppendTo(d.made)
+		made = netip.AddrFrom4([4]byte(full[:4])).AppendTo(made)
 	default:
-		d.made = appendInet6(d.made, [16]byte(full[:16]))
+		made = appendInet6(made, full)
 	}
-	if err := d.keep(f, v, start, true); err != nil {
-		return err
-	}
-	d.patch[len(d.patch)-1].bytes = f.op == opPadded
-	return nil
+	return d.keep(f, v, made, true)
 }
 
 // appendUUID appends a UUID as MariaDB prints it. Its own storage swaps the
 // parts of some versions; the log has all of them in the order of the text.
 func appendUUID(dst []byte, b [16]byte) []byte {
-	for i, n := range [5]int{4, 2, 2, 2, 6} {
-		if i > 0 {
-			dst = append(dst, '-')
+	const digits = "0123456789abcdef"
+	var text [36]byte
+	at := 0
+	for i, c := range b {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			text[at] = '-'
+			at++
 		}
-		from := [5]int{0, 4, 6, 8, 10}[i]
-		dst = hex.AppendEncode(dst, b[from:from+n])
+		text[at], text[at+1] = digits[c>>4], digits[c&15]
+		at += 2
 	}
-	return dst
+	return append(dst, text[:]...)
 }
 
 // appendInet6 appends an address as MariaDB prints it, which differs from
@@ -153,11 +149,11 @@ func appendHexWord(dst []byte, w uint16) []byte {
 // says that zlib's own frame is left out, and the low three bits are the width
 // of the length that follows, big-endian. An empty value has no bytes at all.
 func (d *rowDecoder) packed(f *field, v *rowferry.Value, b []byte) error {
-	start := len(d.made)
+	made := d.made[:0]
 	switch {
 	case len(b) == 0:
 	case b[0]>>4 == 0:
-		d.made = append(d.made, b[1:]...)
+		made = append(made, b[1:]...)
 	case b[0]>>4 == 8:
 		width := int(b[0] & 7)
 		if width < 1 || width > 4 || len(b) < 1+width {
@@ -168,7 +164,7 @@ func (d *rowDecoder) packed(f *field, v *rowferry.Value, b []byte) error {
 			return d.spend(int(size))
 		}
 		var err error
-		if d.made, err = inflate(d.made, b[1+width:], int(size), b[0]&8 != 0); err != nil {
+		if made, err = inflate(made, b[1+width:], int(size), b[0]&8 != 0); err != nil {
 			return d.damaged(f)
 		}
 	default:
@@ -176,22 +172,17 @@ func (d *rowDecoder) packed(f *field, v *rowferry.Value, b []byte) error {
 			Fact("column", "%s", f.name).Fact("method", "%d", b[0]>>4)
 	}
 	if f.cs == nil {
-		if err := d.keep(f, v, start, true); err != nil {
-			return err
-		}
-		d.patch[len(d.patch)-1].bytes = true
-		return nil
+		return d.keepBytes(f, v, made)
 	}
-	plain := string(d.made[start:])
+	plain := string(made)
 	if f.cs.verbatim(plain) {
-		return d.keep(f, v, start, true)
+		return d.keep(f, v, made, true)
 	}
-	made, bad := f.cs.appendUTF8(d.made[:start], []byte(plain))
-	d.made = made
+	made, bad := f.cs.appendUTF8(made[:0], []byte(plain))
 	if bad >= 0 {
 		return d.badText(f, plain, bad)
 	}
-	return d.keep(f, v, start, true)
+	return d.keep(f, v, made, true)
 }
 
 var errInflated = errors.New("compressed data is not as long as it says")

@@ -176,9 +176,8 @@ func appendDate(dst []byte, year, month, day uint64) ([]byte, bool) {
 	if year > 9999 || month > 12 || day > 31 {
 		return dst, false
 	}
-	dst = appendPadded(dst, year, 4)
-	dst = appendPadded(append(dst, '-'), month, 2)
-	return appendPadded(append(dst, '-'), day, 2), true
+	c, y, m, d := 2*(year/100), 2*(year%100), 2*month, 2*day
+	return append(dst, pairs[c], pairs[c+1], pairs[y], pairs[y+1], '-', pairs[m], pairs[m+1], '-', pairs[d], pairs[d+1]), true
 }
 
 func appendClock(dst []byte, neg bool, hour, minute, second, micros uint64, fsp int) ([]byte, bool) {
@@ -188,28 +187,41 @@ func appendClock(dst []byte, neg bool, hour, minute, second, micros uint64, fsp 
 	if neg {
 		dst = append(dst, '-')
 	}
-	width := 2
 	if hour > 99 {
-		width = 3
+		dst = append(dst, byte('0'+hour/100))
 	}
-	dst = appendPadded(dst, hour, width)
-	dst = appendPadded(append(dst, ':'), minute, 2)
-	dst = appendPadded(append(dst, ':'), second, 2)
+	h, m, s := 2*(hour%100), 2*minute, 2*second
+	dst = append(dst, pairs[h], pairs[h+1], ':', pairs[m], pairs[m+1], ':', pairs[s], pairs[s+1])
 	if fsp > 0 {
 		dst = appendPadded(append(dst, '.'), micros/powersOf10[6-fsp], fsp)
 	}
 	return dst, true
 }
 
+// pairs are the numbers below 100, two digits each.
+var pairs = func() (p [200]byte) {
+	for i := range byte(100) {
+		p[2*int(i)], p[2*int(i)+1] = '0'+i/10, '0'+i%10
+	}
+	return p
+}()
+
 // appendPadded appends n in decimal with at least width digits, at most 20.
 func appendPadded(dst []byte, n uint64, width int) []byte {
-	var b [20]byte
+	var b [22]byte
 	i := len(b)
-	for n > 0 || width > 0 {
+	for ; n >= 100 || width > 2; width -= 2 {
+		i -= 2
+		b[i], b[i+1] = pairs[2*(n%100)], pairs[2*(n%100)+1]
+		n /= 100
+	}
+	switch {
+	case n >= 10 || width == 2:
+		i -= 2
+		b[i], b[i+1] = pairs[2*n], pairs[2*n+1]
+	case n > 0 || width == 1:
 		i--
-		b[i] = byte('0' + n%10)
-		n /= 10
-		width--
+		b[i] = byte('0' + n)
 	}
 	return append(dst, b[i:]...)
 }

@@ -1,0 +1,117 @@
+package mysql
+
+import (
+	"strings"
+
+	"github.com/rowferry/rowferry"
+)
+
+// blockBytes is how much is handed out of one block of memory. Whoever keeps
+// one value of a block keeps all of it, so this, and one object that is larger
+// by itself, is how far memory in use can be beyond what Change.Size says.
+const blockBytes = 128 << 10
+
+// How much a block takes at once, of each kind; less than what it takes as a
+// whole, since most transactions are small.
+const (
+	slabText    = 16 << 10 // bytes
+	slabValues  = 512
+	slabChanges = 128
+	slabTxs     = 32
+)
+
+// arena hands out the memory of what has been decoded, which is never written
+// again: many small transactions share a few allocations. What is handed out
+// together is about as old, and let go together. Not safe for concurrent use.
+type arena struct {
+	text    strings.Builder // what was handed out does not move
+	values  []rowferry.Value
+	changes []rowferry.Change // those of the open transaction begin at its start
+	txs     []rowferry.Tx
+	held    int // bytes handed out of the block
+}
+
+// take counts n bytes, and begins a new block where the old one has handed out
+// enough.
+func (a *arena) take(n int) {
+	if a.held > blockBytes {
+		a.text.Reset()
+		a.values, a.changes, a.txs, a.held = nil, nil, nil, 0
+	}
+	a.held += n
+}
+
+// copied returns b as a string.
+func (a *arena) copied(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	a.take(len(b))
+	if len(b) > slabText/2 {
+		return string(b)
+	}
+	from := a.text.Len()
+	if a.text.Cap()-from < len(b) {
+		a.text.Reset()
+		a.text.Grow(slabText)
+		from = 0
+	}
+	a.text.Write(b)
+	return a.text.String()[from:]
+}
+
+// row returns a row of n absent values.
+func (a *arena) row(n int) rowferry.Row {
+	a.take(n * valueSize)
+	if len(a.values) < n {
+		if n > slabValues/4 {
+			return make(rowferry.Row, n)
+		}
+		a.values = make([]rowferry.Value, slabValues)
+	}
+	row := a.values[:n:n]
+	a.values = a.values[n:]
+	return row
+}
+
+// begin returns where to append the changes of one transaction or chunk. Only
+// one may be open.
+func (a *arena) begin() []rowferry.Change {
+	a.take(0)
+	if cap(a.changes) < slabChanges/8 {
+		a.changes = make([]rowferry.Change, 0, slabChanges)
+	}
+	return a.changes[:0]
+}
+
+// end returns the changes that were appended. What is handed out after them
+// cannot be reached from them.
+func (a *arena) end(changes []rowferry.Change) []rowferry.Change {
+	n := len(changes)
+	if n == 0 {
+		return nil
+	}
+	a.take(n * changeSize)
+	if n <= cap(a.changes) && &changes[0] == &a.changes[:1][0] {
+		a.changes = a.changes[n:n]
+	}
+	return changes[:n:n]
+}
+
+// tx returns an empty transaction.
+func (a *arena) tx() *rowferry.Tx {
+	a.take(txSize)
+	if len(a.txs) == 0 {
+		a.txs = make([]rowferry.Tx, slabTxs)
+	}
+	t := &a.txs[0]
+	a.txs = a.txs[1:]
+	return t
+}
+
+// What the types take, about, in bytes.
+const (
+	valueSize  = 32
+	changeSize = 72
+	txSize     = 136
+)
