@@ -201,6 +201,7 @@ func (w *writer) flushCompacted(ctx context.Context) error {
 			if err := bulk.WriteBulk(ctx, ms); err != nil {
 				return err
 			}
+			w.tally.written += uint64(len(ms))
 			return failpoint.Hit("apply")
 		}
 		w.out = append(w.out[:0], ms...)
@@ -238,7 +239,7 @@ func (w *writer) handle(i int, c *Change, origin *Origin) error {
 	for k := from; k < len(out); k++ {
 		out[k].Origin, out[k].Index = origin, i
 	}
-	w.tally.add(c)
+	w.tally.add(c, len(out)-from)
 	return nil
 }
 
@@ -279,6 +280,7 @@ func (w *writer) flush(ctx context.Context) error {
 	if err := w.tx.Write(ctx, w.out); err != nil {
 		return err
 	}
+	w.tally.written += uint64(len(w.out))
 	clear(w.out)
 	w.out = w.out[:0]
 	return failpoint.Hit("apply")
