@@ -49,7 +49,7 @@ func measureAlone(ctx context.Context, s *stage, r *row) ([]*entry, error) {
 		voyages = append(voyages, v)
 	}
 	e := newEntry(r)
-	e.Log, e.Rowferry = s.log.size(), ferrySide(s.log, voyages)
+	e.setRowferry(s.log, voyages)
 	return []*entry{e}, nil
 }
 
@@ -103,7 +103,7 @@ func measureTrips(ctx context.Context, s *stage, r *row) ([]*entry, error) {
 			ratios = append(ratios, without[k].took.Seconds()/v.took.Seconds())
 		}
 		e.setRatio("rows a second, to Rowferry's own without delay", ratios)
-		e.Log, e.Rowferry = s.log.size(), ferrySide(s.log, with[i])
+		e.setRowferry(s.log, with[i])
 		e.Figures = map[string]float64{"without delay, rows/s": ferrySide(s.log, without).RowsPerSecond.Median}
 		all = append(all, e)
 	}

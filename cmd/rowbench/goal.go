@@ -97,6 +97,23 @@ const indexesOf = `SELECT DISTINCT table_name, columns FROM (
 	FROM information_schema.statistics WHERE table_schema = '` + database + `' AND table_name <> 'rowferry_checkpoint'
 	GROUP BY table_name, index_name) i ORDER BY 1, 2`
 
+// foreignKeysOf is a query of a bench's foreign keys: table, then columns and
+// what they refer to.
+const foreignKeysOf = `SELECT table_name, CONCAT(GROUP_CONCAT(column_name ORDER BY ordinal_position), ' to ', referenced_table_name, ' ',
+		GROUP_CONCAT(referenced_column_name ORDER BY ordinal_position))
+	FROM information_schema.key_column_usage WHERE table_schema = '` + database + `' AND referenced_table_name IS NOT NULL
+	GROUP BY table_name, constraint_name, referenced_table_name ORDER BY 1, 2`
+
+// keysOf are a server's indexes and foreign keys.
+func keysOf(ctx context.Context, s *testdb.Server) ([][2]string, error) {
+	keys, err := pairsOf(ctx, s.DB(), indexesOf)
+	if err != nil {
+		return nil, err
+	}
+	foreign, err := pairsOf(ctx, s.DB(), foreignKeysOf)
+	return append(keys, foreign...), err
+}
+
 // addIndexes leaves out those that are there, as a foreign key makes them.
 func (g *mysqlGoal) addIndexes(ctx context.Context, all []index) error {
 	there, err := pairsOf(ctx, g.server.DB(), indexesOf)
