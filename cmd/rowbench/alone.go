@@ -11,8 +11,8 @@ import (
 // How long a turn lasts that has no native one beside it: a part of a native
 // turn's time, but not so little that starting is most of it. Starting takes
 // many round trips.
-func (o *options) aloneTime() time.Duration { return min(o.time(), max(o.time()/6, 2*time.Second)) }
-func (o *options) tripTime() time.Duration  { return min(o.time(), max(o.time()/3, 5*time.Second)) }
+func (o *options) aloneTime() time.Duration { return min(o.time(), max(o.time()/12, 2*time.Second)) }
+func (o *options) tripTime() time.Duration  { return min(o.time(), max(o.time()/6, 3*time.Second)) }
 
 // stretch makes the log so long that Rowferry takes that time alone.
 func (s *stage) stretch(ctx context.Context, f *ferry, d durability, goal time.Duration) error {
