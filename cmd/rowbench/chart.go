@@ -62,7 +62,7 @@ func (r *report) chart() []byte {
 	for i, e := range drawn {
 		e.draw(&b, float64(chartTop+i*chartLine))
 	}
-	write(&b, chartLeft, float64(bottom)+36, "faint", "start", "Ticks: black or white must be reached, violet is aimed at. Grey does not count.")
+	write(&b, chartWidth-16, float64(bottom)+36, "faint", "end", "Ticks: black or white must be reached, violet is aimed at. Grey does not count.")
 	b.WriteString("</svg>\n")
 	return []byte(b.String())
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -120,12 +121,8 @@ func (g *mysqlGoal) addIndexes(ctx context.Context, all []index) error {
 	if err != nil {
 		return err
 	}
-	have := map[[2]string]bool{}
-	for _, i := range there {
-		have[i] = true
-	}
 	for _, i := range all {
-		if have[[2]string{i.table, i.columns}] {
+		if slices.Contains(there, [2]string{i.table, i.columns}) {
 			continue
 		}
 		if err := g.server.Exec(ctx, fmt.Sprintf("ALTER TABLE %s.%s ADD INDEX (%s)", database, i.table, i.columns)); err != nil {
@@ -184,8 +181,16 @@ func (g *postgresGoal) marker(n int64) func(context.Context) (bool, error) {
 	return sqlMarker(g.server.DB(), markerQuery, n)
 }
 
+// addIndexes leaves out those that Rowferry makes for foreign keys.
 func (g *postgresGoal) addIndexes(ctx context.Context, all []index) error {
+	there, err := pairsOf(ctx, g.server.DB(), `SELECT tablename, COALESCE(substring(indexdef from '\(([^()]*)\)$'), '') FROM pg_indexes WHERE schemaname = '`+database+"'")
+	if err != nil {
+		return err
+	}
 	for _, i := range all {
+		if slices.Contains(there, [2]string{i.table, i.columns}) {
+			continue
+		}
 		if err := g.server.Exec(ctx, fmt.Sprintf("CREATE INDEX ON %s.%s (%s)", database, i.table, i.columns)); err != nil {
 			return err
 		}
@@ -193,19 +198,14 @@ func (g *postgresGoal) addIndexes(ctx context.Context, all []index) error {
 	return nil
 }
 
-// warmPostgres reads all tables, and each index by its size.
+// warmPostgres reads all tables and indexes.
 func warmPostgres(ctx context.Context, s *testdb.Server) error {
-	tables, err := pairsOf(ctx, s.DB(), "SELECT tablename, '' FROM pg_tables WHERE schemaname = '"+database+"'")
-	if err != nil {
+	if err := s.Exec(ctx, "CREATE EXTENSION IF NOT EXISTS pg_prewarm"); err != nil {
 		return err
 	}
-	for _, t := range tables {
-		var n int
-		if err := s.DB().QueryRowContext(ctx, "SELECT COUNT(*) FROM "+database+"."+t[0]+" x WHERE x IS NOT NULL").Scan(&n); err != nil {
-			return fmt.Errorf("warm %s: %w", t[0], err)
-		}
-	}
-	return nil
+	_, err := pairsOf(ctx, s.DB(), "SELECT c.relname, pg_prewarm(c.oid)::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "+
+		"WHERE n.nspname = '"+database+"' AND c.relkind IN ('r', 'i')")
+	return err
 }
 
 // isNoTable reports whether an error says that a table is not there.
