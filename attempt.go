@@ -71,10 +71,12 @@ func (a *attempt) write(ctx context.Context, tx SinkTx) error {
 		return put(ctx, tx, a.plan.parts)
 	}
 	w := newMapper(a.engine)
-	a.tally, a.shapes = w.tally, w.shapes
-	return w.run(ctx, a.batch, writeChunk, func(ms []Mutation) error {
+	err := w.run(ctx, a.batch, writeChunk, func(ms []Mutation) error {
+		w.tally.written += uint64(len(ms))
 		return put(ctx, tx, []part{{ms: ms}})
 	})
+	a.tally, a.shapes = w.tally, w.shapes
+	return err
 }
 
 // put writes parts of a plan. To a sink without a bulk form they are all one.

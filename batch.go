@@ -3,6 +3,7 @@ package rowferry
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
@@ -119,6 +120,20 @@ type batch struct{ txs []*txn }
 
 // last returns the end of the batch's last transaction.
 func (b *batch) last() *Tx { return b.txs[len(b.txs)-1].end }
+
+// duration is what lies between the earliest and the latest commit at the
+// source. Commit times need not rise along the log.
+func (b *batch) duration() time.Duration {
+	first, last := b.txs[0].end.CommitTime, b.txs[0].end.CommitTime
+	for _, t := range b.txs[1:] {
+		if at := t.end.CommitTime; at.Before(first) {
+			first = at
+		} else if at.After(last) {
+			last = at
+		}
+	}
+	return last.Sub(first)
+}
 
 // split returns one batch per transaction.
 func (b *batch) split() []*batch {

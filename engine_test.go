@@ -258,6 +258,23 @@ func TestEngineSpools(t *testing.T) {
 	}
 }
 
+// TestEngineCountsWhatItWrites: compacted, three changes of a row are one
+// write.
+func TestEngineCountsWhatItWrites(t *testing.T) {
+	b := newBench(t)
+	e, done, err := b.open(log([]rowferry.Change{put(1, 0), change(1, 0, 1), change(1, 1, 2), put(2, 0)}))
+	defer done()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if p := e.Progress(); p.Rows != 4 || p.Mutations != 5 || p.Written != 3 || p.MostTransactions != 1 { // with the table itself
+		t.Fatalf("progress %+v", p)
+	}
+}
+
 // TestEngineInterrupted: a cancelled run commits whole batches only and says
 // that it is not finished.
 func TestEngineInterrupted(t *testing.T) {

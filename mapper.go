@@ -17,7 +17,7 @@ type mapper struct {
 }
 
 func newMapper(e *Engine) *mapper {
-	return &mapper{engine: e, tally: tally{}, shapes: map[schema.Name]*schema.Table{}}
+	return &mapper{engine: e, shapes: map[schema.Name]*schema.Table{}}
 }
 
 // run calls emit with the batch's mutations in the source's order, each time
@@ -82,7 +82,7 @@ func (w *mapper) handle(i int, c *Change, origin *Origin) error {
 	for k := from; k < len(out); k++ {
 		out[k].Origin, out[k].Index = origin, i
 	}
-	w.tally.add(c)
+	w.tally.add(c, len(out)-from)
 	return nil
 }
 

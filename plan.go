@@ -28,6 +28,7 @@ func (e *Engine) planned(ctx context.Context, b *batch) (*attempt, error) {
 	err := w.run(context.WithoutCancel(ctx), b, math.MaxInt, func(ms []Mutation) error {
 		return c.compact(ms, func(ms []Mutation, free bool) error {
 			p.parts = append(p.parts, part{slices.Clone(ms), free})
+			w.tally.written += uint64(len(ms))
 			return nil
 		})
 	})

@@ -27,10 +27,19 @@ type Progress struct {
 	Fallbacks    uint64 // batches that were refused compacted
 	Splits       uint64 // of those, batches that were refused as they were and applied one transaction at a time
 	Spilled      uint64 // transactions that went through the spool
-	Tables       []TableStats
-	Position     Position
-	Log          string
-	Commit       time.Time // source commit time of the last applied transaction
+	// MostTransactions is how many source transactions the largest batch had,
+	// and LongestSpan what lay between the first and the last commit at the
+	// source in the batch where that is most, as the source's log says: in
+	// whole seconds on MariaDB.
+	MostTransactions int
+	LongestSpan      time.Duration
+	// Mutations is what the committed changes came to in the target's terms,
+	// Written what was left of that to write after compaction.
+	Mutations, Written uint64
+	Tables             []TableStats
+	Position           Position
+	Log                string
+	Commit             time.Time // source commit time of the last applied transaction
 	// Checkpoint is the last committed one: as Open left it, until this run
 	// commits.
 	Checkpoint Checkpoint
@@ -88,13 +97,21 @@ func (s *stats) wait(what string) {
 }
 
 // tally counts the changes of one batch until it is committed.
-type tally map[schema.Name]*TableStats
+type tally struct {
+	tables             map[schema.Name]*TableStats
+	mutations, written uint64 // see Progress
+}
 
-func (t tally) add(c *Change) {
-	s := t[c.Table.Name]
+// add counts a change that came to so many mutations.
+func (t *tally) add(c *Change, mutations int) {
+	t.mutations += uint64(mutations)
+	s := t.tables[c.Table.Name]
 	if s == nil {
 		s = &TableStats{Table: c.Table.Name}
-		t[c.Table.Name] = s
+		if t.tables == nil {
+			t.tables = map[schema.Name]*TableStats{}
+		}
+		t.tables[c.Table.Name] = s
 	}
 	switch c.Op {
 	case Insert:
@@ -115,7 +132,7 @@ func (s *stats) committed(b *batch, t tally, cp Checkpoint) {
 	if s.tables == nil {
 		s.tables = map[schema.Name]*TableStats{}
 	}
-	for name, add := range t {
+	for name, add := range t.tables {
 		sum := s.tables[name]
 		if sum == nil {
 			sum = &TableStats{Table: name}
@@ -129,6 +146,10 @@ func (s *stats) committed(b *batch, t tally, cp Checkpoint) {
 	}
 	s.progress.Transactions += uint64(len(b.txs))
 	s.progress.Batches++
+	s.progress.MostTransactions = max(s.progress.MostTransactions, len(b.txs))
+	s.progress.LongestSpan = max(s.progress.LongestSpan, b.duration())
+	s.progress.Mutations += t.mutations
+	s.progress.Written += t.written
 	s.progress.Position, s.progress.Log, s.progress.Commit = cp.Position, cp.Log, cp.Commit
 	s.progress.Checkpoint = cp
 	for _, tx := range b.txs {

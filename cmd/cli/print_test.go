@@ -101,6 +101,7 @@ func TestExitCodes(t *testing.T) {
 
 func exampleSummary() *summary {
 	at := time.Date(2026, 11, 18, 12, 4, 0, 0, time.UTC)
+	compaction := 3.06
 	return &summary{
 		Pipeline: "shop", Resume: summaryResume{"fresh", "no checkpoint; starting at mysql-bin.000001:4"},
 		Tables: []summaryTable{
@@ -108,7 +109,8 @@ func exampleSummary() *summary {
 			{Table: "shop.orders", Inserts: 1200345, Updates: 7},
 			{Table: "shop.a_table_with_a_rather_long_name", Deletes: 1},
 		},
-		Transactions: 12345, Rows: 1201874, Batches: 20, Seconds: 9.87, took: 9870 * time.Millisecond,
+		Transactions: 12345, Rows: 1201874, Batches: 20,
+		MostTransactions: 1000, LongestSeconds: 0.9, Compaction: &compaction, Seconds: 9.87, took: 9870 * time.Millisecond,
 		Stopped: "at the end of the log", Position: "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-12345",
 		Log: "mysql-bin.000002:1223072", Committed: &at,
 		Notices: []string{"mysql-bin.000002 ends inside a transaction, as a file does that its server is still writing; everything before it is applied"},
@@ -118,9 +120,9 @@ func exampleSummary() *summary {
 
 func TestSummary(t *testing.T) {
 	done, nothing, failed := exampleSummary(), exampleSummary(), exampleSummary()
-	nothing.Transactions, nothing.Rows, nothing.Tables, nothing.Notices = 0, 0, nil, nil
+	nothing.Transactions, nothing.Rows, nothing.Tables, nothing.Notices, nothing.MostTransactions = 0, 0, nil, nil, 0
 	nothing.nothing = "everything in these files was already applied"
-	failed.failed, failed.Stopped, failed.Fallbacks, failed.Spilled = true, "by RF-3002 below", 1, 2
+	failed.failed, failed.Stopped, failed.Fallbacks, failed.Splits, failed.Spilled = true, "by RF-3002 below", 2, 1, 2
 	failed.Tables[0].Cleared = 3
 	var b strings.Builder
 	for _, s := range []*summary{done, nothing, failed} {

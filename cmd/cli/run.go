@@ -13,6 +13,7 @@ func runCommand() *command {
 		summary: "follow a server and apply what it logs to a target",
 		about: "Applies every change in the order of the source's log, in groups, and records the position in the same target transaction. The same command again goes on where the last one stopped: nothing is lost and nothing is applied twice. Where there is no checkpoint yet, --from says where to start; nothing is guessed.\n\n" +
 			"The checks of `rowferry doctor` are made first. A server that is lost on the way is waited for. SIGTERM and SIGINT finish the batch in hand and end the run; with --once or --until that is exit code 130 when it comes too early.\n\n" +
+			"The summary at the end says how the source's transactions were grouped. With -o json: batches; group_most_transactions, of the largest batch; group_longest_seconds, between the first and the last commit at the source in one batch; compaction_ratio, changes to writes, null where nothing was written; fallbacks, batches that were refused compacted; splits, those that were refused in the source's order too and were applied one transaction at a time.\n\n" +
 			"A password never goes on the command line: put the URL into ROWFERRY_SOURCE and ROWFERRY_TARGET, or use password_file or password_command in the configuration file.",
 		example: "rowferry run -c shop.yaml --from latest",
 		options: []*option{

@@ -17,15 +17,23 @@ type summary struct {
 	Transactions uint64         `json:"transactions"`
 	Rows         uint64         `json:"rows"`
 	Batches      uint64         `json:"batches"`
-	Fallbacks    uint64         `json:"fallbacks"`
+	Fallbacks    uint64         `json:"fallbacks"` // batches that were refused compacted
+	Splits       uint64         `json:"splits"`    // of those, the ones refused in the source's order too
 	Spilled      uint64         `json:"spilled"`
-	Seconds      float64        `json:"seconds"`
-	Stopped      string         `json:"stopped"`
-	Position     string         `json:"position"`
-	Log          string         `json:"log"`
-	Committed    *time.Time     `json:"committed"` // at the source, of the last applied transaction
-	Notices      []string       `json:"notices"`
-	Next         []string       `json:"next"`
+	// Of one batch, the most source transactions and the longest time between
+	// the first and the last of their commits at the source. Changes to writes,
+	// null where nothing was written.
+	MostTransactions int      `json:"group_most_transactions"`
+	LongestSeconds   float64  `json:"group_longest_seconds"`
+	Compaction       *float64 `json:"compaction_ratio"`
+
+	Seconds   float64    `json:"seconds"`
+	Stopped   string     `json:"stopped"`
+	Position  string     `json:"position"`
+	Log       string     `json:"log"`
+	Committed *time.Time `json:"committed"` // at the source, of the last applied transaction
+	Notices   []string   `json:"notices"`
+	Next      []string   `json:"next"`
 
 	failed  bool
 	nothing string // what it means that there was nothing to do
@@ -51,7 +59,8 @@ func summarise(w *wiring, e *rowferry.Engine, took time.Duration, err error) *su
 	p, cp, r := e.Progress(), e.Checkpoint(), e.Resume()
 	sum := &summary{
 		Pipeline: s.name, Resume: summaryResume{string(r.Kind), r.Detail}, Tables: []summaryTable{},
-		Transactions: p.Transactions, Rows: p.Rows, Batches: p.Batches, Fallbacks: p.Fallbacks, Spilled: p.Spilled,
+		Transactions: p.Transactions, Rows: p.Rows, Batches: p.Batches, Fallbacks: p.Fallbacks, Splits: p.Splits, Spilled: p.Spilled,
+		MostTransactions: p.MostTransactions, LongestSeconds: p.LongestSpan.Seconds(),
 		Seconds: took.Seconds(), Position: string(cp.Position), Log: cp.Log,
 		Notices: append(append([]string{}, e.Notices()...), w.notices...), Next: next(s, err), failed: err != nil, took: took,
 		nothing: "everything in these files was already applied",
@@ -62,6 +71,10 @@ func summarise(w *wiring, e *rowferry.Engine, took time.Duration, err error) *su
 	if !cp.Commit.IsZero() {
 		at := cp.Commit.UTC()
 		sum.Committed = &at
+	}
+	if p.Written > 0 {
+		ratio := float64(p.Mutations) / float64(p.Written)
+		sum.Compaction = &ratio
 	}
 	for _, t := range p.Tables {
 		sum.Tables = append(sum.Tables, summaryTable{t.Table.String(), t.Inserts, t.Updates, t.Deletes, t.Cleared})
@@ -130,8 +143,12 @@ func (s *summary) text(ink ink) string {
 	if s.Committed != nil {
 		line("committed", s.Committed.Format(time.RFC3339)+" at the source")
 	}
+	line("batches", s.batches())
 	if s.Fallbacks > 0 {
-		line("fallbacks", plural(s.Fallbacks, "batch was", "batches were")+" refused as a whole and applied one transaction at a time")
+		line("fallbacks", plural(s.Fallbacks, "batch was", "batches were")+" refused compacted and applied in source order")
+	}
+	if s.Splits > 0 {
+		line("splits", plural(s.Splits, "batch was", "batches were")+" refused whole and applied one transaction at a time")
 	}
 	if s.Spilled > 0 {
 		line("spilled", plural(s.Spilled, "transaction was", "transactions were")+" larger than memory")
@@ -148,6 +165,21 @@ func (s *summary) text(ink ink) string {
 		fmt.Fprintf(&b, "%-10s %s\n", name, n)
 	}
 	return b.String()
+}
+
+// batches tells how transactions were grouped, "" where they were not.
+func (s *summary) batches() string {
+	if s.MostTransactions < 2 {
+		return ""
+	}
+	text := fmt.Sprintf("%s of at most %s", count(s.Batches), plural(uint64(s.MostTransactions), "transaction", "transactions"))
+	if s.LongestSeconds > 0 {
+		text += fmt.Sprintf(" and %.1fs", s.LongestSeconds)
+	}
+	if s.Compaction != nil && *s.Compaction > 1 {
+		text += fmt.Sprintf(", compacted %.1f to 1", *s.Compaction)
+	}
+	return text
 }
 
 func (s *summary) where() string {

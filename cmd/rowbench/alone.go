@@ -11,8 +11,8 @@ import (
 // How long a turn lasts that has no native one beside it: a part of a native
 // turn's time, but not so little that starting is most of it. Starting takes
 // many round trips.
-func (o *options) aloneTime() time.Duration { return min(o.time(), max(o.time()/6, 2*time.Second)) }
-func (o *options) tripTime() time.Duration  { return min(o.time(), max(o.time()/3, 5*time.Second)) }
+func (o *options) aloneTime() time.Duration { return min(o.time(), max(o.time()/12, 2*time.Second)) }
+func (o *options) tripTime() time.Duration  { return min(o.time(), max(o.time()/6, 3*time.Second)) }
 
 // stretch makes the log so long that Rowferry takes that time alone.
 func (s *stage) stretch(ctx context.Context, f *ferry, d durability, goal time.Duration) error {
@@ -49,7 +49,7 @@ func measureAlone(ctx context.Context, s *stage, r *row) ([]*entry, error) {
 		voyages = append(voyages, v)
 	}
 	e := newEntry(r)
-	e.Log, e.Rowferry = s.log.size(), ferrySide(s.log, voyages)
+	e.setRowferry(s.log, voyages)
 	return []*entry{e}, nil
 }
 
@@ -103,7 +103,7 @@ func measureTrips(ctx context.Context, s *stage, r *row) ([]*entry, error) {
 			ratios = append(ratios, without[k].took.Seconds()/v.took.Seconds())
 		}
 		e.setRatio("rows a second, to Rowferry's own without delay", ratios)
-		e.Log, e.Rowferry = s.log.size(), ferrySide(s.log, with[i])
+		e.setRowferry(s.log, with[i])
 		e.Figures = map[string]float64{"without delay, rows/s": ferrySide(s.log, without).RowsPerSecond.Median}
 		all = append(all, e)
 	}

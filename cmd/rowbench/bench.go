@@ -177,6 +177,9 @@ func (b *bench) measure(ctx context.Context, s *stage, r *row, key string) error
 	for _, e := range entries {
 		e.Commit, e.Measured = b.commit, time.Now().UTC().Truncate(time.Second)
 		b.say("%s, %s, %s: %s (%s – %s) %s", e.Pair, e.Workload, e.Durability, number(e.RatioMedian), number(e.RatioMin), number(e.RatioMax), e.verdict())
+		if e.Void != "" {
+			b.say("  void: %s", e.Void)
+		}
 	}
 	if err := b.book.put(b.bookName(r), key, entries); err != nil {
 		return err

@@ -17,7 +17,7 @@ const headroom = 1.1
 // pass over the log; if that ends too early it is repeated on a longer log.
 func (s *stage) calibrate(ctx context.Context, d durability, c *compared) error {
 	goal := s.b.opts.time()
-	each := max(goal/15, 20*time.Millisecond)
+	each := trialTime(goal)
 	if err := s.log.grow(ctx, int(float64(s.log.work.guess)*each.Seconds()*float64(len(workerCounts)))); err != nil {
 		return err
 	}
@@ -40,6 +40,9 @@ func (s *stage) calibrate(ctx context.Context, d durability, c *compared) error 
 		return s.log.grow(ctx, int(best.rate*perTx*goal.Seconds()*headroom))
 	}
 }
+
+// trialTime is how long a worker count is tried.
+func trialTime(goal time.Duration) time.Duration { return max(goal/30, 50*time.Millisecond) }
 
 // pace is how many transactions a second a number of workers applies.
 type pace struct {
@@ -66,25 +69,40 @@ func (n *native) fastest(ctx context.Context, d durability, each time.Duration, 
 	return best, false, nil
 }
 
-// try lets the replica go on for a while with so many workers.
+// try lets the replica go on for a while with so many workers. What it takes to
+// start them does not count.
 func (n *native) try(ctx context.Context, workers int, d time.Duration) (rate float64, ended bool, err error) {
 	from, err := n.applied(ctx)
 	if err != nil {
 		return 0, false, err
 	}
-	begun := time.Now()
 	if err := n.server.Exec(ctx, n.setWorkers(workers), n.start()); err != nil {
 		return 0, false, err
 	}
+	asked := time.Now()
+	var begun time.Time // once it is under way
 	seen := sqlMarker(n.server.DB(), markerQuery, n.log.marker)
 	err = await(ctx, markerEvery, func() (bool, error) {
 		if ended, err = seen(ctx); ended || err != nil {
 			return true, err
 		}
-		return time.Since(begun) >= d, nil
+		if !begun.IsZero() {
+			return time.Since(begun) >= d, nil
+		}
+		if time.Since(asked) > time.Second {
+			asked = time.Now()
+			if _, err := n.status(ctx); err != nil {
+				return false, err
+			}
+		}
+		at, err := n.applied(ctx)
+		if err == nil && at > from {
+			from, begun = at, time.Now()
+		}
+		return false, err
 	})
-	if err != nil {
-		return 0, false, err
+	if err != nil || ended {
+		return 0, ended, err
 	}
 	to, err := n.applied(ctx)
 	if err != nil {
@@ -94,7 +112,7 @@ func (n *native) try(ctx context.Context, workers int, d time.Duration) (rate fl
 	if _, err := n.status(ctx); err != nil {
 		return 0, false, err
 	}
-	return float64(to-from) / took.Seconds(), ended, n.server.Exec(ctx, n.say("STOP SLAVE SQL_THREAD", "STOP REPLICA SQL_THREAD"))
+	return float64(to-from) / took.Seconds(), false, n.server.Exec(ctx, n.say("STOP SLAVE SQL_THREAD", "STOP REPLICA SQL_THREAD"))
 }
 
 // applied is the number of the last transaction the replica has committed, as

@@ -20,16 +20,16 @@ const (
 
 // The ratios at the chart's ends, which has a logarithmic scale.
 const (
-	leastRatio = 1.0 / 16
+	leastRatio = 1.0 / 4
 	mostRatio  = 64
 )
 
 const chartStyle = `
   .bg { fill: #ffffff } .text { fill: #1f2328 } .faint { fill: #59636e } .grid { stroke: #d1d9e0 } .one { stroke: #59636e }
-  .good { fill: #1a7f37 } .fair { fill: #0969da } .poor { fill: #bc4c00 } .range { stroke: #1f2328 } .reach { stroke: #1f2328 } .aim { stroke: #8250df }
+  .good { fill: #1a7f37 } .fair { fill: #0969da } .poor { fill: #bc4c00 } .none { fill: #d1d9e0 } .range { stroke: #1f2328 } .reach { stroke: #1f2328 } .aim { stroke: #8250df }
   @media (prefers-color-scheme: dark) {
     .bg { fill: #0d1117 } .text { fill: #f0f6fc } .faint { fill: #9198a1 } .grid { stroke: #3d444d } .one { stroke: #9198a1 }
-    .good { fill: #3fb950 } .fair { fill: #4493f8 } .poor { fill: #f0883e } .range { stroke: #f0f6fc } .reach { stroke: #f0f6fc } .aim { stroke: #ab7df8 }
+    .good { fill: #3fb950 } .fair { fill: #4493f8 } .poor { fill: #f0883e } .none { fill: #3d444d } .range { stroke: #f0f6fc } .reach { stroke: #f0f6fc } .aim { stroke: #ab7df8 }
   }
   text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif }`
 
@@ -62,7 +62,7 @@ func (r *report) chart() []byte {
 	for i, e := range drawn {
 		e.draw(&b, float64(chartTop+i*chartLine))
 	}
-	write(&b, chartLeft, float64(bottom)+36, "faint", "start", "black or white tick: must be reached; violet: what is aimed at")
+	write(&b, chartWidth-16, float64(bottom)+36, "faint", "end", "Ticks: black or white must be reached, violet is aimed at. Grey does not count.")
 	b.WriteString("</svg>\n")
 	return []byte(b.String())
 }
@@ -71,7 +71,7 @@ func (r *report) chart() []byte {
 func (e *entry) draw(b *strings.Builder, y float64) {
 	middle, top := y+chartLine/2, y+(chartLine-chartBar)/2
 	write(b, chartLeft-12, middle+4, "text", "end", fmt.Sprintf("%s, %s, %s", e.Pair, e.Workload, e.Durability))
-	class := map[string]string{"aim": "good", "reach": "fair"}[e.verdict()]
+	class := map[string]string{"aim": "good", "reach": "fair", "void": "none"}[e.verdict()]
 	if class == "" {
 		class = "poor"
 	}

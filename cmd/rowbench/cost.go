@@ -44,7 +44,7 @@ func measureCost(ctx context.Context, s *stage, r *row) ([]*entry, error) {
 		voyages = append(voyages, v)
 	}
 	e := newEntry(r)
-	e.Log, e.Rowferry = s.log.size(), ferrySide(s.log, voyages)
+	e.setRowferry(s.log, voyages)
 	perMillion := 1e6 / float64(s.log.rows)
 	e.Figures = map[string]float64{
 		"allocations, a million rows":       float64(a.Objects) * perMillion,

@@ -36,7 +36,7 @@ func newFerry(ctx context.Context, b *bench, l *sourceLog, k testdb.Kind) (f *fe
 		return nil, err
 	}
 	if k == sqliteKind {
-		f.pause = 5 * time.Millisecond // each question opens the file
+		f.pause = otherEvery // each question opens the file
 	}
 	_, err = f.run(ctx, 0, "--from", "earliest")
 	if err == nil {
@@ -72,12 +72,12 @@ type ferrySummary struct {
 	Batches      uint64       `json:"batches"`
 	Fallbacks    uint64       `json:"fallbacks"`
 	Spilled      uint64       `json:"spilled"`
+	Splits       uint64       `json:"splits"`
 	Tables       []ferryTable `json:"tables"`
-	// What it says of its groups of source transactions, if it does: the most
-	// transactions and the longest time, from the first one's arrival to the
-	// commit, of one; changes read to changes written.
-	MostTransactions *uint64  `json:"group_most_transactions"`
-	LongestSeconds   *float64 `json:"group_longest_seconds"`
+	// Of one group of source transactions, the most of them and the longest
+	// time between their commits at the source; changes to writes.
+	MostTransactions uint64   `json:"group_most_transactions"`
+	LongestSeconds   float64  `json:"group_longest_seconds"`
 	Compaction       *float64 `json:"compaction_ratio"`
 }
 

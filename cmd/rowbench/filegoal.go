@@ -30,9 +30,23 @@ func (g *fileGoal) dialect() string { return "sqlite" }
 func (g *fileGoal) stop() error     { return nil }
 func (g *fileGoal) close() error    { return os.RemoveAll(g.dir) }
 
+// addIndexes leaves out those that Rowferry makes for foreign keys.
 func (g *fileGoal) addIndexes(_ context.Context, all []index) error {
 	return g.with(sqlite.OpenReadWrite, func(c *sqlite.Conn) error {
+		there := map[index]bool{}
+		err := sqlitex.ExecuteTransient(c, "SELECT tbl_name, (SELECT group_concat(name) FROM pragma_index_info(m.name)) FROM sqlite_master m WHERE type = 'index'", &sqlitex.ExecOptions{
+			ResultFunc: func(s *sqlite.Stmt) error {
+				there[index{s.ColumnText(0), s.ColumnText(1)}] = true
+				return nil
+			},
+		})
+		if err != nil {
+			return err
+		}
 		for n, i := range all {
+			if there[i] {
+				continue
+			}
 			if err := sqlitex.ExecuteTransient(c, fmt.Sprintf("CREATE INDEX bench_%d ON %s (%s)", n, i.table, i.columns), nil); err != nil {
 				return err
 			}

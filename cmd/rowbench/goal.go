@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -97,18 +98,31 @@ const indexesOf = `SELECT DISTINCT table_name, columns FROM (
 	FROM information_schema.statistics WHERE table_schema = '` + database + `' AND table_name <> 'rowferry_checkpoint'
 	GROUP BY table_name, index_name) i ORDER BY 1, 2`
 
+// foreignKeysOf is a query of a bench's foreign keys: table, then columns and
+// what they refer to.
+const foreignKeysOf = `SELECT table_name, CONCAT(GROUP_CONCAT(column_name ORDER BY ordinal_position), ' to ', referenced_table_name, ' ',
+		GROUP_CONCAT(referenced_column_name ORDER BY ordinal_position))
+	FROM information_schema.key_column_usage WHERE table_schema = '` + database + `' AND referenced_table_name IS NOT NULL
+	GROUP BY table_name, constraint_name, referenced_table_name ORDER BY 1, 2`
+
+// keysOf are a server's indexes and foreign keys.
+func keysOf(ctx context.Context, s *testdb.Server) ([][2]string, error) {
+	keys, err := pairsOf(ctx, s.DB(), indexesOf)
+	if err != nil {
+		return nil, err
+	}
+	foreign, err := pairsOf(ctx, s.DB(), foreignKeysOf)
+	return append(keys, foreign...), err
+}
+
 // addIndexes leaves out those that are there, as a foreign key makes them.
 func (g *mysqlGoal) addIndexes(ctx context.Context, all []index) error {
 	there, err := pairsOf(ctx, g.server.DB(), indexesOf)
 	if err != nil {
 		return err
 	}
-	have := map[[2]string]bool{}
-	for _, i := range there {
-		have[i] = true
-	}
 	for _, i := range all {
-		if have[[2]string{i.table, i.columns}] {
+		if slices.Contains(there, [2]string{i.table, i.columns}) {
 			continue
 		}
 		if err := g.server.Exec(ctx, fmt.Sprintf("ALTER TABLE %s.%s ADD INDEX (%s)", database, i.table, i.columns)); err != nil {
@@ -167,8 +181,16 @@ func (g *postgresGoal) marker(n int64) func(context.Context) (bool, error) {
 	return sqlMarker(g.server.DB(), markerQuery, n)
 }
 
+// addIndexes leaves out those that Rowferry makes for foreign keys.
 func (g *postgresGoal) addIndexes(ctx context.Context, all []index) error {
+	there, err := pairsOf(ctx, g.server.DB(), `SELECT tablename, COALESCE(substring(indexdef from '\(([^()]*)\)$'), '') FROM pg_indexes WHERE schemaname = '`+database+"'")
+	if err != nil {
+		return err
+	}
 	for _, i := range all {
+		if slices.Contains(there, [2]string{i.table, i.columns}) {
+			continue
+		}
 		if err := g.server.Exec(ctx, fmt.Sprintf("CREATE INDEX ON %s.%s (%s)", database, i.table, i.columns)); err != nil {
 			return err
 		}
@@ -176,19 +198,14 @@ func (g *postgresGoal) addIndexes(ctx context.Context, all []index) error {
 	return nil
 }
 
-// warmPostgres reads all tables, and each index by its size.
+// warmPostgres reads all tables and indexes.
 func warmPostgres(ctx context.Context, s *testdb.Server) error {
-	tables, err := pairsOf(ctx, s.DB(), "SELECT tablename, '' FROM pg_tables WHERE schemaname = '"+database+"'")
-	if err != nil {
+	if err := s.Exec(ctx, "CREATE EXTENSION IF NOT EXISTS pg_prewarm"); err != nil {
 		return err
 	}
-	for _, t := range tables {
-		var n int
-		if err := s.DB().QueryRowContext(ctx, "SELECT COUNT(*) FROM "+database+"."+t[0]+" x WHERE x IS NOT NULL").Scan(&n); err != nil {
-			return fmt.Errorf("warm %s: %w", t[0], err)
-		}
-	}
-	return nil
+	_, err := pairsOf(ctx, s.DB(), "SELECT c.relname, pg_prewarm(c.oid)::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "+
+		"WHERE n.nspname = '"+database+"' AND c.relkind IN ('r', 'i')")
+	return err
 }
 
 // isNoTable reports whether an error says that a table is not there.

@@ -19,10 +19,12 @@ import (
 // Steady load for latencies, and what the control must be under for them to
 // count.
 const (
-	steadyEvery  = 5 * time.Millisecond // 200 transactions a second
-	mostControl  = 0.1                  // milliseconds, at p50
-	latencyShare = 1.0 / 3              // of a native turn's time
+	steadyEvery = 5 * time.Millisecond // 200 transactions a second
+	mostControl = 0.1                  // milliseconds, at p50
 )
+
+// latencyTime is how long the load lasts.
+func (o *options) latencyTime() time.Duration { return min(o.time(), max(o.time()/6, 2*time.Second)) }
 
 // latencies are in milliseconds, from a commit's answer until a reader sees it.
 type latencies struct{ p50, p99 float64 }
@@ -129,7 +131,7 @@ func (s *stage) ferryLatency(ctx context.Context, f *ferry, d durability) (l lat
 func (s *stage) steady(ctx context.Context, at *testdb.Server) (l latencies, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	count := max(50, int(s.b.opts.time().Seconds()*latencyShare/steadyEvery.Seconds()))
+	count := max(50, int(s.b.opts.latencyTime()/steadyEvery))
 	first := s.log.marker + 1
 	last := first + int64(count) - 1
 	var committed, seen []time.Time

@@ -67,9 +67,9 @@ func parseOptions(args []string, errOut io.Writer) (*options, error) {
 	f.BoolVar(&o.short, "short", false, "one turn of 5 seconds each")
 	f.Float64Var(&o.seconds, "seconds", 0, "of native work in a turn (60, short 5)")
 	f.IntVar(&o.turns, "turns", 0, "of each side (3, short 1)")
-	f.Float64Var(&o.scale, "scale", 0, "of the tables that are there before the clock (1, short 0.2)")
+	f.Float64Var(&o.scale, "scale", 0, "of the tables that are there before the clock (1, short 0.1)")
 	f.StringVar(&pattern, "run", "", "only rows whose name matches")
-	f.BoolVar(&o.list, "list", false, "name the rows")
+	f.BoolVar(&o.list, "list", false, "name the rows, and say about how long they take")
 	f.StringVar(&o.out, "out", "docs/bench", "directory of the results")
 	f.StringVar(&o.book, "book", ".cache/rowbench.json", "file with what was measured")
 	f.StringVar(&o.bin, "rowferry", "bin/rowferry", "the program that is measured")
@@ -80,7 +80,7 @@ func parseOptions(args []string, errOut io.Writer) (*options, error) {
 		return nil, fmt.Errorf("no arguments are known, only flags: %q", f.Args())
 	}
 	if o.short {
-		o.seconds, o.turns, o.scale = cmp.Or(o.seconds, 5), cmp.Or(o.turns, 1), cmp.Or(o.scale, 0.2)
+		o.seconds, o.turns, o.scale = cmp.Or(o.seconds, 5), cmp.Or(o.turns, 1), cmp.Or(o.scale, 0.1)
 	}
 	o.seconds, o.turns, o.scale = cmp.Or(o.seconds, 60), cmp.Or(o.turns, 3), cmp.Or(o.scale, 1)
 	if o.seconds < 0 || o.turns < 0 || o.scale < 0 {
@@ -102,11 +102,7 @@ func program(ctx context.Context, args []string, out, errOut io.Writer) error {
 	}
 	groups := chosen(plan(o), o.run)
 	if o.list {
-		for _, g := range groups {
-			for _, r := range g.rows {
-				fmt.Fprintln(out, r.name())
-			}
-		}
+		printPlan(groups, o, out)
 		return nil
 	}
 	if len(groups) == 0 {

@@ -61,7 +61,7 @@ func measureMany(ctx context.Context, s *stage, r *row) (entries []*entry, err e
 	}
 	e := newEntry(r)
 	e.setRatio("processor time a row, to that among eight tables", ratios)
-	e.Log, e.Rowferry = s.log.size(), ferrySide(s.log, crowd)
+	e.setRowferry(s.log, crowd)
 	e.Figures = map[string]float64{
 		"tables": float64(len(s.log.work.tables)), "eight tables, rows/s": ferrySide(few.log, alone).RowsPerSecond.Median,
 		"eight tables, processor seconds, a million rows": ferrySide(few.log, alone).CPUSeconds.Median,

@@ -11,9 +11,10 @@ import (
 	"github.com/rowferry/rowferry/internal/testdb"
 )
 
-// How often is asked: for the marker, whose lateness counts, and for all else.
+// How often is asked: for the marker, whose lateness counts but which takes the
+// processor from both sides, and for all else.
 const (
-	markerEvery = time.Millisecond
+	markerEvery = 5 * time.Millisecond
 	otherEvery  = 20 * time.Millisecond
 )
 

@@ -16,9 +16,11 @@ type row struct {
 	figure         figure
 	// native tells that the native replica is measured too.
 	native bool
-	// measure yields the row's figures, on a stage that has its target.
-	measure func(ctx context.Context, s *stage, r *row) ([]*entry, error)
+	method
 }
+
+// measurement yields a row's figures, on a stage that has its target.
+type measurement func(ctx context.Context, s *stage, r *row) ([]*entry, error)
 
 // figure is what a ratio is to be. Zero values are figures nobody has asked
 // for.
@@ -96,54 +98,59 @@ func plan(o *options) []*group {
 		for _, w := range workloads() {
 			all = append(all, workloadGroup(source, w, o))
 		}
-		if !o.short || source.Flavor() == testdb.MariaDB {
-			all = append(all, manyGroup(source, o))
-		}
 	}
-	return all
+	return append(all, manyGroup(testdb.MariaDB1011, o))
 }
 
 // workloadGroup is what is measured on a workload's log.
 func workloadGroup(source testdb.Kind, w *workload, o *options) *group {
 	g := &group{source: source, work: w}
-	add := func(target testdb.Kind, name string, d durability, measure func(context.Context, *stage, *row) ([]*entry, error)) {
-		g.rows = append(g.rows, &row{source: source, target: target, workload: name, durability: d, measure: measure})
+	add := func(target testdb.Kind, name string, d durability, m method) {
+		g.rows = append(g.rows, &row{source: source, target: target, workload: name, durability: d, method: m})
 	}
-	if w.name == "oltp" {
-		add(source, "latency", relaxed, measureLatency)
+	oltp, mariadb := w.name == "oltp", source.Flavor() == testdb.MariaDB
+	if oltp && (mariadb || !o.short) {
+		add(source, "latency", relaxed, byLatency)
 		g.rows[0].native = true
 	}
-	if source.Flavor() == testdb.MariaDB {
-		add(testdb.Postgres15, w.name, durable, measureAlone)
-		add(testdb.Postgres15, w.name, relaxed, measureAlone)
-		add(sqliteKind, w.name, durable, measureAlone)
+	if mariadb && (oltp || !o.short) {
+		add(testdb.Postgres15, w.name, durable, alone)
+		add(testdb.Postgres15, w.name, relaxed, alone)
+		add(sqliteKind, w.name, durable, alone)
 	}
-	if w.name == "oltp" {
-		add(source, "rtt", relaxed, measureTrips)
+	if oltp && (mariadb || !o.short) {
+		add(source, "rtt", relaxed, byTrips)
 	}
 	if slices.Contains([]string{"oltp", "hot", "bulk"}, w.name) {
-		if !o.short || w.name == "oltp" {
-			add(source, "cost "+w.name, relaxed, measureCost)
+		if !o.short || oltp && mariadb {
+			add(source, "cost "+w.name, relaxed, byCost)
 		}
-		add("", "decode "+w.name, "", measureDecoding)
+		if !o.short || mariadb {
+			add("", "decode "+w.name, "", byDecoding)
+		}
 	}
 	for _, d := range []durability{durable, relaxed} {
 		g.rows = append(g.rows, &row{
 			source: source, target: source, workload: w.name, durability: d, native: true,
-			figure: figures[source.Flavor()][w.name][d], measure: measureRatio,
+			figure: figures[source.Flavor()][w.name][d], method: byRatio,
 		})
 	}
 	return g
 }
 
-// manyGroup has fewer tables in the short form, which would spend its time on
-// making them.
+// manyGroup is what is measured among many tables: fewer in the short form,
+// which would spend its time on making them.
 func manyGroup(source testdb.Kind, o *options) *group {
+	return &group{source: source, work: many(o.crowd()), rows: []*row{{
+		source: source, target: source, workload: "many tables", durability: relaxed, figure: figure{reach: manyReach, lower: true}, method: byCrowd,
+	}}}
+}
+
+// crowd is how many tables there are that do not change.
+func (o *options) crowd() int {
 	tables := float64(manyTables) * min(1, o.scale)
 	if o.short {
 		tables /= 10
 	}
-	return &group{source: source, work: many(int(tables)), rows: []*row{{
-		source: source, target: source, workload: "many tables", durability: relaxed, figure: figure{reach: manyReach, lower: true}, measure: measureMany,
-	}}}
+	return int(tables)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -17,12 +18,18 @@ func measureRatio(ctx context.Context, s *stage, r *row) ([]*entry, error) {
 		ratios = append(ratios, c.native[i].Seconds()/v.took.Seconds())
 	}
 	e.setRatio("rows a second, to the native replica's", ratios)
-	e.Log = s.log.size()
+	e.setRowferry(s.log, c.voyages)
 	e.Native = &side{Workers: &c.workers}
 	e.Native.setTimes(s.log.rows, c.native)
-	e.Rowferry = ferrySide(s.log, c.voyages)
 	e.Settings = c.settings
 	return []*entry{e}, nil
+}
+
+// setRowferry puts Rowferry's turns on a log into the entry, and why they do not
+// count, if so.
+func (e *entry) setRowferry(l *sourceLog, voyages []*voyage) {
+	e.Log, e.Rowferry = l.size(), ferrySide(l, voyages)
+	e.Void = e.Rowferry.Groups.void()
 }
 
 func (l *sourceLog) size() *logSize { return &logSize{Rows: l.rows, Transactions: l.txs} }
@@ -37,7 +44,7 @@ func (s *side) setTimes(rows int, times []time.Duration) {
 }
 
 // ferrySide is what Rowferry did in its turns; tables and groups are the last
-// turn's.
+// turn's, but the bounds of a group, which are all turns'.
 func ferrySide(l *sourceLog, voyages []*voyage) *side {
 	s := &side{}
 	var times []time.Duration
@@ -56,14 +63,40 @@ func ferrySide(l *sourceLog, voyages []*voyage) *side {
 		}
 	}
 	s.Groups = last.groups()
+	for _, v := range voyages {
+		s.Groups.MostTransactions = max(s.Groups.MostTransactions, v.summary.MostTransactions)
+		s.Groups.LongestSeconds = max(s.Groups.LongestSeconds, v.summary.LongestSeconds)
+	}
 	return s
 }
 
 func (v *voyage) groups() *groupResult {
-	g := &groupResult{Batches: v.summary.Batches, Fallbacks: v.summary.Fallbacks, Spilled: v.summary.Spilled}
-	g.MostTransactions, g.LongestSeconds, g.Compaction = v.summary.MostTransactions, v.summary.LongestSeconds, v.summary.Compaction
+	s := v.summary
+	g := &groupResult{
+		Batches: s.Batches, Fallbacks: s.Fallbacks, Splits: s.Splits, Spilled: s.Spilled,
+		MostTransactions: s.MostTransactions, LongestSeconds: s.LongestSeconds, Compaction: s.Compaction,
+	}
 	if g.Batches > 0 {
 		g.MeanTransactions = float64(v.summary.Transactions) / float64(g.Batches)
 	}
 	return g
+}
+
+// Bounds of a group of source transactions that commit together, without which
+// a comparison would be of something else.
+const (
+	mostGrouped = 1000
+	longestSpan = 1.0 // seconds between commits at the source, which are whole ones on MariaDB: less than that
+)
+
+// void tells why what was grouped so does not count, "" if it does.
+func (g *groupResult) void() string {
+	switch {
+	case g.MostTransactions > mostGrouped:
+		return fmt.Sprintf("a group of %d transactions", g.MostTransactions)
+	case g.LongestSeconds >= longestSpan:
+		return fmt.Sprintf("a group of %.3f seconds at the source", g.LongestSeconds)
+	default:
+		return ""
+	}
 }

@@ -67,14 +67,15 @@ type tableRate struct {
 }
 
 // groupResult is how Rowferry grouped source transactions, by its own words.
-// What it does not say is null.
+// The compaction ratio is null where nothing was written.
 type groupResult struct {
 	Batches          uint64   `json:"batches"`
 	Fallbacks        uint64   `json:"fallbacks"`
+	Splits           uint64   `json:"splits"`
 	Spilled          uint64   `json:"spilled"`
 	MeanTransactions float64  `json:"mean_transactions"`
-	MostTransactions *uint64  `json:"most_transactions"`
-	LongestSeconds   *float64 `json:"longest_seconds"`
+	MostTransactions uint64   `json:"most_transactions"`
+	LongestSeconds   float64  `json:"longest_seconds"`
 	Compaction       *float64 `json:"compaction_ratio"`
 }
 

@@ -79,6 +79,9 @@ var shownSettings = []string{
 	"innodb_log_file_size", "innodb_redo_log_capacity", "log_bin", "sync_binlog", "sync_relay_log", "sync_relay_log_info",
 	"sync_source_info", "sync_master_info", "relay_log_purge", "performance_schema", "innodb_io_capacity", "innodb_adaptive_hash_index",
 	"innodb_flush_neighbors", "innodb_change_buffering", "transaction_isolation", "tx_isolation", "max_allowed_packet",
+	"innodb_io_capacity_max", "innodb_flush_log_at_timeout", "innodb_log_buffer_size", "innodb_page_size", "innodb_read_io_threads",
+	"innodb_write_io_threads", "innodb_use_native_aio", "innodb_log_writer_threads", "innodb_log_write_ahead_size",
+	"gtid_mode", "gtid_strict_mode", "relay_log_recovery", "foreign_key_checks", "unique_checks", "character_set_server",
 }
 
 // settings are a MySQL or MariaDB server's settings that matter here.

@@ -28,9 +28,19 @@ func (r *report) printTable(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	r.printVoid(w)
 	r.printFigures(w)
 	r.printSettings(w)
 	return nil
+}
+
+// printVoid tells which results do not count, and why.
+func (r *report) printVoid(w io.Writer) {
+	for _, e := range r.Results {
+		if e.Void != "" {
+			fmt.Fprintf(w, "\nvoid: %s, %s, %s: %s\n", e.Pair, e.Workload, e.Durability, e.Void)
+		}
+	}
 }
 
 // printFigures lists what does not fit the table.
@@ -52,7 +62,7 @@ func (r *report) printSettings(w io.Writer) {
 	for _, e := range r.Results {
 		text := ""
 		for _, name := range sortedKeys(e.Settings) {
-			if varies[name] {
+			if isWorkers[name] || name == "innodb_flush_log_at_trx_commit" { // which the table tells
 				continue
 			}
 			text += fmt.Sprintf("  %s = %s\n", name, e.Settings[name])
@@ -64,10 +74,8 @@ func (r *report) printSettings(w io.Writer) {
 	}
 }
 
-// varies are the settings that the table itself tells.
-var varies = map[string]bool{
-	"slave_parallel_threads": true, "slave_parallel_workers": true, "replica_parallel_workers": true, "innodb_flush_log_at_trx_commit": true,
-}
+// isWorkers are the settings of how many workers a native replica has.
+var isWorkers = map[string]bool{"slave_parallel_threads": true, "slave_parallel_workers": true, "replica_parallel_workers": true}
 
 func sortedKeys[V any](m map[string]V) []string {
 	var names []string
@@ -84,8 +92,6 @@ func anySlice(s []string) (all []any) {
 	}
 	return all
 }
-
-const notKnown = "n/a"
 
 // number prints a ratio, or nothing.
 func number(f *float64) string {
@@ -116,22 +122,18 @@ func (s *side) mebibytes() string {
 	return strconv.FormatInt(s.PeakAnonymous>>20, 10)
 }
 
-// grouping is the mean and the largest group, the longest, and the compaction,
-// as far as Rowferry tells.
+// grouping is the mean and the largest group, the longest, and the compaction.
 func (s *side) grouping() []string {
 	if s == nil || s.Groups == nil {
 		return []string{"–", "–", "–", "–"}
 	}
 	g := s.Groups
-	cells := []string{strconv.FormatFloat(g.MeanTransactions, 'f', 1, 64), notKnown, notKnown, notKnown}
-	if g.MostTransactions != nil {
-		cells[1] = strconv.FormatUint(*g.MostTransactions, 10)
-	}
-	if g.LongestSeconds != nil {
-		cells[2] = strconv.FormatFloat(*g.LongestSeconds, 'f', 3, 64) + "s"
-	}
+	compaction := "–"
 	if g.Compaction != nil {
-		cells[3] = strconv.FormatFloat(*g.Compaction, 'f', 2, 64)
+		compaction = strconv.FormatFloat(*g.Compaction, 'f', 2, 64)
 	}
-	return cells
+	return []string{
+		strconv.FormatFloat(g.MeanTransactions, 'f', 1, 64), strconv.FormatUint(g.MostTransactions, 10),
+		strconv.FormatFloat(g.LongestSeconds, 'f', 3, 64) + "s", compaction,
+	}
 }
