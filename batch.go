@@ -125,12 +125,8 @@ func (b *batch) last() *Tx { return b.txs[len(b.txs)-1].end }
 // source. Commit times need not rise along the log.
 func (b *batch) duration() time.Duration {
 	first, last := b.txs[0].end.CommitTime, b.txs[0].end.CommitTime
-	for _, t := range b.txs[1:] {
-		if at := t.end.CommitTime; at.Before(first) {
-			first = at
-		} else if at.After(last) {
-			last = at
-		}
+	for _, t := range b.txs {
+		first, last = earlier(first, t.end.CommitTime), later(last, t.end.CommitTime)
 	}
 	return last.Sub(first)
 }

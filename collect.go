@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/rowferry/rowferry/internal/failpoint"
 )
@@ -77,6 +78,24 @@ func (q *queue) applied() {
 	q.inHand--
 }
 
+// batchSpan is how much time of the source one batch covers less than, so that a
+// target that is behind shows the source's states second by second.
+const batchSpan = time.Second
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 // take returns the next batch within the bounds of opts. It waits for at least
 // one transaction, unless a batch is in hand: then it may return nil. After the
 // last one it returns finish's error; after stop, context.Canceled.
@@ -96,9 +115,11 @@ func (q *queue) take(opts *Options) (*batch, error) {
 		return nil, q.end
 	}
 	n, rows, bytes := 0, 0, 0
+	first, last := q.txs[0].end.CommitTime, q.txs[0].end.CommitTime
 	for n < len(q.txs) && n < opts.BatchTxs {
 		t := q.txs[n]
-		if n > 0 && (t.spool != nil || rows+t.count > opts.BatchRows || bytes+t.bytes > opts.BatchBytes) {
+		first, last = earlier(first, t.end.CommitTime), later(last, t.end.CommitTime)
+		if n > 0 && (t.spool != nil || rows+t.count > opts.BatchRows || bytes+t.bytes > opts.BatchBytes || last.Sub(first) >= batchSpan) {
 			break
 		}
 		n, rows, bytes = n+1, rows+t.count, bytes+t.bytes

@@ -35,7 +35,7 @@ type Options struct {
 	FromGiven bool
 	// BatchTxs, BatchRows and BatchBytes bound how many source transactions,
 	// changes and bytes of changes commit together. A single transaction may
-	// exceed the last two.
+	// exceed the last two. Together they cover less than a second of the source.
 	BatchTxs, BatchRows, BatchBytes int
 	// SpillBytes is how much of one transaction is held in memory before the
 	// rest of it goes to the state's spool.
