@@ -23,8 +23,7 @@ import (
 type compactor struct {
 	orders   orders
 	out      []Mutation
-	emit     func(ms []Mutation, free bool) error
-	err      error // of emit
+	emit     func(ms []Mutation, free bool)
 	nets     []net
 	rows     map[uint64]int32 // by hash of table and current key: the newest of the nets, from 1
 	released map[string]struct{}
@@ -51,22 +50,19 @@ func newCompactor() *compactor {
 
 // compact calls emit with what the mutations come to, in parts that are valid
 // during the call. A part is free where it is a segment: see BulkTx.
-func (c *compactor) compact(ms []Mutation, emit func(ms []Mutation, free bool) error) error {
-	c.emit, c.err = emit, nil
+func (c *compactor) compact(ms []Mutation, emit func(ms []Mutation, free bool)) {
+	c.emit = emit
 	for i := range ms {
-		if c.add(&ms[i], i); c.err != nil {
-			return c.err
-		}
+		c.add(&ms[i], i)
 	}
 	c.close()
 	c.told()
-	return c.err
 }
 
 // told hands out what was passed, and is to stay in order.
 func (c *compactor) told() {
-	if len(c.out) > 0 && c.err == nil {
-		c.err = c.emit(c.out, false)
+	if len(c.out) > 0 {
+		c.emit(c.out, false)
 	}
 	c.out = c.out[:0]
 }
@@ -343,8 +339,8 @@ func (c *compactor) close() {
 	for _, n := range c.sorted {
 		c.out = append(c.out, n.Mutation)
 	}
-	if c.err == nil && len(c.out) > 0 {
-		c.err = c.emit(c.out, true)
+	if len(c.out) > 0 {
+		c.emit(c.out, true)
 	}
 	c.out = c.out[:0]
 	clear(c.sorted)

@@ -4,7 +4,7 @@ package rowferry
 func NewCompactor() func([]Mutation) []Mutation {
 	c := newCompactor()
 	return func(ms []Mutation) (all []Mutation) {
-		_ = c.compact(ms, func(part []Mutation, _ bool) error { all = append(all, part...); return nil })
+		c.compact(ms, func(part []Mutation, _ bool) { all = append(all, part...) })
 		return all
 	}
 }

@@ -23,21 +23,27 @@ func (e *Engine) planned(ctx context.Context, b *batch) (*attempt, error) {
 	w := newMapper(e)
 	w.out = e.scratch[:0]
 	p := &plan{}
-	c := e.compactor
-	c.learned = false
 	err := w.run(context.WithoutCancel(ctx), b, math.MaxInt, func(ms []Mutation) error {
-		return c.compact(ms, func(ms []Mutation, free bool) error {
-			p.parts = append(p.parts, part{slices.Clone(ms), free})
-			w.tally.written += uint64(len(ms))
-			return nil
-		})
+		p = e.compactor.plan(ms)
+		return nil
 	})
 	e.scratch = w.out[:0]
 	if err != nil {
 		return nil, err
 	}
-	p.print = c.footprint(p.parts)
+	for _, part := range p.parts {
+		w.tally.written += uint64(len(part.ms))
+	}
 	a := newAttempt(e, b)
 	a.plan, a.tally, a.shapes = p, w.tally, w.shapes
 	return a, nil
+}
+
+// plan compacts mutations.
+func (c *compactor) plan(ms []Mutation) *plan {
+	p := &plan{}
+	c.learned = false
+	c.compact(ms, func(ms []Mutation, free bool) { p.parts = append(p.parts, part{slices.Clone(ms), free}) })
+	p.print = c.footprint(p.parts)
+	return p
 }
