@@ -174,6 +174,9 @@ func (l *lanes) launch(ctx context.Context) {
 	now, later := l.next.plan.apart(earlier)
 	last := len(l.idle) - 1
 	f := &flight{attempt: l.next, sink: l.idle[last], later: later, written: make(chan error, 1)}
+	if len(earlier) > 0 && len(now) > 0 {
+		l.engine.stats.overlapped()
+	}
 	l.idle, l.next = l.idle[:last], nil
 	l.flights = append(l.flights, f)
 	ctx = context.WithoutCancel(ctx)

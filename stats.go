@@ -23,6 +23,7 @@ type Progress struct {
 	Transactions uint64 // committed in the target by this run
 	Batches      uint64
 	Rows         uint64
+	Overlaps     uint64 // batches of which a part was written before an earlier one was committed
 	Reruns       uint64 // batches that could not be written beside others, and were applied again
 	Fallbacks    uint64 // batches that were refused compacted
 	Splits       uint64 // of those, batches that were refused as they were and applied one transaction at a time
@@ -157,6 +158,12 @@ func (s *stats) committed(b *batch, t tally, cp Checkpoint) {
 			s.progress.Spilled++
 		}
 	}
+}
+
+func (s *stats) overlapped() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.progress.Overlaps++
 }
 
 func (s *stats) ranAgain() {
