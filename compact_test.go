@@ -25,7 +25,7 @@ func TestCompact(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
-			w := randomtx.New(seed)
+			w := randomtx.New("", seed)
 			w.Minimal = seed%2 == 1
 			r := rand.New(rand.NewPCG(seed, 3))
 			compact := rowferry.NewCompactor()
@@ -43,7 +43,9 @@ func TestCompact(t *testing.T) {
 			for _, s := range w.Shapes() {
 				shapes = append(shapes, rowferry.Mutation{Op: rowferry.Shape, Table: s})
 			}
-			g.apply(shapes)
+			if err := g.apply(shapes); err != nil {
+				t.Fatal(err)
+			}
 			in, out := 0, 0
 			for done := 0; done < 25_000; {
 				var ms []rowferry.Mutation
