@@ -25,7 +25,7 @@ func TestCompact(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
-			w := randomtx.New(seed)
+			w := randomtx.New("", seed)
 			w.Minimal = seed%2 == 1
 			r := rand.New(rand.NewPCG(seed, 3))
 			compact := rowferry.NewCompactor()

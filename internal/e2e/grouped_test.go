@@ -1,7 +1,11 @@
 package e2e
 
 import (
+	"errors"
+	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,45 +22,84 @@ import (
 
 // TestGrouped applies random transactions that are heavy in unique keys, foreign
 // keys, key changes, self-references and circles, grouped and compacted, and
-// wants the target to have the rows that they leave.
+// wants the target to have the rows that they leave one by one. SEED makes the
+// transactions of a run again.
 func TestGrouped(t *testing.T) {
 	for _, kind := range []testdb.Kind{testdb.Postgres15, testdb.MySQL97, testdb.MariaDB1011, sqliteKind} {
 		for _, images := range []string{"full", "minimal"} {
 			t.Run(string(kind)+"/"+images, func(t *testing.T) {
 				t.Parallel()
-				testGrouped(t, kind, images == "minimal")
+				seed := rand.Uint64()
+				if s := os.Getenv("SEED"); s != "" {
+					var err error
+					if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+						t.Fatal(err)
+					}
+				}
+				t.Logf("SEED=%d", seed)
+				testGrouped(t, kind, images == "minimal", seed)
 			})
 		}
 	}
 }
 
-func testGrouped(t *testing.T, kind testdb.Kind, minimal bool) {
-	many := scaled(1500, 100_000)
+func testGrouped(t *testing.T, kind testdb.Kind, minimal bool, seed uint64) {
+	many := scaled(2500, 100_000)
 	if kind == sqliteKind {
-		many = scaled(25_000, 5_000_000)
+		many = scaled(50_000, 5_000_000)
 	}
-	g := newGoal(t, kind, randomtx.Database)
-	sink := g.open(t)
-	state, err := checkpoint.Open(t.Context(), checkpoint.Options{Dir: t.TempDir() + "/state", Pipeline: "random"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rules, err := mapping.New(mapping.Options{Namespaces: kind.Flavor() == testdb.Postgres})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := randomtx.New(7)
+	const database = "random"
+	g := newGoal(t, kind, database)
+	w := randomtx.New(database, seed)
 	w.Minimal = minimal
-	e, err := rowferry.Open(t.Context(), rowferry.Parts{
-		Source:  &randomtx.Source{World: w, Transactions: many},
-		Handler: mapping.NewHandler(rules, nil), Sink: sink, State: state,
-	}, rowferry.Options{Pipeline: "random", BatchTxs: 50})
-	if err == nil {
-		err = e.Run(t.Context())
+	var sum rowferry.Progress
+	stretches := []int{1, 7, 50, 1000}
+	r := rand.New(rand.NewPCG(seed, 1))
+	dir := t.TempDir() + "/state"
+	for n, left := 0, many; left > 0; n++ {
+		if n%len(stretches) == 0 {
+			r.Shuffle(len(stretches), func(i, k int) { stretches[i], stretches[k] = stretches[k], stretches[i] })
+		}
+		size := stretches[n%len(stretches)]
+		count := min(left, 20*size)
+		left -= count
+		p, err := g.grouped(t, &randomtx.Source{World: w, Transactions: count}, dir, size)
+		sum.Transactions, sum.Batches, sum.Fallbacks, sum.Splits = sum.Transactions+p.Transactions, sum.Batches+p.Batches, sum.Fallbacks+p.Fallbacks, sum.Splits+p.Splits
+		if err != nil {
+			t.Fatalf("after %d of %d transactions, %d in a batch: %v", many-left-count, many, size, err)
+		}
+		g.requireRows(t, w)
+		if t.Failed() {
+			t.Fatalf("after %d of %d transactions, %d in a batch", many-left, many, size)
+		}
 	}
+	t.Logf("figure: %s: %d transactions in %d batches, %d of them not compacted, %d split: no difference", kind, sum.Transactions, sum.Batches, sum.Fallbacks, sum.Splits)
+}
+
+// grouped applies the source's transactions, so many in a batch.
+func (g *goal) grouped(t *testing.T, source rowferry.Source, dir string, size int) (p rowferry.Progress, err error) {
+	t.Helper()
+	sink := g.open(t)
+	state, err := checkpoint.Open(t.Context(), checkpoint.Options{Dir: dir, Pipeline: "random"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	rules, err := mapping.New(mapping.Options{Namespaces: g.kind.Flavor() == testdb.Postgres})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := rowferry.Open(t.Context(), rowferry.Parts{Source: source, Handler: mapping.NewHandler(rules, nil), Sink: sink, State: state},
+		rowferry.Options{Pipeline: "random", BatchTxs: size})
+	if err != nil {
+		return p, errors.Join(err, sink.Close(), state.Close())
+	}
+	err = e.Run(t.Context())
+	return e.Progress(), errors.Join(err, e.Close(), sink.Close(), state.Close())
+}
+
+// requireRows wants the target to have the world's rows.
+func (g *goal) requireRows(t *testing.T, w *randomtx.World) {
+	t.Helper()
 	for _, s := range w.Shapes() {
 		var got []string
 		for _, row := range g.rows(t, "SELECT * FROM "+g.table(s.Name.Table)) {
@@ -69,8 +112,6 @@ func testGrouped(t *testing.T, kind testdb.Kind, minimal bool) {
 			t.Errorf("table %s has\n%q\nwant\n%q", s.Name, got, want)
 		}
 	}
-	p := e.Progress()
-	t.Logf("figure: %s: %d transactions in %d batches, %d of them not compacted, %d split: no difference", kind, p.Transactions, p.Batches, p.Fallbacks, p.Splits)
 }
 
 // open opens the target for writing.

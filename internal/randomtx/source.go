@@ -10,7 +10,7 @@ import (
 )
 
 // Source is a rowferry.Source whose log is the world's next n transactions. It
-// can be read once, from its beginning.
+// can be read once, from where the world is.
 type Source struct {
 	World        *World
 	Transactions int
@@ -18,15 +18,18 @@ type Source struct {
 
 // Open returns the reader.
 func (s *Source) Open(_ context.Context, start rowferry.Start) (rowferry.Reader, error) {
-	if start.Position != "" {
-		return nil, rowferry.Errorf(rowferry.CodePositionOutside, "random transactions are not made twice: %s", start.Position)
+	if p := start.Position; p != "" && p != s.World.position() {
+		return nil, rowferry.Errorf(rowferry.CodePositionOutside, "random transactions are not made twice: %s", p)
 	}
-	return &reader{source: s}, nil
+	return &reader{source: s, known: len(start.Tables) > 0}, nil
 }
+
+func (w *World) position() rowferry.Position { return rowferry.Position(fmt.Sprintf("r%d", w.made)) }
 
 type reader struct {
 	source *Source
 	n      int
+	known  bool // the tables
 }
 
 func (r *reader) Begin() rowferry.Position { return "r0" }
@@ -35,18 +38,20 @@ func (r *reader) Next(ctx context.Context) (*rowferry.Tx, error) {
 	if r.n == r.source.Transactions {
 		return nil, io.EOF
 	}
-	tx := &rowferry.Tx{Last: true, CommitTime: time.Unix(int64(r.n), 0)}
-	if r.n == 0 {
-		for _, s := range r.source.World.Shapes() {
+	w := r.source.World
+	tx := &rowferry.Tx{Last: true, CommitTime: time.Unix(int64(w.made), 0)}
+	if !r.known {
+		for _, s := range w.Shapes() {
 			tx.Changes = append(tx.Changes, rowferry.Change{Op: rowferry.Shape, Table: s})
 		}
+		r.known = true
 	}
-	for _, m := range r.source.World.Transaction() {
-		tx.Changes = append(tx.Changes, rowferry.Change{Op: m.Op, Table: m.Table, Before: m.Before, After: m.After})
+	for _, m := range w.Transaction() {
+		tx.Changes = append(tx.Changes, rowferry.Change{Op: m.Op, Table: m.Table, Before: m.Before, After: m.After, ChecksOff: m.ChecksOff})
 	}
 	r.n++
-	tx.ID = fmt.Sprintf("t%d", r.n)
-	tx.Log, tx.Position, tx.Lineage = "log:"+tx.ID, rowferry.Position(fmt.Sprintf("r%d", r.n)), "l"+tx.ID
+	tx.ID = fmt.Sprintf("t%d", w.made)
+	tx.Log, tx.Position, tx.Lineage = "log:"+tx.ID, w.position(), "l"+tx.ID
 	return tx, ctx.Err()
 }
 

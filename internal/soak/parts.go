@@ -61,6 +61,9 @@ func parts(ctx context.Context) ([]part, error) {
 		e2e("huge", "TestHugeTransaction/mariadb10.11/plain"), e2e("huge", "TestHugeTransaction/mariadb10.11/compressed"),
 	}
 	all = append(all, liveParts()...)
+	for _, target := range []string{"sqlite", "postgres15", "mysql9.7", "mariadb10.11"} {
+		all = append(all, e2e("grouped", "TestGrouped/"+target))
+	}
 	targets, err := fuzzTargets(ctx)
 	if err != nil {
 		return nil, err

@@ -174,7 +174,7 @@ var bulkClauses = []clause{
 		}
 		for what, write := range map[string]func() error{
 			"bulk write": func() error {
-				return tx.WriteBulk(ctx, e.stamp(each(9, func(i int) rowferry.Mutation { return remove(t, start(i+20)...) })))
+				return tx.WriteBulk(ctx, e.stamp(each(8, func(i int) rowferry.Mutation { return remove(t, start(i+20)...) })))
 			},
 			"write":  func() error { return tx.Write(ctx, e.stamp([]rowferry.Mutation{insert(t, -7, nil, nil)})) },
 			"commit": func() error { return tx.Commit(ctx, e.next()) },
