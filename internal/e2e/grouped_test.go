@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -61,10 +62,11 @@ func testGrouped(t *testing.T, kind testdb.Kind, minimal bool, seed uint64) {
 			r.Shuffle(len(stretches), func(i, k int) { stretches[i], stretches[k] = stretches[k], stretches[i] })
 		}
 		size := stretches[n%len(stretches)]
-		count := min(left, 20*size)
+		count := min(left, 20*size, many/8)
 		left -= count
 		p, err := g.grouped(t, &randomtx.Source{World: w, Transactions: count}, dir, size)
 		sum.Transactions, sum.Batches, sum.Fallbacks, sum.Splits = sum.Transactions+p.Transactions, sum.Batches+p.Batches, sum.Fallbacks+p.Fallbacks, sum.Splits+p.Splits
+		sum.Overlaps, sum.Reruns = sum.Overlaps+p.Overlaps, sum.Reruns+p.Reruns
 		if err != nil {
 			t.Fatalf("after %d of %d transactions, %d in a batch: %v", many-left-count, many, size, err)
 		}
@@ -73,8 +75,15 @@ func testGrouped(t *testing.T, kind testdb.Kind, minimal bool, seed uint64) {
 			t.Fatalf("after %d of %d transactions, %d in a batch", many-left, many, size)
 		}
 	}
-	t.Logf("figure: %s: %d transactions in %d batches, %d of them not compacted, %d split: no difference", kind, sum.Transactions, sum.Batches, sum.Fallbacks, sum.Splits)
+	if kind != sqliteKind && sum.Overlaps == 0 {
+		t.Error("no two batches overlapped")
+	}
+	t.Logf("figure: %s: %d transactions in %d batches, %d of them overlapping, %d applied again, %d not compacted, %d split: no difference",
+		kind, sum.Transactions, sum.Batches, sum.Overlaps, sum.Reruns, sum.Fallbacks, sum.Splits)
 }
+
+// groupedLanes is more than the default, so that batches overlap as they can.
+const groupedLanes = 4
 
 // grouped applies the source's transactions, so many in a batch.
 func (g *goal) grouped(t *testing.T, source rowferry.Source, dir string, size int) (p rowferry.Progress, err error) {
@@ -89,7 +98,7 @@ func (g *goal) grouped(t *testing.T, source rowferry.Source, dir string, size in
 		t.Fatal(err)
 	}
 	e, err := rowferry.Open(t.Context(), rowferry.Parts{Source: source, Handler: mapping.NewHandler(rules, nil), Sink: sink, State: state},
-		rowferry.Options{Pipeline: "random", BatchTxs: size})
+		rowferry.Options{Pipeline: "random", BatchTxs: size, Lanes: groupedLanes, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		return p, errors.Join(err, sink.Close(), state.Close())
 	}

@@ -39,7 +39,7 @@ func (r *reader) Next(ctx context.Context) (*rowferry.Tx, error) {
 		return nil, io.EOF
 	}
 	w := r.source.World
-	tx := &rowferry.Tx{Last: true, CommitTime: time.Unix(int64(w.made), 0)}
+	tx := &rowferry.Tx{Last: true, CommitTime: time.UnixMilli(int64(w.made))}
 	if !r.known {
 		for _, s := range w.Shapes() {
 			tx.Changes = append(tx.Changes, rowferry.Change{Op: rowferry.Shape, Table: s})
