@@ -189,27 +189,29 @@ func (f *flight) begin(ctx context.Context, now []part) error {
 	if err != nil {
 		return err
 	}
-	if err := put(ctx, tx, now); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
 	f.tx = tx
-	return nil
+	return f.put(ctx, now)
 }
 
-// finish writes the rest, and commits.
-func (f *flight) finish(ctx context.Context) error {
-	if err := put(ctx, f.tx, f.later); err != nil {
+func (f *flight) put(ctx context.Context, parts []part) error {
+	err := put(ctx, f.tx, parts)
+	if err != nil {
 		return errors.Join(err, f.tx.Rollback())
 	}
-	return f.attempt.commit(ctx, f.tx)
+	return nil
 }
 
 // land commits the earliest flight, once it is written.
 func (l *lanes) land(ctx context.Context) error {
 	f := l.flights[0]
+	ctx = context.WithoutCancel(ctx)
 	err := l.await(f)
+	if err == nil && len(f.later) > 0 { // its time has come
+		go func() { f.written <- f.put(ctx, f.later) }()
+		err = l.await(f)
+	}
 	if err == nil {
-		err = f.finish(context.WithoutCancel(ctx))
+		err = f.attempt.commit(ctx, f.tx)
 	}
 	if err != nil {
 		l.engine.stats.ranAgain()
