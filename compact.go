@@ -52,6 +52,7 @@ func newCompactor() *compactor {
 // during the call. A part is free where it is a segment: see BulkTx.
 func (c *compactor) compact(ms []Mutation, emit func(ms []Mutation, free bool) error) error {
 	c.emit, c.err = emit, nil
+	c.forget() // what a batch that was refused half way left
 	for i := range ms {
 		if c.add(&ms[i], i); c.err != nil {
 			return c.err
@@ -344,6 +345,11 @@ func (c *compactor) close() {
 	if c.err == nil && len(c.out) > 0 {
 		c.err = c.emit(c.out, true)
 	}
+	c.forget()
+}
+
+// forget leaves nothing of a segment, nor of what was passed.
+func (c *compactor) forget() {
 	c.out = c.out[:0]
 	clear(c.sorted)
 	clear(c.nets)

@@ -2,6 +2,7 @@ package rowferry_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -108,6 +109,42 @@ func TestCompactFamily(t *testing.T) {
 		if m.Table != tables[generations-1-i] {
 			t.Fatalf("delete %d is of %s", i, m.Table.Name)
 		}
+	}
+}
+
+// TestCompactAfterRefusal: of a batch that was refused half way nothing is left
+// for the next one.
+func TestCompactAfterRefusal(t *testing.T) {
+	number := schema.Type{Kind: schema.Int, Bits: 64}
+	keyed := &schema.Table{Name: schema.Name{Table: "keyed"}, Columns: []schema.Column{{Name: "id", Type: number}}, PrimaryKey: []int{0}, ConstraintsKnown: true}
+	keyless := &schema.Table{Name: schema.Name{Table: "keyless"}, Columns: keyed.Columns, ConstraintsKnown: true}
+	insert := func(table *schema.Table, id int64) rowferry.Mutation {
+		return rowferry.Mutation{Op: rowferry.Insert, Table: table, After: rowferry.Row{rowferry.IntValue(id)}}
+	}
+	gone := rowferry.Mutation{Op: rowferry.Delete, Table: keyed, Before: rowferry.Row{rowferry.IntValue(1)}}
+	for name, ms := range map[string][]rowferry.Mutation{
+		"one that stays in its place":  {insert(keyed, 1), insert(keyless, 1)},
+		"one that begins a segment":    {gone, insert(keyed, 1)},
+		"one of a table that is new":   {insert(keyless, 1), insert(keyed, 1), {Op: rowferry.Truncate, Table: keyed}},
+		"one that would begin the end": {insert(keyless, 1), insert(keyless, 2), insert(keyed, 1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			compact := rowferry.CompactInto()
+			refusal := errors.New("refused")
+			if err := compact(ms, func([]rowferry.Mutation, bool) error { return refusal }); err != refusal {
+				t.Fatalf("got %v", err)
+			}
+			var all []rowferry.Mutation
+			if err := compact([]rowferry.Mutation{insert(keyed, 7)}, func(part []rowferry.Mutation, _ bool) error {
+				all = append(all, part...)
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if len(all) != 1 || all[0].After[0] != rowferry.IntValue(7) {
+				t.Errorf("the next batch became\n%s", described(all))
+			}
+		})
 	}
 }
 

@@ -8,3 +8,8 @@ func NewCompactor() func([]Mutation) []Mutation {
 		return all
 	}
 }
+
+// CompactInto lets tests say what becomes of each part.
+func CompactInto() func([]Mutation, func([]Mutation, bool) error) error {
+	return newCompactor().compact
+}
