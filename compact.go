@@ -342,6 +342,11 @@ func (c *compactor) close() {
 	if len(c.out) > 0 {
 		c.emit(c.out, true)
 	}
+	c.forget()
+}
+
+// forget leaves nothing of a segment, nor of what was passed.
+func (c *compactor) forget() {
 	c.out = c.out[:0]
 	clear(c.sorted)
 	clear(c.nets)

@@ -68,6 +68,49 @@ func TestCompact(t *testing.T) {
 	}
 }
 
+// TestCompactFamily: parents come first and children go first, in time, where
+// more ways lead up than can be walked: every table refers to all before it.
+func TestCompactFamily(t *testing.T) {
+	const generations = 64
+	var tables []*schema.Table
+	for i := range generations {
+		family := &schema.Table{Name: schema.Name{Table: fmt.Sprintf("t%d", i)}, PrimaryKey: []int{0}, ConstraintsKnown: true}
+		family.Columns = append(family.Columns, schema.Column{Name: "id", Type: schema.Type{Kind: schema.Int, Bits: 64}})
+		for k, parent := range tables {
+			family.Columns = append(family.Columns, schema.Column{Name: fmt.Sprintf("p%d", k), Type: schema.Type{Kind: schema.Int, Bits: 64}, Nullable: true})
+			family.ForeignKeys = append(family.ForeignKeys, schema.ForeignKey{Columns: []int{k + 1}, Parent: parent.Name, Referenced: []string{"id"}})
+		}
+		tables = append(tables, family)
+	}
+	compact := rowferry.NewCompactor()
+	all := func(op rowferry.Op, id int64) (ms []rowferry.Mutation) {
+		for _, table := range slices.Backward(tables) {
+			m := rowferry.Mutation{Op: op, Table: table}
+			row := make(rowferry.Row, len(table.Columns))
+			for o := range row {
+				row[o] = rowferry.NullValue()
+			}
+			row[0] = rowferry.IntValue(id)
+			if m.After = row; op == rowferry.Delete {
+				m.Before, m.After = row, nil
+			}
+			ms = append(ms, m)
+		}
+		return ms
+	}
+	compact(all(rowferry.Insert, 1)) // which are now known
+	for i, m := range compact(all(rowferry.Insert, 2)) {
+		if m.Table != tables[i] {
+			t.Fatalf("insert %d is of %s", i, m.Table.Name)
+		}
+	}
+	for i, m := range compact(all(rowferry.Delete, 2)) {
+		if m.Table != tables[generations-1-i] {
+			t.Fatalf("delete %d is of %s", i, m.Table.Name)
+		}
+	}
+}
+
 type grouper struct {
 	t    *testing.T
 	sink *sqlite.Sink

@@ -101,8 +101,9 @@ func (o *orders) rank() {
 			}
 		}
 	}
+	depths := map[*tableOrder]int{}
 	for _, x := range o.byName {
-		x.rank = o.depth(x, nil)
+		x.rank = o.depth(x, depths)
 		x.serial = x.identity == nil || x.rank < 0
 	}
 }
@@ -121,24 +122,26 @@ func (x *tableOrder) refer(child *tableOrder, k schema.ForeignKey) {
 }
 
 // depth returns how many tables are above x, or -1 where foreign keys over
-// several tables lead back to one.
-func (o *orders) depth(x *tableOrder, below []*tableOrder) int {
-	if slices.Contains(below, x) {
-		return -1
+// several tables lead back to one. Each table is asked once, however many ways
+// lead to it.
+func (o *orders) depth(x *tableOrder, known map[*tableOrder]int) int {
+	if n, ok := known[x]; ok {
+		return n
 	}
-	below = append(below, x)
+	known[x] = -1 // who comes back to it on the way up is in a circle
 	most := 0
 	for _, k := range x.table.ForeignKeys {
 		parent := o.byName[k.Parent]
 		if parent == nil || parent == x {
 			continue
 		}
-		n := o.depth(parent, below)
+		n := o.depth(parent, known)
 		if n < 0 {
 			return -1
 		}
 		most = max(most, n+1)
 	}
+	known[x] = most
 	return most
 }
 

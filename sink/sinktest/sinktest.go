@@ -71,7 +71,12 @@ func Run(t *testing.T, open func(t *testing.T) rowferry.Sink, o Options) {
 		}
 		run(keeperClauses)
 	}
-	if inBulk(t, open(t)) {
+	s := open(t)
+	_, lanes := s.(rowferry.Laner)
+	if lanes {
+		run(laneClauses)
+	}
+	if inBulk(t, s) {
 		run(bulkClauses)
 		run(bulkValueClauses)
 	}
