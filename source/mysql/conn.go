@@ -29,6 +29,8 @@ type conn struct {
 	raw      net.Conn // below TLS
 	guard    *guard   // over raw
 	release  func() bool
+	watched  <-chan struct{} // of the context that reading ends with; nil: none
+	unwatch  func()
 }
 
 // dial connects and logs in. The connection ends with life, or, until dial
@@ -127,6 +129,7 @@ func (c *conn) translate(ctx context.Context, err error) error {
 
 // close ends the connection at once.
 func (c *conn) close() {
+	c.watch(context.Background())
 	c.release()
 	_ = c.raw.Close() // nothing is lost by what it could say
 }
@@ -201,6 +204,21 @@ func (c *conn) during(ctx context.Context) (done func()) {
 			<-cut
 			_ = c.raw.SetReadDeadline(time.Time{})
 		}
+	}
+}
+
+// watch is during until it is called with another context, or the connection
+// is closed. It costs nothing to be called again with the same one.
+func (c *conn) watch(ctx context.Context) {
+	if c.watched == ctx.Done() {
+		return
+	}
+	if c.unwatch != nil {
+		c.unwatch()
+		c.unwatch = nil
+	}
+	if c.watched = ctx.Done(); c.watched != nil {
+		c.unwatch = c.during(ctx)
 	}
 }
 

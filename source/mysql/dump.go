@@ -131,9 +131,8 @@ func (i dumpInput) Read(b []byte) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	done := i.d.c.during(ctx)
+	i.d.c.watch(ctx)
 	n, err := i.d.c.Conn.Conn.Conn.Read(b)
-	done()
 	if n > 0 {
 		return n, nil // the error comes again
 	}

@@ -144,15 +144,15 @@ func (f *framer) next(h header) (*event, error) {
 
 // take reads n bytes, which are valid until the next call.
 func (f *framer) take(n uint32) ([]byte, error) {
+	if cap(f.buf) > keepBuffer {
+		f.buf = nil
+	}
 	if uint64(n) <= uint64(f.r.Size()) {
 		b, err := f.r.Peek(int(n))
 		if err == nil {
 			_, err = f.r.Discard(len(b))
 		}
 		return b, err
-	}
-	if cap(f.buf) > keepBuffer {
-		f.buf = nil
 	}
 	buf, err := readSteps(f.r, f.buf[:0], uint64(n))
 	f.buf = buf

@@ -29,6 +29,7 @@ type arena struct {
 	changes []rowferry.Change // those of the open transaction begin at its start
 	txs     []rowferry.Tx
 	held    int // bytes handed out of the block
+	many    int // changes of the last transaction or chunk
 }
 
 // take counts n bytes, and begins a new block where the old one has handed out
@@ -47,7 +48,7 @@ func (a *arena) copied(b []byte) string {
 		return ""
 	}
 	a.take(len(b))
-	if len(b) > slabText/2 {
+	if len(b) > slabText/4 {
 		return string(b)
 	}
 	from := a.text.Len()
@@ -74,12 +75,12 @@ func (a *arena) row(n int) rowferry.Row {
 	return row
 }
 
-// begin returns where to append the changes of one transaction or chunk. Only
-// one may be open.
+// begin returns where to append the changes of one transaction or chunk, with
+// room for as many as the last one had. Only one may be open.
 func (a *arena) begin() []rowferry.Change {
 	a.take(0)
-	if cap(a.changes) < slabChanges/8 {
-		a.changes = make([]rowferry.Change, 0, slabChanges)
+	if many := min(a.many, blockBytes/changeSize); cap(a.changes) < max(many, slabChanges/8) {
+		a.changes = make([]rowferry.Change, 0, max(many, slabChanges))
 	}
 	return a.changes[:0]
 }
@@ -88,7 +89,7 @@ func (a *arena) begin() []rowferry.Change {
 // cannot be reached from them.
 func (a *arena) end(changes []rowferry.Change) []rowferry.Change {
 	n := len(changes)
-	if n == 0 {
+	if a.many = n; n == 0 {
 		return nil
 	}
 	a.take(n * changeSize)

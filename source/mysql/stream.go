@@ -93,8 +93,11 @@ func (s *fileStream) progress() (int64, int64) {
 	return done, s.total.Load()
 }
 
-// Close releases the file and the decompressor.
+// Close releases the file, or the connection, and the decompressor.
 func (s *fileStream) Close() error {
+	if s.main != nil && s.main.d != nil {
+		s.main.d.c.close()
+	}
 	if s.inflater != nil {
 		s.inflater.Close()
 		s.inflater = nil
