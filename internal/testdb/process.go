@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -81,13 +82,43 @@ func (p *process) kill() {
 	}
 }
 
-// freeze holds the server, then its children.
+// freeze holds the server, then its children, and waits until they do nothing:
+// on a busy machine a thread can answer after the signal was sent.
 func (p *process) freeze() error {
-	errs := []error{p.signal(syscall.SIGSTOP)}
-	for _, pid := range p.children() {
-		errs = append(errs, ignoreGone(syscall.Kill(pid, syscall.SIGSTOP)))
+	if err := p.signal(syscall.SIGSTOP); err != nil {
+		return err
 	}
-	return errors.Join(errs...)
+	if err := awaitHeld(p.cmd.Process.Pid); err != nil {
+		return err
+	}
+	for _, pid := range p.children() {
+		if err := ignoreGone(syscall.Kill(pid, syscall.SIGSTOP)); err != nil {
+			return err
+		}
+		if err := awaitHeld(pid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitHeld waits until no thread of a process can run.
+func awaitHeld(pid int) error {
+	for until := time.Now().Add(stopPatience); !held(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			return fmt.Errorf("process %d was not held within %v", pid, stopPatience)
+		}
+	}
+	return nil
+}
+
+// held reports whether all threads of a process are stopped or gone.
+func held(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	return !slices.ContainsFunc(threads, func(path string) bool {
+		state, _ := stateIn(path)
+		return !slices.Contains([]string{"T", "t", "Z", "X", ""}, state)
+	})
 }
 
 // thaw undoes freeze, the children first.
@@ -128,7 +159,11 @@ func alive(pid int) bool {
 // processState reads a process's state and parent, nothing if it is gone; see
 // proc_pid_stat(5).
 func processState(pid int) (state string, parent int) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return stateIn(fmt.Sprintf("/proc/%d/stat", pid))
+}
+
+func stateIn(path string) (state string, parent int) {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return "", 0
 	}

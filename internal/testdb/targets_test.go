@@ -112,7 +112,7 @@ func TestFreeze(t *testing.T) {
 			}()
 			select {
 			case err := <-answer:
-				t.Errorf("a frozen server answers: %v", err)
+				t.Fatalf("a frozen server answers: %v", err)
 			case <-time.After(200 * time.Millisecond):
 			}
 			must(t, s.Thaw())
