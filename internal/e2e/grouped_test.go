@@ -63,7 +63,7 @@ func testGrouped(t *testing.T, kind testdb.Kind, minimal bool, seed uint64) {
 			r.Shuffle(len(stretches), func(i, k int) { stretches[i], stretches[k] = stretches[k], stretches[i] })
 		}
 		size := stretches[n%len(stretches)]
-		count := min(left, 20*size)
+		count := min(left, 20*size, max(size, many/5)) // so that each size has its turn
 		left -= count
 		p, err := g.grouped(t, &randomtx.Source{World: w, Transactions: count}, &balk, dir, size)
 		sum.Transactions, sum.Batches, sum.Fallbacks, sum.Splits = sum.Transactions+p.Transactions, sum.Batches+p.Batches, sum.Fallbacks+p.Fallbacks, sum.Splits+p.Splits
