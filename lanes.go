@@ -226,8 +226,9 @@ func (l *lanes) land(ctx context.Context) error {
 		return nil // it is applied again, alone
 	}
 	l.pace.landed()
+	err = f.attempt.done()
 	l.queue.applied()
-	return f.attempt.done()
+	return err
 }
 
 // await waits until f is written. Where that takes long, what it waits for may

@@ -85,7 +85,7 @@ func (w *World) update(ms []rowferry.Mutation, t *table) []rowferry.Mutation {
 	before, after := t.rows[at], slices.Clone(t.rows[at])
 	for range 1 + w.random.IntN(2) {
 		o := w.random.IntN(len(after))
-		if slices.Contains(t.shape.PrimaryKey, o) && w.random.IntN(8) > 0 || w.calm && t.unique(o) && w.random.IntN(30) > 0 {
+		if slices.Contains(t.shape.PrimaryKey, o) && w.random.IntN(3) > 0 || w.calm && t.unique(o) && w.random.IntN(30) > 0 {
 			continue
 		}
 		after[o] = w.value(t, o)

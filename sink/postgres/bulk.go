@@ -63,7 +63,7 @@ func (b *batch) alike(ctx context.Context, ms []rowferry.Mutation) (int, *target
 	var other []byte
 	for n < min(len(ms), mostRows) {
 		m := &ms[n]
-		if m.Op != first.Op || !t.Of(m.Table) || m.ChecksOff || t.CheckImages(m) != nil {
+		if m.Op != first.Op || !t.Of(m.Table) || !t.mayJoin(m) {
 			break
 		}
 		if other = t.Pattern(other[:0], m); n > 0 && !bytes.Equal(b.key, other) {
@@ -76,6 +76,9 @@ func (b *batch) alike(ctx context.Context, ms []rowferry.Mutation) (int, *target
 	}
 	return n, t, nil
 }
+
+// mayJoin reports whether a change may be one of several.
+func (t *target) mayJoin(m *rowferry.Mutation) bool { return !m.ChecksOff && t.CheckImages(m) == nil }
 
 // together queues changes of one pattern as one statement.
 func (b *batch) together(ctx context.Context, t *target, ms []rowferry.Mutation) error {
