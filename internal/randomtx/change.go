@@ -42,12 +42,26 @@ func (w *World) Transaction() []rowferry.Mutation {
 // is always one before which nothing may be put off, so that little is folded.
 func (w *World) turn() {
 	w.busy, w.calm = w.tables, w.random.IntN(2) == 0
+	if w.Plain {
+		w.busy = slices.DeleteFunc(slices.Clone(w.tables), func(t *table) bool { return !t.plain() })
+		return
+	}
 	if n := w.random.IntN(5); n > 0 {
 		w.busy = nil
 		for range n {
 			w.busy = append(w.busy, w.tables[w.random.IntN(len(w.tables))])
 		}
 	}
+}
+
+func (t *table) plain() bool {
+	for _, l := range slices.Concat(t.parents, t.children) {
+		back := slices.ContainsFunc(l.parent.parents, func(k *link) bool { return k.parent == l.child })
+		if l.onDelete.Acts() || l.onUpdate.Acts() || back && l.parent != l.child {
+			return false
+		}
+	}
+	return t.shape.Identity() != nil
 }
 
 // row returns a new row that points where rows are, or nil.

@@ -26,6 +26,9 @@ type World struct {
 	made     int      // transactions
 	// Minimal is set while images have only keys and what changed.
 	Minimal bool
+	// Plain leaves out the tables that have no key, are in a circle, or have
+	// foreign keys that act: before their changes nothing may be put off.
+	Plain bool
 }
 
 // table is a table with its rows, which are not changed but replaced.
