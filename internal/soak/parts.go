@@ -64,6 +64,7 @@ func parts(ctx context.Context) ([]part, error) {
 	for _, target := range []string{"sqlite", "postgres15", "mysql9.7", "mariadb10.11"} {
 		all = append(all, e2e("grouped", "TestGrouped/"+target))
 	}
+	all = append(all, e2e("grouped", "TestLanes"))
 	targets, err := fuzzTargets(ctx)
 	if err != nil {
 		return nil, err
