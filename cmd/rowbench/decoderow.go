@@ -99,6 +99,7 @@ func (s *stage) decodeBy(ctx context.Context, r *row, job decodeJob, wire bool) 
 	e.Log = s.log.size()
 	e.Figures = map[string]float64{"rowferry, rows/s": spreadOf(ours).Median, "go-mysql, rows/s": spreadOf(theirs).Median}
 	for i, name := range []string{"rowferry", "go-mysql"} {
+		e.Figures[name+", rows/processor second"] = float64(last[i].Rows) / last[i].Processor
 		e.Figures[name+", allocations/row"] = float64(last[i].Allocated.Objects) / float64(last[i].Rows)
 		e.Figures[name+", allocated bytes/row"] = float64(last[i].Allocated.Bytes) / float64(last[i].Rows)
 	}
