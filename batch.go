@@ -29,7 +29,11 @@ func (t *txn) add(tx *Tx) {
 	if tx.DropFrom != nil {
 		t.undo(*tx.DropFrom)
 	}
-	t.changes = append(t.changes, tx.Changes...)
+	if t.changes == nil {
+		t.changes = slices.Clip(tx.Changes)
+	} else {
+		t.changes = append(t.changes, tx.Changes...)
+	}
 	t.count += len(tx.Changes)
 	for i := range tx.Changes {
 		c := &tx.Changes[i]
