@@ -44,8 +44,9 @@ type Reader interface {
 	// Begin returns the position the reader begins after: what the caller
 	// asked for, or the configured start made concrete.
 	Begin() Position
-	// Next returns the next transaction or chunk. A transaction with no
-	// change in scope is still returned, since its position counts. io.EOF
+	// Next returns the next transaction or chunk, which is the caller's from
+	// then on. A transaction with no change in scope is still returned, since
+	// its position counts. io.EOF
 	// means that the bounded log has ended; a truncated tail is reported by
 	// Notices.
 	Next(ctx context.Context) (*Tx, error)
