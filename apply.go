@@ -72,7 +72,7 @@ func worthSplitting(err error) bool {
 		return false
 	}
 	switch e.Code {
-	case CodeFenced, CodeInternal, CodeTarget, CodeTargetAway, CodeTargetReadOnly, CodeTargetDenied, CodeStateCorrupt, CodeStateFull:
+	case CodeFenced, CodeInternal, CodeTarget, CodeTargetLost, CodeTargetAway, CodeTargetReadOnly, CodeTargetDenied, CodeStateCorrupt, CodeStateFull:
 		return false
 	default:
 		return true

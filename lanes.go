@@ -210,20 +210,23 @@ func (l *lanes) land(ctx context.Context) error {
 		go func() { f.written <- f.put(ctx, f.later) }()
 		err = l.await(f)
 	}
+	stops := false // for good: what becomes of the others does not matter
 	if err == nil {
 		err = f.attempt.commit(ctx, f.tx)
-	}
-	if err != nil {
-		l.engine.stats.ranAgain()
-		l.engine.opts.Log.Debug("a batch is applied again, alone", "because", err)
-		l.pace.trouble()
-		l.giveUp(1)
-		l.again = slices.Insert(l.again, 0, f.attempt)
+		stops = err != nil && f.attempt.sent == nil && !CodeOf(err).Transient() && !worthSplitting(err)
 	}
 	l.flights = slices.Delete(l.flights, 0, 1)
 	l.idle = append(l.idle, f.sink)
-	if err != nil {
-		return nil // it is applied again, alone
+	switch {
+	case stops:
+		return located(err, f.attempt.batch)
+	case err != nil:
+		l.engine.stats.ranAgain()
+		l.engine.opts.Log.Debug("a batch is applied again, alone", "because", err)
+		l.pace.trouble()
+		l.giveUp(0)
+		l.again = slices.Insert(l.again, 0, f.attempt)
+		return nil
 	}
 	l.pace.landed()
 	err = f.attempt.done()
