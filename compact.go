@@ -99,9 +99,13 @@ func (c *compactor) add(m *Mutation, place int) {
 }
 
 // takes reports whether m can become a part of n: a row keeps its key within a
-// segment, and a new one its parent in the same table, which may come after it.
+// segment, a new one its parent in the same table, which may come after it, and
+// one that goes the parent it had there, which may go before it.
 func (n *net) takes(m *Mutation) bool {
-	return m.Op == Delete || !m.changes(n.order.identity) && (n.Op == Update || !m.changes(n.order.self))
+	if m.Op == Delete {
+		return n.Op == Insert || !n.changes(n.order.self)
+	}
+	return !m.changes(n.order.identity) && (n.Op == Update || !m.changes(n.order.self))
 }
 
 // pass ends the segment and lets a mutation through.

@@ -111,6 +111,25 @@ func TestCompactFamily(t *testing.T) {
 	}
 }
 
+// TestCompactTree: a row leaves its parent in its own table before the parent
+// goes, though it goes itself later.
+func TestCompactTree(t *testing.T) {
+	number := schema.Type{Kind: schema.Int, Bits: 64}
+	tree := &schema.Table{
+		Name: schema.Name{Table: "tree"}, Columns: []schema.Column{{Name: "id", Type: number}, {Name: "up", Type: number, Nullable: true}}, PrimaryKey: []int{0},
+		ForeignKeys: []schema.ForeignKey{{Columns: []int{1}, Parent: schema.Name{Table: "tree"}, Referenced: []string{"id"}}}, ConstraintsKnown: true,
+	}
+	row := func(id, up int64) rowferry.Row { return rowferry.Row{rowferry.IntValue(id), rowferry.IntValue(up)} }
+	ms := rowferry.NewCompactor()([]rowferry.Mutation{
+		{Op: rowferry.Update, Table: tree, Before: row(1, 2), After: row(1, 3)},
+		{Op: rowferry.Delete, Table: tree, Before: row(2, 3)},
+		{Op: rowferry.Delete, Table: tree, Before: row(1, 3)},
+	})
+	if len(ms) == 0 || ms[0].Before[0] != rowferry.IntValue(1) {
+		t.Errorf("the parent goes first:\n%s", described(ms))
+	}
+}
+
 type grouper struct {
 	t    *testing.T
 	sink *sqlite.Sink

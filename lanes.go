@@ -222,7 +222,7 @@ func (l *lanes) land(ctx context.Context) error {
 		return located(err, f.attempt.batch)
 	case err != nil:
 		l.engine.stats.ranAgain()
-		l.engine.opts.Log.Debug("a batch is applied again, alone", "because", err)
+		l.engine.opts.Log.Info("a batch is applied again, alone", "because", err)
 		l.pace.trouble()
 		l.giveUp(0)
 		l.again = slices.Insert(l.again, 0, f.attempt)

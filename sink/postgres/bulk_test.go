@@ -138,3 +138,27 @@ func (x *target) bulk(ms ...rowferry.Mutation) error {
 	x.cp = cp
 	return nil
 }
+
+// TestBulkBesides: what is written in bulk fires a table's triggers once a row,
+// and has the target compute what it computes.
+func TestBulkBesides(t *testing.T) {
+	x := newTarget(t, func(o *postgres.Options) { o.Triggers = "fire" })
+	x.exec("CREATE SCHEMA shop", "CREATE TABLE shop.log (what text)",
+		"CREATE FUNCTION shop.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO shop.log VALUES (TG_OP); RETURN coalesce(NEW, OLD); END $$",
+		"CREATE TABLE shop.t (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n integer, twice integer GENERATED ALWAYS AS (n * 2) STORED)",
+		"CREATE TRIGGER a AFTER INSERT OR UPDATE OR DELETE ON shop.t FOR EACH ROW EXECUTE FUNCTION shop.note()")
+	table := keyed("t", col("id", integer, false), col("n", integer, true), schema.Column{Name: "twice", Type: integer, Nullable: true, Generated: schema.Stored})
+	x.must(x.apply(shaped(table)))
+	row := func(id, n int64) rowferry.Row { return rowferry.Row{i(id), i(n), i(2 * n)} }
+	var inserts, updates, deletes []rowferry.Mutation
+	for id := range int64(43) {
+		inserts = append(inserts, inserted(table, row(id, id)...))
+		updates = append(updates, updated(table, row(id, id), row(id, id+7)))
+		deletes = append(deletes, deleted(table, row(id, id+7)...))
+	}
+	x.must(x.bulk(inserts...))
+	x.must(x.bulk(updates...))
+	x.is("43 301 43", "SELECT format('%s %s %s', count(*), sum(n - id), count(*) FILTER (WHERE twice = 2 * n)) FROM shop.t")
+	x.must(x.bulk(deletes[:40]...))
+	x.is("DELETE 40,INSERT 43,UPDATE 43", "SELECT string_agg(what || ' ' || n, ',' ORDER BY what) FROM (SELECT what, count(*) n FROM shop.log GROUP BY what) x")
+}
