@@ -27,7 +27,7 @@ var (
 		return times(n, o.tripTime()), n
 	}}
 	byCrowd = method{measureMany, func(_ *row, o *options) (time.Duration, int) {
-		return times(2*o.turns+2, o.aloneTime()) + time.Duration(float64(tablesTime)*float64(o.crowd())/manyTables), 2*o.turns + 2
+		return times(2*o.turns+2, o.crowdTime()) + time.Duration(float64(tablesTime)*float64(o.crowd())/manyTables), 2*o.turns + 2
 	}}
 )
 

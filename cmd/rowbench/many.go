@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/rowferry/rowferry/internal/testdb"
 )
@@ -14,6 +15,10 @@ const manyTables = 10_000 - oltpTables
 // manyReach is how many times the processor time a row may take that it takes
 // with eight tables alone.
 const manyReach = 1.3
+
+// crowdTime is how long a turn lasts: long enough for starting, at which every
+// table is looked at, to be little of it.
+func (o *options) crowdTime() time.Duration { return min(o.time(), max(o.time()/3, 5*time.Second)) }
 
 // many is oltp among tables that never change.
 func many(tables int) *workload {
@@ -39,7 +44,7 @@ func measureMany(ctx context.Context, s *stage, r *row) (entries []*entry, err e
 	if err := few.broken[r.target]; err != nil {
 		return nil, err
 	}
-	if err := few.stretch(ctx, few.ferries[r.target], r.durability, s.b.opts.aloneTime()); err != nil {
+	if err := few.stretch(ctx, few.ferries[r.target], r.durability, s.b.opts.crowdTime()); err != nil {
 		return nil, err
 	}
 	if err := s.log.grow(ctx, few.log.rows); err != nil {
