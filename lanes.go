@@ -34,12 +34,14 @@ type flight struct {
 	*attempt
 	sink    Sink
 	tx      SinkTx
-	later   []part     // to write once the batches before it are committed
-	written chan error // one, once the rest is written
+	later   []part // to write once the batches before it are committed
+	begun   time.Time
+	took    time.Duration // until now was written
+	written chan error    // one, once the rest is written
 }
 
 func newLanes(e *Engine, q *queue) *lanes {
-	l := &lanes{engine: e, queue: q, sinks: []Sink{e.parts.Sink}, pace: pace{most: 1, patience: firstPatience}}
+	l := &lanes{engine: e, queue: q, sinks: []Sink{e.parts.Sink}, pace: pace{most: 1}}
 	if _, ok := e.parts.Sink.(Laner); ok && e.compactor != nil {
 		l.pace.most = e.opts.Lanes
 	}
@@ -173,7 +175,7 @@ func (l *lanes) launch(ctx context.Context) {
 	}
 	now, later := l.next.plan.apart(earlier)
 	last := len(l.idle) - 1
-	f := &flight{attempt: l.next, sink: l.idle[last], later: later, written: make(chan error, 1)}
+	f := &flight{attempt: l.next, sink: l.idle[last], later: later, begun: time.Now(), written: make(chan error, 1)}
 	if len(earlier) > 0 && len(now) > 0 {
 		l.engine.stats.overlapped()
 	}
@@ -190,7 +192,9 @@ func (f *flight) begin(ctx context.Context, now []part) error {
 		return err
 	}
 	f.tx = tx
-	return f.put(ctx, now)
+	err = f.put(ctx, now)
+	f.took = time.Since(f.begun)
+	return err
 }
 
 func (f *flight) put(ctx context.Context, parts []part) error {
@@ -228,7 +232,7 @@ func (l *lanes) land(ctx context.Context) error {
 		l.again = slices.Insert(l.again, 0, f.attempt)
 		return nil
 	}
-	l.pace.landed()
+	l.pace.landed(f.took)
 	err = f.attempt.done()
 	l.queue.applied()
 	return err
@@ -240,13 +244,13 @@ func (l *lanes) await(f *flight) error {
 	if len(l.flights) == 1 {
 		return <-f.written
 	}
-	timer := time.NewTimer(l.pace.patience)
+	timer := time.NewTimer(l.pace.patience())
 	defer timer.Stop()
 	select {
 	case err := <-f.written:
 		return err
 	case <-timer.C:
-		l.pace.stalled()
+		l.pace.trouble()
 		l.giveUp(1)
 		return <-f.written
 	}
@@ -271,9 +275,9 @@ func (l *lanes) giveUp(from int) {
 }
 
 const (
-	// firstPatience is how long an earlier batch is waited for at first before
-	// later ones are rolled back for its sake. It doubles each time.
-	firstPatience = time.Second
+	// leastPatience is how long an earlier batch is waited for at least before
+	// later ones are rolled back for its sake.
+	leastPatience = time.Second
 	// longestRest is how many batches are written one by one at most after some
 	// could not be written beside others.
 	longestRest = 256
@@ -282,12 +286,15 @@ const (
 // pace decides whether batches are written at the same time. Where that went
 // wrong, the next ones come one by one for a while, each time for longer.
 type pace struct {
-	most     int // lanes
-	patience time.Duration
-	rest     int // batches to land before the next are written beside others
-	penalty  int // the next rest
-	streak   int // batches landed since the last trouble
+	most    int           // lanes
+	usual   time.Duration // about what writing a batch takes
+	rest    int           // batches to land before the next are written beside others
+	penalty int           // the next rest
+	streak  int           // batches landed since the last trouble
 }
+
+// patience is how long a batch is waited for that has others behind it.
+func (p *pace) patience() time.Duration { return leastPatience + 4*p.usual }
 
 func (p *pace) beside() bool { return p.rest == 0 }
 
@@ -296,12 +303,8 @@ func (p *pace) trouble() {
 	p.rest, p.streak = p.penalty, 0
 }
 
-func (p *pace) stalled() {
-	p.patience *= 2
-	p.trouble()
-}
-
-func (p *pace) landed() {
+func (p *pace) landed(took time.Duration) {
+	p.usual += (min(took, p.patience()) - p.usual) / 8
 	p.rest = max(0, p.rest-1)
 	if p.streak++; p.streak > longestRest {
 		p.penalty = 0
