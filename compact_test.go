@@ -131,6 +131,34 @@ func TestCompactTree(t *testing.T) {
 	}
 }
 
+// TestCompactKeyChange: a part that is free has one change of a row at most,
+// under its old key and its new one.
+func TestCompactKeyChange(t *testing.T) {
+	number := schema.Type{Kind: schema.Int, Bits: 64}
+	table := &schema.Table{
+		Name: schema.Name{Table: "t"}, Columns: []schema.Column{{Name: "id", Type: number}, {Name: "n", Type: number}}, PrimaryKey: []int{0}, ConstraintsKnown: true,
+	}
+	row := func(id, n int64) rowferry.Row { return rowferry.Row{rowferry.IntValue(id), rowferry.IntValue(n)} }
+	update := func(before, after rowferry.Row) rowferry.Mutation {
+		return rowferry.Mutation{Op: rowferry.Update, Table: table, Before: before, After: after}
+	}
+	err := rowferry.CompactInto()([]rowferry.Mutation{
+		update(row(1, 1), row(1, 2)), update(row(1, 2), row(2, 2)), update(row(2, 2), row(2, 3)), update(row(2, 3), row(3, 3)), update(row(3, 3), row(3, 4)),
+	}, func(part []rowferry.Mutation, free bool) error {
+		seen := map[rowferry.Value]bool{}
+		for _, m := range part {
+			if free && (seen[m.Before[0]] || seen[m.After[0]]) {
+				t.Errorf("a row is changed twice:\n%s", described(part))
+			}
+			seen[m.Before[0]], seen[m.After[0]] = true, true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestCompactAfterRefusal: of a batch that was refused half way nothing is left
 // for the next one.
 func TestCompactAfterRefusal(t *testing.T) {
