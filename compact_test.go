@@ -130,6 +130,30 @@ func TestCompactTree(t *testing.T) {
 	}
 }
 
+// TestCompactKeyChange: a part that is free has one change of a row at most,
+// under its old key and its new one.
+func TestCompactKeyChange(t *testing.T) {
+	number := schema.Type{Kind: schema.Int, Bits: 64}
+	table := &schema.Table{
+		Name: schema.Name{Table: "t"}, Columns: []schema.Column{{Name: "id", Type: number}, {Name: "n", Type: number}}, PrimaryKey: []int{0}, ConstraintsKnown: true,
+	}
+	row := func(id, n int64) rowferry.Row { return rowferry.Row{rowferry.IntValue(id), rowferry.IntValue(n)} }
+	update := func(before, after rowferry.Row) rowferry.Mutation {
+		return rowferry.Mutation{Op: rowferry.Update, Table: table, Before: before, After: after}
+	}
+	rowferry.CompactParts([]rowferry.Mutation{
+		update(row(1, 1), row(1, 2)), update(row(1, 2), row(2, 2)), update(row(2, 2), row(2, 3)), update(row(2, 3), row(3, 3)), update(row(3, 3), row(3, 4)),
+	}, func(part []rowferry.Mutation, free bool) {
+		seen := map[rowferry.Value]bool{}
+		for _, m := range part {
+			if free && (seen[m.Before[0]] || seen[m.After[0]]) {
+				t.Errorf("a row is changed twice:\n%s", described(part))
+			}
+			seen[m.Before[0]], seen[m.After[0]] = true, true
+		}
+	})
+}
+
 type grouper struct {
 	t    *testing.T
 	sink *sqlite.Sink

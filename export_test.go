@@ -8,3 +8,6 @@ func NewCompactor() func([]Mutation) []Mutation {
 		return all
 	}
 }
+
+// CompactParts lets them see which parts are free.
+func CompactParts(ms []Mutation, emit func(part []Mutation, free bool)) { newCompactor().compact(ms, emit) }
