@@ -10,4 +10,6 @@ func NewCompactor() func([]Mutation) []Mutation {
 }
 
 // CompactParts lets them see which parts are free.
-func CompactParts(ms []Mutation, emit func(part []Mutation, free bool)) { newCompactor().compact(ms, emit) }
+func CompactParts(ms []Mutation, emit func(part []Mutation, free bool)) {
+	newCompactor().compact(ms, emit)
+}
