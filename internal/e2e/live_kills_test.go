@@ -44,13 +44,13 @@ func livePairs() []pair {
 }
 
 // liveStages are where an engine that follows can be struck, and how many
-// times a stage is passed before the kill.
+// times a stage is passed, after its first commit, before the kill.
 var liveStages = []struct {
 	name        string
 	least, most int
 }{
-	{"decode", 20, 400}, {"map", 100, 3000}, {"apply", 3, 12}, {"record.written", 2, 5},
-	{"recorded", 2, 5}, {"commit.sent", 2, 5}, {"confirm", 2, 5},
+	{"decode", 20, 400}, {"map", 100, 3000}, {"apply", 1, 8}, {"record.written", 1, 4},
+	{"recorded", 1, 4}, {"commit.sent", 1, 4}, {"confirm", 2, 5},
 }
 
 // leastStruck is how many kills that count each stage has at least, in soak.
@@ -196,7 +196,7 @@ func (c *liveCampaign) strike(stage int) {
 		c.goal.bounce(c.t)
 		c.bounced++
 	}
-	c.run(fmt.Sprintf("%s:kill@%d", s.name, s.least+c.random.IntN(s.most-s.least+1)))
+	c.run(fmt.Sprintf("%s:kill@%d/confirm", s.name, s.least+c.random.IntN(s.most-s.least+1)))
 	c.prefix()
 	now := c.goal.committed(c.t)
 	ahead, err := c.ahead()
@@ -226,6 +226,10 @@ func (c *liveCampaign) prefix() {
 	c.moments++
 }
 
+// mostAsked is how often Prefix is asked for while one run works. It is asked
+// for after each run too, and each time all rows are read.
+const mostAsked = 2
+
 // run runs the engine until its failpoint kills it, and asks for Prefix at
 // random moments while it works.
 func (c *liveCampaign) run(failpoint string) {
@@ -251,11 +255,11 @@ func (c *liveCampaign) run(failpoint string) {
 }
 
 func (c *liveCampaign) askWhile(done <-chan struct{}) {
-	for {
+	for range mostAsked {
 		select {
 		case <-done:
 			return
-		case <-time.After(time.Duration(rand.IntN(400)) * time.Millisecond):
+		case <-time.After(time.Duration(rand.IntN(1000)) * time.Millisecond):
 		}
 		if out, err := testdb.CheckPrefix(c.t, c.goal.judge); err != nil {
 			c.t.Errorf("not a prefix while running: %v\n%s", err, out)

@@ -14,7 +14,7 @@
 // it is continued), exit (exit code 86), error (Hit returns an error wrapping
 // ErrInjected), enospc (as error, wrapping syscall.ENOSPC too). When: a number
 // N strikes at the N-th hit only, * at each, ~P at each with probability P
-// between 0 and 1. What cannot be parsed panics at the first use: a test that
+// between 0 and 1; followed by /NAME it holds from the first hit of NAME on. What cannot be parsed panics at the first use: a test that
 // misspells its failpoint must not pass.
 package failpoint
 

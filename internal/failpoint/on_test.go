@@ -39,6 +39,22 @@ func struck(t *testing.T, p *points, name string, hits int) []int {
 	return at
 }
 
+func TestAfter(t *testing.T) {
+	p, err := load(env(map[string]string{"ROWFERRY_FAILPOINT": "x:error@2/y"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := struck(t, p, "x", 5); len(got) != 0 {
+		t.Errorf("x struck at %v before y was hit", got)
+	}
+	if got := struck(t, p, "y", 1); len(got) != 0 {
+		t.Errorf("y struck at %v, want never", got)
+	}
+	if got := struck(t, p, "x", 5); len(got) != 1 || got[0] != 2 {
+		t.Errorf("x struck at %v after y was hit, want [2]", got)
+	}
+}
+
 func TestWhen(t *testing.T) {
 	p, err := load(env(map[string]string{
 		"ROWFERRY_FAILPOINT": "x:error@3,y:enospc@*,z:error@1,z:error@4",

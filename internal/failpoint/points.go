@@ -31,6 +31,7 @@ type rule struct {
 	chance float64
 	rng    *rand.Rand
 	hits   uint64
+	after  string // counts from the first hit of this name on; "" from the beginning
 }
 
 func load(getenv func(string) string) (*points, error) {
@@ -86,7 +87,8 @@ func parseRule(text string, seed uint64) (string, *rule, error) {
 	default:
 		return "", nil, fmt.Errorf("%q: unknown action %q", text, action)
 	}
-	r := &rule{action: action}
+	when, after, _ := strings.Cut(when, "/")
+	r := &rule{action: action, after: after}
 	switch {
 	case when == "*":
 		r.every = true
@@ -142,7 +144,7 @@ func (p *points) note(name string) string {
 	}
 	action := ""
 	for _, r := range p.rules[name] {
-		if r.strikes() && action == "" {
+		if (r.after == "" || p.seen[r.after]) && r.strikes() && action == "" {
 			action = r.action
 		}
 	}
