@@ -7,7 +7,7 @@ import "container/list"
 // for each combination.
 const (
 	MaxStatements = 256
-	MaxParams     = 16 << 10
+	MaxParams     = 256 << 10
 )
 
 // Statements keeps the most recently used prepared statements of all tables.
