@@ -19,6 +19,7 @@ type statement struct {
 	sql    string
 	set    []int
 	match  []int
+	rows   int  // that a join has room for
 	counts bool // a SELECT: what it finds is counted
 }
 
