@@ -1,6 +1,7 @@
 package sqlsink
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/rowferry/rowferry"
@@ -10,6 +11,11 @@ import (
 // mostCompared is the size in bytes beyond which an old value is not compared:
 // it would have to be sent with every change of its row.
 const mostCompared = 8 << 10
+
+// mostGuarded is how many old values are compared at most. Each costs the server
+// a little with every change of a row, of tables with hundreds of columns more
+// than the change itself, and sixteen tell whose row it is as well.
+const mostGuarded = 16
 
 // Guard marks the columns outside the key by which the row of another with the
 // same key is told apart: an update or delete finds its row only where they
@@ -33,15 +39,36 @@ func (t *Table) Guard(exact func(ordinal int) bool) {
 }
 
 // Guarded returns the columns outside the key whose old values m's row must
-// have: those that Guard marked and that are in the old image, unless large.
-func (t *Table) Guarded(m *rowferry.Mutation) []int {
-	var all []int
+// have: those that Guard marked and that are in the old image, unless large. Where
+// they are more than mostGuarded, those that change come first.
+func (t *Table) Guarded(m *rowferry.Mutation) []int { return t.appendGuarded(nil, m) }
+
+func (t *Table) appendGuarded(dst []int, m *rowferry.Mutation) []int {
+	from := len(dst)
 	for o := range t.Columns {
 		if t.guards(m, o) {
-			all = append(all, o)
+			dst = append(dst, o)
 		}
 	}
-	return all
+	if len(dst)-from <= mostGuarded {
+		return dst
+	}
+	all := dst[from:]
+	kept := 0
+	for i, o := range all { // the changed ones to the front, each in order
+		if kept < mostGuarded && t.alters(m, o) {
+			copy(all[kept+1:i+1], all[kept:i])
+			all[kept] = o
+			kept++
+		}
+	}
+	slices.Sort(all[:mostGuarded])
+	return dst[:from+mostGuarded]
+}
+
+// alters reports whether m is an update that gives the column another value.
+func (t *Table) alters(m *rowferry.Mutation, o int) bool {
+	return m.Op == rowferry.Update && !m.After[o].IsAbsent() && m.After[o] != m.Before[o]
 }
 
 func (t *Table) guards(m *rowferry.Mutation, o int) bool {

@@ -54,3 +54,37 @@ func TestGuarded(t *testing.T) {
 		}
 	}
 }
+
+// TestGuardedOfMany: of many columns those that change are compared, and the
+// first of the others.
+func TestGuardedOfMany(t *testing.T) {
+	const columns = 3 * mostGuarded
+	shape := &schema.Table{PrimaryKey: []int{0}, Columns: make([]schema.Column, columns)}
+	before, after := make(rowferry.Row, columns), make(rowferry.Row, columns)
+	for i := range columns {
+		shape.Columns[i].Type.Kind = schema.Int
+		before[i], after[i] = rowferry.IntValue(1), rowferry.IntValue(1)
+	}
+	x := &Table{Shape: shape, Identity: []int{0}, Columns: make([]Column, columns)}
+	x.Guard(func(int) bool { return true })
+	first := func(n int, more ...int) []int {
+		var all []int
+		for o := 1; len(all) < n; o++ {
+			all = append(all, o)
+		}
+		return append(all, more...)
+	}
+	check := func(m *rowferry.Mutation, want []int) {
+		t.Helper()
+		if got := x.Guarded(m); !slices.Equal(got, want) {
+			t.Errorf("guarded %v, want %v", got, want)
+		}
+	}
+	check(&rowferry.Mutation{Op: rowferry.Delete, Before: before}, first(mostGuarded))
+	after[columns-1], after[30] = rowferry.IntValue(2), rowferry.IntValue(2)
+	check(&rowferry.Mutation{Op: rowferry.Update, Before: before, After: after}, first(mostGuarded-2, 30, columns-1))
+	for i := 1; i < columns; i++ {
+		after[i] = rowferry.IntValue(2)
+	}
+	check(&rowferry.Mutation{Op: rowferry.Update, Before: before, After: after}, first(mostGuarded))
+}

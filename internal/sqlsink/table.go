@@ -11,7 +11,14 @@ type Table struct {
 	Shape    *schema.Table
 	Identity []int    // Shape.Identity(); nil where there is no key
 	Columns  []Column // one for each of Shape.Columns
+
+	guarded  []int               // scratch
+	patterns map[string]struct{} // of updates, up to mostPatterns
 }
+
+// mostPatterns is how many patterns of updates are worth a prepared statement
+// each.
+const mostPatterns = 64
 
 // Column is one column of the shape in the target.
 type Column struct {
@@ -43,29 +50,56 @@ func (t *Table) Pattern(dst []byte, m *rowferry.Mutation) []byte {
 	dst = append(dst, byte(m.Op))
 	switch m.Op {
 	case rowferry.Insert:
-		return t.bits(dst, m, t.Writes)
+		return t.writtenBits(dst, m)
 	case rowferry.Update:
-		return t.bits(t.bits(dst, m, t.Writes), m, t.guards)
+		return t.guardedBits(t.writtenBits(dst, m), m)
 	case rowferry.Delete:
-		return t.bits(dst, m, t.guards)
+		return t.guardedBits(dst, m)
 	default:
 		return dst
 	}
 }
 
-// bits appends to dst one bit for each column.
-func (t *Table) bits(dst []byte, m *rowferry.Mutation, has func(*rowferry.Mutation, int) bool) []byte {
-	var x byte
-	for i := range t.Columns {
-		if has(m, i) {
-			x |= 1 << (i % 8)
-		}
-		if i%8 == 7 || i == len(t.Columns)-1 {
-			dst = append(dst, x)
-			x = 0
+// writtenBits appends one bit for each column: whether m writes it.
+func (t *Table) writtenBits(dst []byte, m *rowferry.Mutation) []byte {
+	dst, bits := t.zeroBits(dst)
+	for o := range t.Columns {
+		if t.Writes(m, o) {
+			bits[o/8] |= 1 << (o % 8)
 		}
 	}
 	return dst
+}
+
+// guardedBits appends one bit for each column: whether its old value is compared.
+func (t *Table) guardedBits(dst []byte, m *rowferry.Mutation) []byte {
+	dst, bits := t.zeroBits(dst)
+	t.guarded = t.appendGuarded(t.guarded[:0], m)
+	for _, o := range t.guarded {
+		bits[o/8] |= 1 << (o % 8)
+	}
+	return dst
+}
+
+func (t *Table) zeroBits(dst []byte) (all, bits []byte) {
+	from := len(dst)
+	for range (len(t.Columns) + 7) / 8 {
+		dst = append(dst, 0)
+	}
+	return dst, dst[from:]
+}
+
+// Scattered notes the pattern of an update, and reports whether the table's
+// updates have so many that a statement prepared for one is hardly used again.
+func (t *Table) Scattered(pattern []byte) bool {
+	if len(t.patterns) >= mostPatterns {
+		return true
+	}
+	if t.patterns == nil {
+		t.patterns = map[string]struct{}{}
+	}
+	t.patterns[string(pattern)] = struct{}{}
+	return false
 }
 
 // Changes reports whether the update gives one of the columns another value.

@@ -223,6 +223,10 @@ func (b *batch) prepared(ctx context.Context, t *target, m *rowferry.Mutation) (
 	if err == nil {
 		args, err = b.sink.bindOld(args, t, st.match, m)
 	}
+	if err == nil && st.stmt == nil {
+		st.sql, err = t.spelled(st, args)
+		args = nil
+	}
 	return st, args, err
 }
 

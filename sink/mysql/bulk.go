@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -265,24 +266,35 @@ func (j *joinComposer) give(expression string) string {
 }
 
 // rows returns the rows that are given, as a table v. VALUES costs the servers
-// about a third less than a SELECT for each row, and takes the length of a column
-// from its first row.
+// about a third less than a SELECT for each row. MariaDB takes the types of a
+// table of VALUES from its first row, where even an integer is as long as its
+// value, and can name its columns by a SELECT before it only, which therefore
+// has all types at their longest, and no row.
 func (j *joinComposer) rows(n int) string {
-	var named, names []string
+	names, named, typed := make([]string, len(j.given)), make([]string, len(j.given)), make([]string, len(j.given))
 	for i, expression := range j.given {
-		name := "a" + strconv.Itoa(i)
-		named, names = append(named, expression+" AS "+name), append(names, name)
+		names[i] = "a" + strconv.Itoa(i)
+		named[i] = expression + " AS " + names[i]
+		typed[i] = strings.Replace(cmp.Or(widest[expression], expression), "?", "NULL", 1) + " AS " + names[i]
 	}
-	row, first := strings.Join(j.given, ", "), "(SELECT "+strings.Join(named, ", ")
+	row := strings.Join(j.given, ", ")
 	switch {
 	case j.unsized:
-		return first + strings.Repeat(" UNION ALL SELECT "+row, n-1) + ") v"
-	case j.server.MariaDB: // has no other way to name the columns
-		return first + " UNION ALL VALUES (" + row + ")" + strings.Repeat(", ("+row+")", n-2) + ") v"
+		return "(SELECT " + strings.Join(named, ", ") + strings.Repeat(" UNION ALL SELECT "+row, n-1) + ") v"
+	case j.server.MariaDB:
+		return "(SELECT " + strings.Join(typed, ", ") + " FROM DUAL WHERE FALSE UNION ALL VALUES (" + row + ")" + strings.Repeat(", ("+row+")", n-1) + ") v"
 	default:
 		return "(VALUES ROW(" + row + ")" + strings.Repeat(", ROW("+row+")", n-1) + ") v (" + strings.Join(names, ", ") + ")"
 	}
 }
+
+// widest are values of types that have no length of their own to give.
+var widest = map[string]string{castSigned: "9223372036854775807", castUnsigned: "18446744073709551615"}
+
+const (
+	castSigned   = "CAST(? AS SIGNED)"
+	castUnsigned = "CAST(? AS UNSIGNED)"
+)
 
 // column names a column in full: the session has no database of its own, without
 // which no alias can be deleted from.
@@ -299,12 +311,12 @@ func (j *joinComposer) written(o int) string {
 	case carryFloat:
 		return "CAST(? AS DOUBLE)"
 	case carryBits:
-		return "CAST(? AS UNSIGNED)"
+		return castUnsigned
 	case carryInteger:
 		if c.have.Unsigned {
-			return "CAST(? AS UNSIGNED)"
+			return castUnsigned
 		}
-		return "CAST(? AS SIGNED)"
+		return castSigned
 	default:
 		return j.asText()
 	}

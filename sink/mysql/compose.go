@@ -27,7 +27,8 @@ type statement struct {
 // its connection.
 func closeStatement(st *statement) { _ = st.stmt.Close() }
 
-// statement returns the prepared statement for m, or for rows inserts like m.
+// statement returns the prepared statement for m, or for rows inserts like m. Of
+// updates of ever other columns it is one of one use, that is not prepared.
 func (b *batch) statement(ctx context.Context, t *target, m *rowferry.Mutation, rows int) (*statement, error) {
 	b.key = t.Pattern(b.key[:0], m)
 	b.key = append(b.key, byte(rows), byte(rows>>8))
@@ -36,6 +37,9 @@ func (b *batch) statement(ctx context.Context, t *target, m *rowferry.Mutation, 
 		return st, nil
 	}
 	st := t.compose(m, rows, nil)
+	if m.Op == rowferry.Update && !st.counts && t.Scattered(b.key) {
+		return st, nil
+	}
 	stmt, err := s.session.conn.PrepareContext(ctx, st.sql)
 	if err != nil {
 		return nil, s.translate(s.session.check(err))

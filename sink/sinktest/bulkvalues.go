@@ -88,6 +88,33 @@ var bulkValueClauses = []clause{
 			e.rows(t)
 		}
 	}},
+	{"bulk: updates of ever other columns", func(e *env) {
+		const wide = 7 // columns, and two to the power of that patterns
+		for _, v := range kinds() {
+			values := slices.DeleteFunc(slices.Clone(v.values), func(x any) bool { return e.refuses(v.typ, x) })
+			values = append(values, nil)
+			columns := []schema.Column{column("id", integer)}
+			for c := range wide {
+				columns = append(columns, nullable(fmt.Sprintf("c`%d?", c), v.typ))
+			}
+			t := table(v.name, 1, columns...)
+			e.apply(shape(t))
+			state := func(i, changed int) []any {
+				r := vals(i)
+				for c := range wide {
+					r = append(r, values[(i+c+changed>>c&1)%len(values)])
+				}
+				return r
+			}
+			const n = 1 << wide
+			e.bulk(each(n, func(i int) rowferry.Mutation { return insert(t, state(i, 0)...) })...)
+			turn := each(n, func(i int) rowferry.Mutation { return update(t, state(i, 0), state(i, i)) })
+			e.apply(turn[:n/2]...)
+			e.bulk(turn[n/2:]...)
+			e.rows(t, rowsOf(n, func(i int) []any { return state(i, i) })...)
+			e.refusedInBulk(t, missed, update(t, state(n, 0), state(n, 5)))
+		}
+	}},
 	{"bulk: many tables and patterns at once", func(e *env) {
 		var shapes, inserts, updates, deletes []rowferry.Mutation
 		want := map[*schema.Table][]rowferry.Row{}
