@@ -57,6 +57,8 @@ func mayImport(own string) (allowed []string, restricted bool) {
 		return []string{".", "schema", "internal/dialect", "internal/connect"}, true
 	case own == "internal/connect":
 		return []string{"."}, true
+	case own == "internal/mysqlwire": // what a source and a sink of MySQL have in common
+		return []string{"internal/connect"}, true
 	case own == "internal/sqlsink": // what sinks that speak SQL have in common
 		return []string{".", "schema", "internal/failpoint"}, true
 	case own == "internal/equal": // judges the engine's work, so it knows nothing of it
@@ -66,7 +68,7 @@ func mayImport(own string) (allowed []string, restricted bool) {
 	case first == "source", first == "sink":
 		parts := strings.Split(own, "/")
 		adapter := path.Join(parts[:min(2, len(parts))]...)
-		allowed := []string{".", "schema", "internal/dialect", "internal/connect", "internal/failpoint", adapter}
+		allowed := []string{".", "schema", "internal/dialect", "internal/connect", "internal/mysqlwire", "internal/failpoint", adapter}
 		if first == "sink" {
 			allowed = append(allowed, "internal/sqlsink")
 		}

@@ -2,8 +2,8 @@ package mysql
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rowferry/rowferry"
@@ -31,7 +31,7 @@ type batch struct {
 	sink    *Sink
 	failed  bool // after an error only Rollback may follow
 	key     []byte
-	args    []any
+	flights []flight // queued and not answered, oldest first
 	waiting waiting
 }
 
@@ -120,14 +120,7 @@ func (b *batch) inserts(ctx context.Context, t *target, ms []rowferry.Mutation) 
 	if err != nil {
 		return 0, err
 	}
-	args := b.args[:0]
-	for i := range ms {
-		if args, err = b.sink.bind(args, t, st.set, ms[i].After, &ms[i]); err != nil {
-			return b.oneByOne(ctx, t, ms)
-		}
-	}
-	_, err = b.exec(ctx, t, st, args, ms)
-	if err == nil {
+	if _, err = b.exec(ctx, t, st, ms); err == nil {
 		return len(ms), nil
 	}
 	if refused := b.sink.refuse(err, t, &ms[0]); b.sink.session.broken || !isRefusal(refused) {
@@ -161,7 +154,7 @@ func (b *batch) change(ctx context.Context, t *target, m *rowferry.Mutation) err
 			return err
 		}
 	}
-	st, args, err := b.prepared(ctx, t, m)
+	st, err := b.prepared(ctx, t, m)
 	if err != nil {
 		return err
 	}
@@ -169,7 +162,7 @@ func (b *batch) change(ctx context.Context, t *target, m *rowferry.Mutation) err
 	if m.Op != rowferry.Delete && t.lenient(m) {
 		exec = b.execLenient
 	}
-	n, err := exec(ctx, t, st, args, []rowferry.Mutation{*m})
+	n, err := exec(ctx, t, st, []rowferry.Mutation{*m})
 	if err != nil {
 		return b.sink.refuse(err, t, m)
 	}
@@ -191,15 +184,13 @@ func (b *batch) missing(ctx context.Context, t *target, m *rowferry.Mutation, n 
 	for i, o := range guarded {
 		terms[i], values[i] = t.exactly("", o), &same[i]
 	}
-	args, err := b.sink.bindOld(nil, t, append(guarded, match...), m)
-	if err != nil {
-		return err
-	}
 	found := false
-	err = b.sink.session.query(ctx, "SELECT "+strings.Join(terms, ", ")+" FROM "+t.quoted+" WHERE "+where, func(scan func(...any) error) error {
+	err := b.sink.session.queryWith(ctx, "SELECT "+strings.Join(terms, ", ")+" FROM "+t.quoted+" WHERE "+where, func(scan func(...any) error) error {
 		found = true
 		return scan(values...)
-	}, args...)
+	}, func() error {
+		return b.sink.bindOld(b.sink.session.conn, t, append(slices.Clone(guarded), match...), m)
+	})
 	switch {
 	case err != nil:
 		return b.sink.translate(err)
@@ -210,59 +201,68 @@ func (b *batch) missing(ctx context.Context, t *target, m *rowferry.Mutation, n 
 	}
 }
 
-// prepared returns the statement that writes m, and its parameters.
-func (b *batch) prepared(ctx context.Context, t *target, m *rowferry.Mutation) (*statement, []any, error) {
+// prepared returns the statement that writes m.
+func (b *batch) prepared(ctx context.Context, t *target, m *rowferry.Mutation) (*statement, error) {
 	if m.Op != rowferry.Delete && t.decimals(m) {
 		return b.withDecimals(t, m)
 	}
-	st, err := b.statement(ctx, t, m, 1)
-	if err != nil {
-		return nil, nil, err
-	}
-	args, err := b.sink.bind(b.args[:0], t, st.set, m.After, m)
-	if err == nil {
-		args, err = b.sink.bindOld(args, t, st.match, m)
-	}
-	if err == nil && st.stmt == nil {
-		st.sql, err = t.spelled(st, args)
-		args = nil
-	}
-	return st, args, err
+	return b.statement(ctx, t, m, 1)
 }
 
-// exec runs a prepared statement and returns how many rows it found.
-func (b *batch) exec(ctx context.Context, _ *target, st *statement, args []any, ms []rowferry.Mutation) (int64, error) {
+// exec runs a prepared statement for one or several mutations and returns how
+// many rows it found.
+func (b *batch) exec(ctx context.Context, t *target, st *statement, ms []rowferry.Mutation) (int64, error) {
+	if err := b.send(ctx, t, st, ms); err != nil {
+		return 0, err
+	}
+	return b.sink.session.answer(ctx)
+}
+
+// send queues a statement with the values of the mutations.
+func (b *batch) send(ctx context.Context, t *target, st *statement, ms []rowferry.Mutation) error {
 	s := b.sink
 	if s.options.Trace != nil {
 		s.options.Trace(st.sql, st.args(ms))
 	}
-	b.args = args
-	defer clear(args) // hold no large values
-	if st.counts {
-		n, err := count(ctx, st, args)
-		return n, s.session.check(err)
+	wire := s.session.conn
+	if st.spelled {
+		sp := &speller{sql: st.sql}
+		if err := s.bindAll(sp, t, st, ms); err != nil {
+			return err
+		}
+		sql, err := sp.finish()
+		if err != nil {
+			return err
+		}
+		return s.session.check(wire.QueueText(ctx, sql))
 	}
 	if st.stmt == nil { // of one use
-		return s.session.affect(ctx, st.sql, args...)
+		if err := s.prepare(ctx, st); err != nil {
+			return err
+		}
+		defer closeStatement(st)
 	}
-	r, err := st.stmt.ExecContext(ctx, args...)
-	if err != nil {
-		return 0, s.session.check(err)
+	wire.Begin(st.stmt)
+	if err := s.bindAll(wire, t, st, ms); err != nil {
+		return err
 	}
-	return r.RowsAffected()
+	return s.session.check(wire.Queue(ctx))
 }
 
-// count returns how many rows a search finds.
-func count(ctx context.Context, st *statement, args []any) (n int64, err error) {
-	rows, err := st.stmt.QueryContext(ctx, args...)
-	if err != nil {
-		return 0, err
+// bindAll gives the values of the mutations to a statement.
+func (s *Sink) bindAll(to values, t *target, st *statement, ms []rowferry.Mutation) error {
+	for i := range ms {
+		if err := s.bind(to, t, st, ms[i].After, &ms[i]); err != nil {
+			return err
+		}
+		if err := s.bindOld(to, t, st.match, &ms[i]); err != nil {
+			return err
+		}
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		n++
+	for range max(0, st.rows-len(ms)) * (len(st.set) + len(st.match)) {
+		to.Null() // a key that no row has
 	}
-	return n, rows.Err()
+	return nil
 }
 
 // lenient reports whether the mutation writes the invalid label of an ENUM.
@@ -277,12 +277,12 @@ func (t *target) lenient(m *rowferry.Mutation) bool {
 
 // execLenient runs a statement outside strict mode, which takes the invalid
 // label of an ENUM from nobody, and refuses every other leniency.
-func (b *batch) execLenient(ctx context.Context, t *target, st *statement, args []any, ms []rowferry.Mutation) (int64, error) {
+func (b *batch) execLenient(ctx context.Context, t *target, st *statement, ms []rowferry.Mutation) (int64, error) {
 	se := b.sink.session
 	if err := se.exec(ctx, "SET SESSION sql_mode = '"+lenientMode+"'"); err != nil {
 		return 0, err
 	}
-	n, err := b.exec(ctx, t, st, args, ms)
+	n, err := b.exec(ctx, t, st, ms)
 	if err == nil {
 		err = b.checkWarnings(ctx, t, &ms[0])
 	}
@@ -356,7 +356,10 @@ func (b *batch) Commit(ctx context.Context, cp rowferry.Checkpoint) error {
 			return err
 		}
 	}
-	// The row's lock is held now. Before this statement the batch is not in the
+	if err := s.session.settle(ctx); err != nil {
+		return s.translate(err)
+	}
+	// The row's lock is held now, and all else is answered. Before this statement the batch is not in the
 	// target, whatever happens.
 	if err := s.session.exec(ctx, "COMMIT"); err != nil {
 		return s.translate(err)

@@ -44,62 +44,78 @@ func carrierOf(t schema.Type) (carrier, error) {
 	}
 }
 
-// bind appends the row's values of the given columns as parameters.
-func (s *Sink) bind(args []any, t *target, columns []int, values rowferry.Row, m *rowferry.Mutation) ([]any, error) {
-	for _, o := range columns {
-		if c := &t.columns[o]; c.carry == carryText && c.cuts(values[o].Str()) {
+// values takes the values of a statement's parameters, in order.
+type values interface {
+	Null()
+	Int(int64)
+	Uint(uint64)
+	Float(float64)
+	Text(string)
+	Bytes(string)
+}
+
+// bind gives the row's values of the columns that the statement sets.
+func (s *Sink) bind(to values, t *target, st *statement, row rowferry.Row, m *rowferry.Mutation) error {
+	for _, o := range st.set {
+		if c := &t.columns[o]; c.carry == carryText && c.cuts(row[o].Str()) {
 			e := rowferry.Errorf(rowferry.CodeOutOfRange, "a text is longer than the target's column, which would cut off spaces at its end").
-				Fact("value", "%s", sqlsink.Shorten(values[o].Str())).Fact("room", "%d bytes", c.room)
-			return nil, t.About(e, m).Fact("column", "%s", t.Shape.Columns[o].Name)
+				Fact("value", "%s", sqlsink.Shorten(row[o].Str())).Fact("room", "%d bytes", c.room)
+			return t.About(e, m).Fact("column", "%s", t.Shape.Columns[o].Name)
 		}
-		arg, err := s.parameter(&t.columns[o], values[o])
-		if err != nil {
-			return nil, t.About(err, m).Fact("column", "%s", t.Shape.Columns[o].Name)
+		if err := s.parameter(to, &t.columns[o], row[o]); err != nil {
+			return t.About(err, m).Fact("column", "%s", t.Shape.Columns[o].Name)
 		}
-		args = append(args, arg)
+		if st.besides != nil {
+			for _, text := range st.besides[o] {
+				to.Text(text)
+			}
+		}
 	}
-	return args, nil
+	return nil
 }
 
-// bindOld appends the old values of the given columns, which are compared alone.
-func (s *Sink) bindOld(args []any, t *target, columns []int, m *rowferry.Mutation) ([]any, error) {
+// bindOld gives the old values of the given columns, which are compared alone.
+func (s *Sink) bindOld(to values, t *target, columns []int, m *rowferry.Mutation) error {
 	for _, o := range columns {
-		arg, err := s.parameter(&t.columns[o], m.Before[o])
-		if err != nil {
-			return nil, t.Unheld(err, m, o)
+		if err := s.parameter(to, &t.columns[o], m.Before[o]); err != nil {
+			return t.Unheld(err, m, o)
 		}
-		args = append(args, arg)
 	}
-	return args, nil
+	return nil
 }
 
-// parameter returns the value as the driver binds it exactly, or says why it
-// cannot be. Bytes are bound as a Go string too, which the driver sends as it
-// is.
-func (s *Sink) parameter(c *column, v rowferry.Value) (any, *rowferry.Error) {
+// parameter gives the value exactly, or says why it cannot be.
+func (s *Sink) parameter(to values, c *column, v rowferry.Value) *rowferry.Error {
 	kind := v.Kind()
 	switch {
 	case kind == rowferry.Null:
-		return nil, nil
+		to.Null()
 	case c.carry == carryInteger && kind == rowferry.Int:
-		return v.Int(), nil
+		to.Int(v.Int())
 	case (c.carry == carryInteger || c.carry == carryBits) && kind == rowferry.Uint:
-		return v.Uint(), nil
+		to.Uint(v.Uint())
 	case c.carry == carryFloat && kind == rowferry.Float:
 		if math.IsNaN(v.Float()) || math.IsInf(v.Float(), 0) {
-			return nil, rowferry.Errorf(rowferry.CodeOutOfRange, "MySQL holds neither NaN nor infinity").Fact("value", "%s", v)
+			return rowferry.Errorf(rowferry.CodeOutOfRange, "MySQL holds neither NaN nor infinity").Fact("value", "%s", v)
 		}
-		return v.Float(), nil
+		to.Float(v.Float())
 	case c.carry == carryText && kind == rowferry.Text:
-		if !utf8.ValidString(v.Str()) {
-			return nil, sqlsink.NotUTF8(v.Str())
+		switch err := s.fits(v); {
+		case !utf8.ValidString(v.Str()):
+			return sqlsink.NotUTF8(v.Str())
+		case err != nil:
+			return err
 		}
-		return v.Str(), s.fits(v)
+		to.Text(v.Str())
 	case c.carry == carryBytes && kind == rowferry.Bytes:
-		return v.Str(), s.fits(v)
+		if err := s.fits(v); err != nil {
+			return err
+		}
+		to.Bytes(v.Str())
 	default:
-		return nil, sqlsink.Miscarried(v, c.carry.String())
+		return sqlsink.Miscarried(v, c.carry.String())
 	}
+	return nil
 }
 
 // cuts reports whether the server may cut a text off without a word: spaces at

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/rowferry/rowferry"
-	"github.com/rowferry/rowferry/internal/sqlsink"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -32,33 +31,22 @@ const joinedBytes = 8 << 10
 // WriteBulk writes changes of different rows: inserts of a table, updates of the
 // same columns, and deletes, many in one statement each. An UPDATE or DELETE
 // joins the table with the rows that it is given, and must find each of them.
+// What needs no look at an answer is queued, and all is answered at the end.
 func (b *batch) WriteBulk(ctx context.Context, ms []rowferry.Mutation) error {
 	if b.failed || b.sink.open != b {
 		return rowferry.Errorf(rowferry.CodeInternal, "a write to a batch that is over")
 	}
-	for len(ms) > 0 {
-		n, t, err := b.joinable(ctx, ms)
-		switch {
-		case err != nil:
-		case n == 0:
-			n = 1
-			for n < len(ms) && ms[n].Op == rowferry.Insert {
-				n++
-			}
-			err = b.Write(ctx, ms[:n])
-		default:
-			err = b.join(ctx, t, ms[:n])
-		}
-		if err != nil {
-			b.failed = true
-			if cause := ctx.Err(); cause != nil {
-				return cause
-			}
-			return sqlsink.Blame(err, &ms[0])
-		}
-		ms = ms[n:]
+	err := b.launch(ctx, ms)
+	if err == nil {
+		err = b.land(ctx, true)
 	}
-	return nil
+	if err != nil {
+		b.failed = true
+		if cause := ctx.Err(); cause != nil {
+			return cause
+		}
+	}
+	return err
 }
 
 // joinable returns how many of the first mutations are updates or deletes that
@@ -146,34 +134,13 @@ func (t *target) joins(op rowferry.Op) bool {
 	return true
 }
 
-// join writes updates or deletes of one pattern with one statement.
+// join queues updates or deletes of one pattern as one statement.
 func (b *batch) join(ctx context.Context, t *target, ms []rowferry.Mutation) error {
-	s := b.sink
 	st, err := b.joining(ctx, t, ms)
 	if err != nil {
 		return err
 	}
-	args := b.args[:0]
-	for i := range ms {
-		if args, err = s.bind(args, t, st.set, ms[i].After, &ms[i]); err != nil {
-			return err
-		}
-		if args, err = s.bindOld(args, t, st.match, &ms[i]); err != nil {
-			return err
-		}
-	}
-	for range (st.rows - len(ms)) * (len(st.set) + len(st.match)) {
-		args = append(args, nil) // a key that no row has
-	}
-	n, err := b.exec(ctx, t, st, args, ms)
-	switch {
-	case err != nil:
-		return s.refuse(err, t, &ms[0])
-	case n != int64(len(ms)):
-		return t.Missing(&ms[0], n)
-	default:
-		return nil
-	}
+	return b.fly(ctx, t, st, ms)
 }
 
 // joining returns the prepared statement that writes the mutations, and perhaps
@@ -188,11 +155,9 @@ func (b *batch) joining(ctx context.Context, t *target, ms []rowferry.Mutation) 
 	}
 	j := joinComposer{target: t, server: &s.server, text: textClasses[class]}
 	st := j.compose(&ms[0], joinCounts[count])
-	stmt, err := s.session.conn.PrepareContext(ctx, st.sql)
-	if err != nil {
-		return nil, s.translate(s.session.check(err))
+	if err := s.prepare(ctx, st); err != nil {
+		return nil, err
 	}
-	st.stmt = stmt
 	s.stmts.Add(&t.Table, b.key, st, st.rows*(len(st.set)+len(st.match)))
 	return st, nil
 }

@@ -65,10 +65,10 @@ func (b *batch) cascadeHits(ctx context.Context, t *target, m *rowferry.Mutation
 		on[i] = "c." + quote(c) + " = p." + quote(r.referenced[i])
 	}
 	where, match := t.where("p.")
-	args, err := s.bindOld(nil, t, match, m)
-	if err != nil {
-		return false, err
-	}
-	found, err := s.session.strings(ctx, "SELECT 1 FROM "+quoteName(r.child)+" c JOIN "+t.quoted+" p ON "+strings.Join(on, " AND ")+" WHERE "+where+" LIMIT 1", args...)
-	return len(found) > 0, s.translate(err)
+	found := false
+	err := s.session.queryWith(ctx, "SELECT 1 FROM "+quoteName(r.child)+" c JOIN "+t.quoted+" p ON "+strings.Join(on, " AND ")+" WHERE "+where+" LIMIT 1", func(func(...any) error) error {
+		found = true
+		return nil
+	}, func() error { return s.bindOld(s.session.conn, t, match, m) })
+	return found, s.translate(err)
 }

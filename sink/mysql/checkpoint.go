@@ -7,10 +7,9 @@ import (
 	"math"
 	"strings"
 
-	driver "github.com/go-sql-driver/mysql"
-
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/failpoint"
+	"github.com/rowferry/rowferry/internal/mysqlwire"
 	"github.com/rowferry/rowferry/internal/sqlsink"
 )
 
@@ -38,7 +37,7 @@ func checkpointList() string { return quoteAll(sqlsink.CheckpointColumns) }
 
 // absent reports whether the checkpoint table, or its database, does not exist.
 func absent(err error) bool {
-	var refused *driver.MySQLError
+	var refused *mysqlwire.ServerError
 	return errors.As(err, &refused) && (refused.Number == 1146 || refused.Number == 1049)
 }
 
@@ -67,7 +66,7 @@ func (s *Sink) replace(ctx context.Context, was, now rowferry.Checkpoint) error 
 	}
 	values = append(values[1:], now.Pipeline, int64(was.Fence), int64(was.Sequence), rowferry.CheckpointFormat)
 	s.trace("UPDATE rowferry_checkpoint", []string{string(now.Position), fmt.Sprint(now.Fence), fmt.Sprint(now.Sequence)})
-	n, err := s.session.affect(ctx, "UPDATE "+quoteName(s.checkpointName())+" SET "+strings.Join(sets[1:], ", ")+
+	n, err := s.session.affectWith(ctx, "UPDATE "+quoteName(s.checkpointName())+" SET "+strings.Join(sets[1:], ", ")+
 		" WHERE pipeline = ? AND fence = ? AND sequence = ? AND format <= ?", values...)
 	switch {
 	case absent(err):
@@ -138,7 +137,14 @@ func (s *Sink) idle(ctx context.Context) error {
 	if s.open != nil {
 		return rowferry.Errorf(rowferry.CodeInternal, "the MySQL target was asked something while a batch is open")
 	}
-	return s.connect(ctx)
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	err := s.session.auto(ctx)
+	if err != nil && s.session.broken && ctx.Err() == nil {
+		return s.connect(ctx) // which switches on what it makes
+	}
+	return s.translate(err)
 }
 
 // afresh runs fn, which only reads or is undone, again on a new connection where
@@ -246,8 +252,8 @@ func (s *Sink) writeCheckpoint(ctx context.Context, was *rowferry.Checkpoint, no
 	if err != nil {
 		return err
 	}
-	err = s.session.exec(ctx, "INSERT INTO "+quoteName(s.checkpointName())+" ("+checkpointList()+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", values...)
-	var refused *driver.MySQLError
+	_, err = s.session.affectWith(ctx, "INSERT INTO "+quoteName(s.checkpointName())+" ("+checkpointList()+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", values...)
+	var refused *mysqlwire.ServerError
 	if errors.As(err, &refused) && refused.Number == 1062 {
 		return s.fenced(ctx, now)
 	}

@@ -3,11 +3,11 @@ package mysql
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/mysqlwire"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -15,17 +15,19 @@ import (
 // first set from After, for each of rows, then match from Before. A column may
 // be matched twice.
 type statement struct {
-	stmt   *sql.Stmt
-	sql    string
-	set    []int
-	match  []int
-	rows   int  // that a join has room for
-	counts bool // a SELECT: what it finds is counted
+	stmt  *mysqlwire.Stmt // nil: of one use
+	sql   string
+	set   []int
+	match []int
+	rows  int // that a join has room for
+	// besides are texts that follow a set column's own parameter.
+	besides map[int][]string
+	spelled bool // of one use, with its values in its SQL
 }
 
-// closeStatement lets go of a statement. One that cannot be closed goes with
-// its connection.
-func closeStatement(st *statement) { _ = st.stmt.Close() }
+// closeStatement lets go of a statement. It may be queued and not answered: the
+// server is told behind it, in the order of the connection.
+func closeStatement(st *statement) { st.stmt.Close() }
 
 // statement returns the prepared statement for m, or for rows inserts like m. Of
 // updates of ever other columns it is one of one use, that is not prepared.
@@ -37,16 +39,20 @@ func (b *batch) statement(ctx context.Context, t *target, m *rowferry.Mutation, 
 		return st, nil
 	}
 	st := t.compose(m, rows, nil)
-	if m.Op == rowferry.Update && !st.counts && t.Scattered(b.key) {
+	if m.Op == rowferry.Update && len(st.set) > 0 && m.Before.Size()+m.After.Size() <= rowBytes && t.Scattered(b.key) {
+		st.spelled = true
 		return st, nil
 	}
-	stmt, err := s.session.conn.PrepareContext(ctx, st.sql)
-	if err != nil {
-		return nil, s.translate(s.session.check(err))
+	if err := s.prepare(ctx, st); err != nil {
+		return nil, err
 	}
-	st.stmt = stmt
 	s.stmts.Add(&t.Table, b.key, st, rows*len(st.set)+len(st.match))
 	return st, nil
+}
+
+func (s *Sink) prepare(ctx context.Context, st *statement) (err error) {
+	st.stmt, err = s.session.conn.Prepare(ctx, st.sql)
+	return s.translate(s.session.check(err))
 }
 
 // compose writes the SQL for m. An update that changes nothing becomes a
@@ -80,7 +86,6 @@ func (t *target) compose(m *rowferry.Mutation, rows int, written map[int]string)
 	case m.Op == rowferry.Delete:
 		st.sql = "DELETE FROM " + t.quoted + " WHERE " + where + limit
 	case len(st.set) == 0:
-		st.counts = true
 		st.sql = "SELECT 1 FROM " + t.quoted + " WHERE " + where + limit + " FOR UPDATE"
 	default:
 		st.sql = "UPDATE " + t.quoted + " SET " + strings.Join(sets, ", ") + " WHERE " + where + limit

@@ -2,10 +2,6 @@ package mysql
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"database/sql"
-	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -13,13 +9,12 @@ import (
 	"strings"
 	"syscall"
 
-	driver "github.com/go-sql-driver/mysql"
-
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/mysqlwire"
 	"github.com/rowferry/rowferry/schema"
 )
 
-// translate turns an error of the driver into one with a code. What is already
+// translate turns an error of the connection into one with a code. What is already
 // coded, and the context's own errors, stay as they are. Numbers are those of
 // https://dev.mysql.com/doc/mysql-errors/9.7/en/server-error-reference.html and
 // https://mariadb.com/kb/en/mariadb-error-code-reference/.
@@ -27,7 +22,7 @@ func (s *Sink) translate(err error) error {
 	if err == nil || rowferry.CodeOf(err) != "" || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	var refused *driver.MySQLError
+	var refused *mysqlwire.ServerError
 	if !errors.As(err, &refused) {
 		return s.translateBroken(err)
 	}
@@ -36,7 +31,7 @@ func (s *Sink) translate(err error) error {
 }
 
 // classify says what a server's error means where it is not about a row.
-func classify(e *driver.MySQLError) (rowferry.Code, string) {
+func classify(e *mysqlwire.ServerError) (rowferry.Code, string) {
 	switch e.Number {
 	case 1020, 1205, 1206, 1213, 1614, 3058, 3100, 3101, 3572, 4020:
 		return rowferry.CodeTargetConflict, "another transaction is in the way in the target"
@@ -70,24 +65,19 @@ func fullText(message string) bool {
 
 // translateBroken is about errors that did not come from the server.
 func (s *Sink) translateBroken(err error) error {
-	var badCert *tls.CertificateVerificationError
-	var authority x509.UnknownAuthorityError
-	var host x509.HostnameError
-	var record tls.RecordHeaderError
-	var alert tls.AlertError
 	var network net.Error
+	var nonsense *mysqlwire.ProtocolError
 	switch {
-	case errors.Is(err, driver.ErrNoTLS):
+	case errors.As(err, &nonsense):
+		return rowferry.Errorf(rowferry.CodeTarget, "the target failed: %w", err).Fact("server", "%s", s.options.Endpoint)
+	case mysqlwire.LacksTLS(err):
 		return rowferry.Errorf(rowferry.CodeBadTLS, "the target offers no TLS, and going on without is not allowed").
 			Fact("server", "%s", s.options.Endpoint).Remedy("without encryption", "tls: {mode: disable}")
-	case errors.As(err, &badCert), errors.As(err, &authority), errors.As(err, &host), errors.As(err, &record), errors.As(err, &alert):
+	case mysqlwire.RefusesTLS(err):
 		return rowferry.Errorf(rowferry.CodeBadTLS, "the target's TLS cannot be trusted: %w", err).Fact("server", "%s", s.options.Endpoint)
-	case errors.Is(err, driver.ErrCleartextPassword), errors.Is(err, driver.ErrOldPassword), errors.Is(err, driver.ErrNativePassword), errors.Is(err, driver.ErrUnknownPlugin):
+	case mysqlwire.RefusesLogin(err):
 		return rowferry.Errorf(rowferry.CodeTargetDenied, "the target wants the password in a way that is not supported: %w", err).Fact("server", "%s", s.options.Endpoint)
-	case errors.Is(err, driver.ErrPktTooLarge):
-		return s.tooLarge()
-	case errors.Is(err, sqldriver.ErrBadConn), errors.Is(err, driver.ErrInvalidConn), errors.Is(err, sql.ErrConnDone),
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &network),
+	case errors.Is(err, mysqlwire.ErrBroken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &network),
 		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNREFUSED):
 		return rowferry.Errorf(rowferry.CodeTargetAway, "the target does not answer, or let go of the connection: %w", err).Fact("server", "%s", s.options.Endpoint)
 	default:
@@ -104,11 +94,8 @@ func (s *Sink) tooLarge() *rowferry.Error {
 // refuse turns the error of a statement that wrote m into the refusal of m, or
 // into a failure of the target where it was not about the row.
 func (s *Sink) refuse(err error, t *target, m *rowferry.Mutation) error {
-	var refused *driver.MySQLError
+	var refused *mysqlwire.ServerError
 	if !errors.As(err, &refused) {
-		if errors.Is(err, driver.ErrPktTooLarge) {
-			return t.About(s.tooLarge(), m)
-		}
 		return s.translate(err)
 	}
 	var e *rowferry.Error
@@ -142,7 +129,7 @@ func keyOf(message string) string {
 // differs turns the error of a statement that makes or changes t's table into
 // one that names it.
 func (s *Sink) differs(err error, t *schema.Table) error {
-	var refused *driver.MySQLError
+	var refused *mysqlwire.ServerError
 	if !errors.As(err, &refused) {
 		return s.translate(err)
 	}

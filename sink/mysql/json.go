@@ -33,35 +33,27 @@ func (t *target) hasDecimals(m *rowferry.Mutation, o int) bool {
 // withDecimals returns a statement of one use that writes m: MySQL's JSON can
 // hold a DECIMAL, but none can be written as text. Each such number is put into
 // its place in the document as one.
-func (b *batch) withDecimals(t *target, m *rowferry.Mutation) (*statement, []any, error) {
-	written, values := map[int]string{}, map[int][]any{}
+func (b *batch) withDecimals(t *target, m *rowferry.Mutation) (*statement, error) {
+	written, besides := map[int]string{}, map[int][]string{}
 	for o := range t.columns {
 		if !t.hasDecimals(m, o) {
 			continue
 		}
 		expression, more, err := jsonExpression(m.After[o].Str())
 		if err != nil {
-			return nil, nil, t.About(rowferry.Errorf(rowferry.CodeOutOfRange, "a JSON document has a number that MySQL would keep as another: %w", err), m).
+			return nil, t.About(rowferry.Errorf(rowferry.CodeOutOfRange, "a JSON document has a number that MySQL would keep as another: %w", err), m).
 				Fact("column", "%s", t.Shape.Columns[o].Name)
 		}
-		written[o], values[o] = expression, more
+		written[o], besides[o] = expression, more
 	}
 	st := t.compose(m, 1, written)
-	var args []any
-	for _, o := range st.set {
-		one, err := b.sink.bind(nil, t, []int{o}, m.After, m)
-		if err != nil {
-			return nil, nil, err
-		}
-		args = append(append(args, one...), values[o]...)
-	}
-	args, err := b.sink.bindOld(args, t, st.match, m)
-	return st, args, err
+	st.besides = besides
+	return st, nil
 }
 
 // jsonExpression returns an expression for a document, and its parameters after
 // the first, which is the document's text.
-func jsonExpression(text string) (expression string, args []any, err error) {
+func jsonExpression(text string) (expression string, args []string, err error) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	var b strings.Builder

@@ -6,56 +6,72 @@ import (
 	"strconv"
 )
 
-// spelled returns a statement with its parameters in it, for one of which the
-// like is hardly seen again: to prepare it would cost more than to run it. Texts
+// speller puts a statement's values into its SQL: of one the like of which is
+// hardly seen again, since to prepare it would cost more than to run it. Texts
 // and bytes stand there as hexadecimal digits, so nothing in them is SQL.
-func (t *target) spelled(st *statement, args []any) (string, error) {
-	columns := append(append(make([]int, 0, len(args)), st.set...), st.match...)
-	if len(columns) != len(args) {
-		return "", fmt.Errorf("a statement for %d values was given %d: %s", len(columns), len(args), st.sql)
-	}
-	out := make([]byte, 0, 2*len(st.sql))
-	given, name := 0, false // name: inside `…`
-	for i := range len(st.sql) {
-		switch c := st.sql[i]; {
-		case c == '?' && !name:
-			if given == len(args) {
-				return "", fmt.Errorf("a statement has more parameters than columns: %s", st.sql)
-			}
-			var err error
-			if out, err = appendLiteral(out, args[given], t.columns[columns[given]].carry); err != nil {
-				return "", err
-			}
-			given++
-		case c == '`': // twice inside a name: it ends and begins again
-			name = !name
-			fallthrough
-		default:
-			out = append(out, c)
-		}
-	}
-	if given < len(args) {
-		return "", fmt.Errorf("a statement has %d parameters for %d values: %s", given, len(args), st.sql)
-	}
-	return string(out), nil
+type speller struct {
+	sql  string // whose parameters are question marks outside of names
+	at   int    // what is behind here is not in out yet
+	out  []byte
+	name bool // at is inside `…`
+	lack int  // values for which there was no parameter
 }
 
-func appendLiteral(dst []byte, arg any, as carrier) ([]byte, error) {
-	switch v := arg.(type) {
-	case nil:
-		return append(dst, "NULL"...), nil
-	case int64:
-		return strconv.AppendInt(dst, v, 10), nil
-	case uint64:
-		return strconv.AppendUint(dst, v, 10), nil
-	case float64: // with an exponent it is a double and no decimal
-		return strconv.AppendFloat(dst, v, 'e', -1, 64), nil
-	case string:
-		if as == carryText {
-			dst = append(dst, "_utf8mb4 "...)
+// next copies the SQL up to the next parameter, and reports whether there is one.
+func (s *speller) next() bool {
+	for i := s.at; i < len(s.sql); i++ {
+		switch c := s.sql[i]; {
+		case c == '?' && !s.name:
+			s.out = append(s.out, s.sql[s.at:i]...)
+			s.at = i + 1
+			return true
+		case c == '`': // twice inside a name: it ends and begins again
+			s.name = !s.name
 		}
-		return append(hex.AppendEncode(append(dst, "x'"...), []byte(v)), '\''), nil
-	default:
-		return nil, fmt.Errorf("a parameter of type %T has no literal", arg)
 	}
+	s.out = append(s.out, s.sql[s.at:]...)
+	s.at = len(s.sql)
+	return false
+}
+
+func (s *speller) give(literal func()) {
+	if s.next() {
+		literal()
+	} else {
+		s.lack++
+	}
+}
+
+// Null gives the next value.
+func (s *speller) Null() { s.give(func() { s.out = append(s.out, "NULL"...) }) }
+
+// Int gives the next value.
+func (s *speller) Int(v int64) { s.give(func() { s.out = strconv.AppendInt(s.out, v, 10) }) }
+
+// Uint gives the next value.
+func (s *speller) Uint(v uint64) { s.give(func() { s.out = strconv.AppendUint(s.out, v, 10) }) }
+
+// Float gives the next value. With an exponent it is a double and no decimal.
+func (s *speller) Float(v float64) {
+	s.give(func() { s.out = strconv.AppendFloat(s.out, v, 'e', -1, 64) })
+}
+
+// Text gives the next value.
+func (s *speller) Text(v string) {
+	s.give(func() { s.out = append(s.out, "_utf8mb4 "...); s.digits(v) })
+}
+
+// Bytes gives the next value.
+func (s *speller) Bytes(v string) { s.give(func() { s.digits(v) }) }
+
+func (s *speller) digits(v string) {
+	s.out = append(hex.AppendEncode(append(s.out, "x'"...), []byte(v)), '\'')
+}
+
+// finish returns the SQL with all values in it.
+func (s *speller) finish() (string, error) {
+	if s.lack > 0 || s.next() {
+		return "", fmt.Errorf("a statement was given other values than it has parameters: %s", s.sql)
+	}
+	return string(s.out), nil
 }

@@ -8,9 +8,8 @@ import (
 	"maps"
 	"slices"
 
-	driver "github.com/go-sql-driver/mysql"
-
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/mysqlwire"
 	"github.com/rowferry/rowferry/internal/sqlsink"
 	"github.com/rowferry/rowferry/schema"
 )
@@ -83,7 +82,7 @@ func (p *preparation) run(shapes []rowferry.Mutation) error {
 // where the user may say so; else the first such row is refused.
 func strictTables(ctx context.Context, se *session) error {
 	err := se.exec(ctx, "SET SESSION innodb_strict_mode = 1")
-	var refused *driver.MySQLError
+	var refused *mysqlwire.ServerError
 	if errors.As(err, &refused) && refused.Number == 1227 {
 		return nil
 	}
@@ -150,7 +149,7 @@ func (p *preparation) table(m *rowferry.Mutation) error {
 // alreadyThere reports whether a table exists that was to be made: another
 // engine was faster, and what it made is checked.
 func alreadyThere(err error) bool {
-	var refused *driver.MySQLError
+	var refused *mysqlwire.ServerError
 	return errors.As(err, &refused) && refused.Number == 1050
 }
 
@@ -225,7 +224,7 @@ func (p *preparation) key(t *schema.Table, f schema.ForeignKey) error {
 	sql := addKey(t, f)
 	s.trace(sql, nil)
 	err = p.session.exec(p.ctx, sql)
-	var refused *driver.MySQLError
+	var refused *mysqlwire.ServerError
 	if errors.As(err, &refused) {
 		switch refused.Number {
 		case 1005, 1215, 1452, 1822, 1825, 3780, 6125, 150:

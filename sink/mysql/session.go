@@ -2,15 +2,12 @@ package mysql
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
-	driver "github.com/go-sql-driver/mysql"
-
 	"github.com/rowferry/rowferry/internal/connect"
+	"github.com/rowferry/rowferry/internal/mysqlwire"
 )
 
 // sqlMode is what values are written under. Strict, so that nothing is cut,
@@ -27,36 +24,17 @@ const sessionCollation = "utf8mb4_bin"
 
 // dialer makes sessions.
 type dialer struct {
-	db   *sql.DB
-	wait time.Duration
+	endpoint connect.Endpoint
+	wait     time.Duration
 }
 
-// newDialer prepares to connect. The password goes to the driver alone, and
-// what the driver would log is returned as an error anyway.
+// newDialer prepares to connect.
 func newDialer(e connect.Endpoint) (*dialer, error) {
-	tlsConfig, err := e.TLSConfig()
-	if err != nil {
+	if _, err := e.TLSConfig(); err != nil {
 		return nil, err
 	}
-	c := driver.NewConfig()
-	c.User, c.Passwd = e.User, e.Password.Reveal()
-	c.Net, c.Addr = e.Network()
-	c.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return e.Dial(ctx) }
-	c.TLS = tlsConfig
-	c.Collation = sessionCollation
-	c.MaxAllowedPacket = 0 // the server's
-	c.ClientFoundRows = true
-	c.Logger = &driver.NopLogger{}
-	connector, err := driver.NewConnector(c)
-	if err != nil {
-		return nil, err
-	}
-	d := &dialer{db: sql.OpenDB(connector), wait: e.Wait()}
-	d.db.SetMaxIdleConns(0) // a session's connection is its own, and ends with it
-	return d, nil
+	return &dialer{endpoint: e, wait: e.Wait()}, nil
 }
-
-func (d *dialer) close() error { return d.db.Close() }
 
 // settings are what every session has. A lock is waited for half as long as an
 // answer, so that the answer arrives; a session of which nothing is heard, or
@@ -77,16 +55,14 @@ func (d *dialer) settings() []string {
 
 // session returns a new connection, set up.
 func (d *dialer) session(ctx context.Context) (*session, error) {
-	conn, err := d.db.Conn(ctx)
+	conn, err := mysqlwire.Dial(ctx, d.endpoint)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{conn: conn}
-	for _, q := range d.settings() {
-		if err := s.exec(ctx, q); err != nil {
-			s.close()
-			return nil, err
-		}
+	s := &session{conn: conn, wait: d.wait, kept: map[string]*mysqlwire.Stmt{}}
+	if err := s.set(ctx, d.settings()); err != nil {
+		s.close()
+		return nil, err
 	}
 	return s, nil
 }
@@ -94,18 +70,23 @@ func (d *dialer) session(ctx context.Context) (*session, error) {
 // session is one connection. It is not used again once it is broken: what came
 // of the last statement is then not known.
 type session struct {
-	conn   *sql.Conn
+	conn   *mysqlwire.Conn
+	wait   time.Duration
 	broken bool
+	kept   map[string]*mysqlwire.Stmt // statements of the session's whole life
+	// manual: autocommit is off, so that nothing commits by itself. See begin.
+	manual bool
+	owed   int // statements queued before others whose answers nobody has asked for
 }
 
 // close ends the connection. What it had open is rolled back by the server.
-func (s *session) close() { _ = s.conn.Close() }
+func (s *session) close() { s.conn.Close() }
 
 // check notes whether err means that the connection is of no more use.
 func (s *session) check(err error) error {
-	var refused *driver.MySQLError
+	var refused *mysqlwire.ServerError
 	switch {
-	case err == nil, errors.Is(err, sql.ErrNoRows):
+	case err == nil:
 	case errors.As(err, &refused):
 		switch refused.Number {
 		case 1053, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 1317, 1927, 2006, 2013, 3024, 4031:
@@ -117,38 +98,148 @@ func (s *session) check(err error) error {
 	return err
 }
 
-func (s *session) exec(ctx context.Context, query string, args ...any) error {
-	_, err := s.affect(ctx, query, args...)
+// set runs statements that return nothing, at once.
+func (s *session) set(ctx context.Context, statements []string) error {
+	for _, q := range statements {
+		if err := s.conn.QueueText(ctx, q); err != nil {
+			return s.check(err)
+		}
+	}
+	for range statements {
+		if _, err := s.conn.Answer(ctx); err != nil {
+			return s.check(err)
+		}
+	}
+	return nil
+}
+
+// begin queues the start of a transaction, which is answered with what follows.
+//
+// A server goes on with what is queued behind a statement that failed. Where it
+// failed by a deadlock the transaction is over, and each of those behind it
+// would be committed by itself. So autocommit is off, from before the first
+// statement is queued, and nothing but a COMMIT commits.
+func (s *session) begin(ctx context.Context) error {
+	if !s.conn.Alive() {
+		s.broken = true
+		return mysqlwire.ErrBroken
+	}
+	if !s.manual {
+		if err := s.exec(ctx, "SET SESSION autocommit = 0"); err != nil {
+			return err
+		}
+		s.manual = true
+	}
+	s.owed++
+	return s.check(s.conn.QueueText(ctx, "START TRANSACTION READ WRITE"))
+}
+
+// auto switches autocommit on again, which commits what is open: nothing may be.
+// Whoever reads would else keep what was read from being altered.
+func (s *session) auto(ctx context.Context) error {
+	if !s.manual {
+		return nil
+	}
+	err := s.exec(ctx, "SET SESSION autocommit = 1")
+	s.manual = err != nil
+	return err
+}
+
+// answer returns the answer to the oldest statement that was queued, unless what
+// begin queued before it failed.
+func (s *session) answer(ctx context.Context) (int64, error) {
+	begun := s.settle(ctx)
+	n, err := s.conn.Answer(ctx)
+	if begun != nil {
+		return 0, begun
+	}
+	return n, s.check(err)
+}
+
+// settle returns the error of what begin queued.
+func (s *session) settle(ctx context.Context) (err error) {
+	for ; s.owed > 0; s.owed-- {
+		if _, e := s.conn.Answer(ctx); err == nil {
+			err = s.check(e)
+		}
+	}
+	return err
+}
+
+// drain lets go of all that is queued: what is not sent is taken back, and the
+// answers to the rest are read and dropped. It waits as long as for a lock; a
+// connection that has not answered by then is broken.
+func (s *session) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, s.wait/2)
+	defer cancel()
+	s.conn.Discard()
+	s.owed = 0
+	for s.conn.Unanswered() > 0 && !s.broken {
+		_, err := s.conn.Answer(ctx)
+		_ = s.check(err) // an error before it is the one to tell
+	}
+}
+
+func (s *session) exec(ctx context.Context, query string) error {
+	_, err := s.affect(ctx, query)
 	return err
 }
 
 // affect returns how many rows the statement found.
-func (s *session) affect(ctx context.Context, query string, args ...any) (int64, error) {
-	r, err := s.conn.ExecContext(ctx, query, args...)
-	if err != nil {
+func (s *session) affect(ctx context.Context, query string) (int64, error) {
+	n, err := s.conn.Exec(ctx, query)
+	return n, s.check(err)
+}
+
+// affectWith is affect with parameters. The statement stays prepared.
+func (s *session) affectWith(ctx context.Context, query string, args ...any) (int64, error) {
+	st := s.kept[query]
+	if st == nil {
+		var err error
+		if st, err = s.conn.Prepare(ctx, query); err != nil {
+			return 0, s.check(err)
+		}
+		s.kept[query] = st
+	}
+	s.conn.Begin(st)
+	for _, a := range args {
+		if err := s.conn.Arg(a); err != nil {
+			return 0, err
+		}
+	}
+	if err := s.conn.Queue(ctx); err != nil {
 		return 0, s.check(err)
 	}
-	return r.RowsAffected()
+	return s.answer(ctx)
 }
 
 // query calls fn for each row, with a function that reads its columns. fn may
 // not use the session.
-func (s *session) query(ctx context.Context, query string, fn func(scan func(...any) error) error, args ...any) (err error) {
-	rows, err := s.conn.QueryContext(ctx, query, args...)
+func (s *session) query(ctx context.Context, query string, fn func(scan func(...any) error) error, args ...any) error {
+	return s.look(s.conn.Query(ctx, query, fn, args...))
+}
+
+// queryWith is query with parameters that bind writes.
+func (s *session) queryWith(ctx context.Context, query string, fn func(scan func(...any) error) error, bind func() error) error {
+	st, err := s.conn.Prepare(ctx, query)
 	if err != nil {
 		return s.check(err)
 	}
-	defer func() {
-		if cerr := s.check(rows.Close()); err == nil {
-			err = cerr
-		}
-	}()
-	for rows.Next() {
-		if err := fn(rows.Scan); err != nil {
-			return err
-		}
+	defer st.Close()
+	s.conn.Begin(st)
+	if err := bind(); err != nil {
+		return err
 	}
-	return s.check(rows.Err())
+	return s.look(s.conn.Rows(ctx, fn))
+}
+
+// look is check for a query, of which an error may be that of whoever was given
+// its rows: it breaks nothing.
+func (s *session) look(err error) error {
+	if err == nil || s.conn.Broken() || errors.As(err, new(*mysqlwire.ServerError)) {
+		return s.check(err)
+	}
+	return err
 }
 
 // strings returns the first column of a query.

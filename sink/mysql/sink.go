@@ -70,7 +70,6 @@ type Sink struct {
 	shapes  map[schema.Name]*schema.Table // all that Prepare was given
 	folded  map[schema.Name]schema.Name   // names of shapes, by their place as the server compares it
 	noticed map[string]bool
-	lane    bool // the dialer is another sink's
 }
 
 var (
@@ -93,8 +92,6 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 	}
 	s := newSink(o, d)
 	if err := s.connect(ctx); err != nil {
-		// The first error is the one to tell.
-		_ = s.dialer.close()
 		return nil, err
 	}
 	return s, nil
@@ -111,7 +108,6 @@ func (s *Sink) Lane(ctx context.Context) (rowferry.Sink, error) {
 	o := s.options
 	o.Notice = nil
 	l := newSink(o, s.dialer)
-	l.lane = true
 	if err := l.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -154,6 +150,7 @@ func (s *Sink) connect(ctx context.Context) error {
 		session.close()
 		return s.translate(err)
 	}
+	session.conn.SetMaxPacket(s.server.maxPacket)
 	s.session = session
 	return nil
 }
@@ -189,20 +186,19 @@ func (s *Sink) Begin(ctx context.Context) (rowferry.SinkTx, error) {
 	return s.open, nil
 }
 
-// start begins a transaction. A connection that the server closed while
-// nothing went over it is made again.
+// start begins a transaction, of which the server is told with what follows. A
+// connection that it closed while nothing went over it is made again.
 func (s *Sink) start(ctx context.Context) error {
-	const begin = "START TRANSACTION READ WRITE"
 	fresh := s.session == nil || s.session.broken
 	if err := s.connect(ctx); err != nil {
 		return err
 	}
-	err := s.session.exec(ctx, begin)
+	err := s.session.begin(ctx)
 	if err != nil && s.session.broken && !fresh && ctx.Err() == nil {
 		if err := s.connect(ctx); err != nil {
 			return err
 		}
-		err = s.session.exec(ctx, begin)
+		err = s.session.begin(ctx)
 	}
 	return s.translate(err)
 }
@@ -213,7 +209,9 @@ func (s *Sink) abandon() {
 	if s.session == nil {
 		return
 	}
-	if !s.session.broken && s.session.exec(context.Background(), "ROLLBACK") != nil {
+	ctx := context.Background()
+	s.session.drain(ctx)
+	if !s.session.broken && s.session.exec(ctx, "ROLLBACK") != nil {
 		s.session.broken = true
 	}
 	if s.session.broken {
@@ -228,10 +226,7 @@ func (s *Sink) Close() error {
 		_ = s.open.Rollback()
 	}
 	s.disconnect()
-	if s.lane {
-		return nil
-	}
-	return s.dialer.close()
+	return nil
 }
 
 // notice tells something once.

@@ -6,9 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	driver "github.com/go-sql-driver/mysql"
-
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/mysqlwire"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -73,7 +72,7 @@ func (b *batch) putOff(t *target, m *rowferry.Mutation, err error) error {
 }
 
 func refusedByKey(err error) bool {
-	var refused *driver.MySQLError
+	var refused *mysqlwire.ServerError
 	if !errors.As(err, &refused) {
 		return false
 	}

@@ -1,19 +1,17 @@
 package mysql
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"strings"
 	"time"
 
-	"github.com/go-mysql-org/go-mysql/client"
 	gomysql "github.com/go-mysql-org/go-mysql/mysql"
 
 	"github.com/rowferry/rowferry/internal/connect"
+	"github.com/rowferry/rowferry/internal/mysqlwire"
 )
 
 // sendPatience is how long the server may wait, in seconds, for us to take
@@ -24,10 +22,9 @@ const sendPatience = 3600
 // conn is a logged-in connection to the server, in UTC and utf8mb4. It is used
 // by one goroutine; only interrupt may come from others.
 type conn struct {
-	*client.Conn
+	*mysqlwire.Link
 	endpoint connect.Endpoint
 	raw      net.Conn // below TLS
-	guard    *guard   // over raw
 	release  func() bool
 	watched  <-chan struct{} // of the context that reading ends with; nil: none
 	unwatch  func()
@@ -44,7 +41,7 @@ func dial(ctx, life context.Context, e connect.Endpoint) (_ *conn, err error) {
 	if err != nil {
 		return nil, translate(ctx, err)
 	}
-	c := &conn{endpoint: e, raw: raw, guard: &guard{Conn: raw}, release: context.AfterFunc(life, func() { _ = raw.Close() })}
+	c := &conn{endpoint: e, raw: raw, release: context.AfterFunc(life, func() { _ = raw.Close() })}
 	defer func() {
 		if err != nil {
 			c.close()
@@ -52,80 +49,16 @@ func dial(ctx, life context.Context, e connect.Endpoint) (_ *conn, err error) {
 	}()
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer stop()
-	if err := c.login(ctx, config); err != nil {
-		return nil, err
+	if c.Link, err = mysqlwire.Login(ctx, raw, e, config); err != nil {
+		return nil, translate(ctx, err)
 	}
 	_, err = c.query(ctx, fmt.Sprintf("SET NAMES utf8mb4, time_zone='+00:00', sql_mode='', sql_quote_show_create=1, net_write_timeout=%d, lock_wait_timeout=%d",
 		sendPatience, max(1, int(e.Wait()/(2*time.Second)))))
 	return c, err
 }
 
-// login does the handshake. What answers may be no such server, or a hostile
-// one: the library panics on packets that make no sense.
-func (c *conn) login(ctx context.Context, config *tls.Config) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = translate(ctx, fmt.Errorf("what answers does not speak the protocol: %v", p))
-		}
-	}()
-	network, address := c.endpoint.Network()
-	if config == nil && network != "unix" {
-		c.guard.password = c.endpoint.Password.Reveal()
-	}
-	dialer := func(context.Context, string, string) (net.Conn, error) { return c.guard, nil }
-	lib, err := client.ConnectWithDialer(ctx, network, address, c.endpoint.User, c.endpoint.Password.Reveal(), "", dialer, func(l *client.Conn) error {
-		if config != nil {
-			l.SetTLSConfig(config)
-		}
-		l.SetAttributes(map[string]string{"program_name": "rowferry"})
-		return nil
-	})
-	if err != nil {
-		return c.translate(ctx, err)
-	}
-	c.guard.password = ""
-	c.Conn = lib
-	return nil
-}
-
-// guard is the network as the library has it, which tells only in words what
-// went wrong there. Without TLS it refuses to send the password as it is, which
-// a server may ask for.
-type guard struct {
-	net.Conn
-	password string // not to be sent; "" if it may be
-	err      error  // the first one
-}
-
-var errPlainPassword = errors.New("the server asks for the password in plain, and the connection is not encrypted")
-
-func (g *guard) Read(b []byte) (int, error) {
-	n, err := g.Conn.Read(b)
-	return n, g.note(err)
-}
-
-func (g *guard) Write(b []byte) (int, error) {
-	if g.password != "" && len(b) > packetHeader && string(bytes.TrimRight(b[packetHeader:], "\x00")) == g.password {
-		return 0, g.note(errPlainPassword)
-	}
-	n, err := g.Conn.Write(b)
-	return n, g.note(err)
-}
-
-func (g *guard) note(err error) error {
-	if g.err == nil {
-		g.err = err
-	}
-	return err
-}
-
 // translate is translate for an error of the library.
-func (c *conn) translate(ctx context.Context, err error) error {
-	if c.guard.err != nil && errors.Is(err, gomysql.ErrBadConn) {
-		err = c.guard.err
-	}
-	return translate(ctx, err)
-}
+func (c *conn) translate(ctx context.Context, err error) error { return translate(ctx, c.Cause(err)) }
 
 // close ends the connection at once.
 func (c *conn) close() {
@@ -144,7 +77,7 @@ func (c *conn) query(ctx context.Context, sql string) (out answer, err error) {
 			err = translate(ctx, fmt.Errorf("the server's answer makes no sense: %v", p))
 		}
 	}()
-	defer c.during(ctx)()
+	defer c.During(ctx)()
 	r, err := c.Execute(sql)
 	if err != nil {
 		return nil, c.translate(ctx, err)
@@ -191,23 +124,7 @@ func (c *conn) anyOf(ctx context.Context, statements ...string) (out answer, err
 	return out, err
 }
 
-// during makes waits for the network end with ctx, until the returned function
-// is called. A wait that was cut short fails with os.ErrDeadlineExceeded.
-func (c *conn) during(ctx context.Context) (done func()) {
-	cut := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		_ = c.raw.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection
-		close(cut)
-	})
-	return func() {
-		if !stop() {
-			<-cut
-			_ = c.raw.SetReadDeadline(time.Time{})
-		}
-	}
-}
-
-// watch is during until it is called with another context, or the connection
+// watch is During until it is called with another context, or the connection
 // is closed. It costs nothing to be called again with the same one.
 func (c *conn) watch(ctx context.Context) {
 	if c.watched == ctx.Done() {
@@ -218,7 +135,7 @@ func (c *conn) watch(ctx context.Context) {
 		c.unwatch = nil
 	}
 	if c.watched = ctx.Done(); c.watched != nil {
-		c.unwatch = c.during(ctx)
+		c.unwatch = c.During(ctx)
 	}
 }
 

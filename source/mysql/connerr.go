@@ -2,8 +2,6 @@ package mysql
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,6 +11,7 @@ import (
 	gomysql "github.com/go-mysql-org/go-mysql/mysql"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/mysqlwire"
 )
 
 // translate turns an error of the connection or the server into ours. If ctx
@@ -37,44 +36,20 @@ func translate(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &server):
 		return serverError(server)
-	case refusesTLS(err):
-		return rowferry.Errorf(rowferry.CodeBadTLS, "the source cannot be reached over TLS: %v", root(err))
-	case errors.Is(err, errPlainPassword), strings.Contains(err.Error(), "auth plugin"):
-		return rowferry.Errorf(rowferry.CodeSourceDenied, "the source cannot be logged in to: %v", root(err))
+	case mysqlwire.RefusesTLS(err):
+		return rowferry.Errorf(rowferry.CodeBadTLS, "the source cannot be reached over TLS: %v", mysqlwire.Root(err))
+	case mysqlwire.RefusesLogin(err):
+		return rowferry.Errorf(rowferry.CodeSourceDenied, "the source cannot be logged in to: %v", mysqlwire.Root(err))
 	case timedOut(err):
-		return rowferry.Errorf(rowferry.CodeSourceAway, "the source does not answer in time: %v", root(err))
+		return rowferry.Errorf(rowferry.CodeSourceAway, "the source does not answer in time: %v", mysqlwire.Root(err))
 	default:
-		return rowferry.Errorf(rowferry.CodeSourceAway, "the connection to the source is broken: %v", root(err))
+		return rowferry.Errorf(rowferry.CodeSourceAway, "the connection to the source is broken: %v", mysqlwire.Root(err))
 	}
 }
 
 func timedOut(err error) bool {
 	var n net.Error
 	return errors.As(err, &n) && n.Timeout()
-}
-
-// root is the innermost error: the library wraps each in what was being done
-// inside it.
-func root(err error) error {
-	for {
-		next := errors.Unwrap(err)
-		if next == nil || errors.As(err, new(*net.OpError)) && !errors.As(next, new(*net.OpError)) {
-			return err
-		}
-		err = next
-	}
-}
-
-func refusesTLS(err error) bool {
-	var record tls.RecordHeaderError
-	var verify *tls.CertificateVerificationError
-	var alert tls.AlertError
-	var authority x509.UnknownAuthorityError
-	var host x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	return errors.As(err, &record) || errors.As(err, &verify) || errors.As(err, &alert) ||
-		errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid) ||
-		strings.Contains(err.Error(), "does not support TLS") || strings.Contains(err.Error(), "tls: ")
 }
 
 // Errors of servers that the library has no name for.

@@ -112,7 +112,7 @@ func (l *liveLog) introduce(ctx context.Context, c *conn, id uint32) error {
 	if err := c.WritePacket(b); err != nil {
 		return c.translate(ctx, err)
 	}
-	defer c.during(ctx)()
+	defer c.During(ctx)()
 	reply, err := c.ReadPacket()
 	if err == nil && len(reply) > 0 && reply[0] == statusError {
 		err = parseServerError(reply)
