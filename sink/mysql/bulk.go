@@ -17,6 +17,10 @@ import (
 // that few of its rows are left empty.
 var joinCounts = []int{2, 4, 8, 16, 32, 64, 96, 128, 160, 192, 256}
 
+// fewJoined is how many updates a join must have at least where a table's updates
+// change ever other columns, so that the statement would hardly be used again.
+const fewJoined = 8
+
 // joinParams bounds the parameters of one.
 const joinParams = 8 << 10
 
@@ -86,7 +90,7 @@ func (b *batch) joinable(ctx context.Context, ms []rowferry.Mutation) (int, *tar
 		}
 		n++
 	}
-	if n < joinCounts[0] {
+	if n < joinCounts[0] || n < fewJoined && ms[0].Op == rowferry.Update && t.Scattered(b.key) {
 		return 0, nil, nil
 	}
 	return n, t, nil

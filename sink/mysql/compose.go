@@ -39,7 +39,7 @@ func (b *batch) statement(ctx context.Context, t *target, m *rowferry.Mutation, 
 		return st, nil
 	}
 	st := t.compose(m, rows, nil)
-	if m.Op == rowferry.Update && len(st.set) > 0 && m.Before.Size()+m.After.Size() <= rowBytes && t.Scattered(b.key) {
+	if m.Op == rowferry.Update && len(st.set) > 0 && m.Before.Size()+m.After.Size() <= rowBytes && t.Scattered(b.key[:len(b.key)-2]) {
 		st.spelled = true
 		return st, nil
 	}
