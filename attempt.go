@@ -22,6 +22,8 @@ type attempt struct {
 	tally  tally
 	shapes map[schema.Name]*schema.Table // told by this batch
 	record Record
+	// recorded brings what became of recording it, where that was begun.
+	recorded chan error
 	// sent is set while a COMMIT may have reached the target whose answer did
 	// not come back, and why it did not.
 	sent error
@@ -56,8 +58,9 @@ func (a *attempt) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.recordNow()
 	if err := a.write(ctx, tx); err != nil {
-		return e.refused(ctx, errors.Join(err, tx.Rollback()))
+		return e.refused(ctx, errors.Join(err, tx.Rollback(), a.unrecord()))
 	}
 	if err := a.commit(ctx, tx); err != nil {
 		return err
@@ -68,19 +71,20 @@ func (a *attempt) run(ctx context.Context) error {
 // write writes the whole batch.
 func (a *attempt) write(ctx context.Context, tx SinkTx) error {
 	if a.plan != nil {
-		return put(ctx, tx, a.plan.parts)
+		return put(ctx, tx, a.plan.parts, a.sealed())
 	}
 	w := newMapper(a.engine)
 	err := w.run(ctx, a.batch, writeChunk, func(ms []Mutation) error {
 		w.tally.written += uint64(len(ms))
-		return put(ctx, tx, []part{{ms: ms}})
+		return put(ctx, tx, []part{{ms: ms}}, nil)
 	})
 	a.tally, a.shapes = w.tally, w.shapes
 	return err
 }
 
-// put writes parts of a plan. To a sink without a bulk form they are all one.
-func put(ctx context.Context, tx SinkTx, parts []part) error {
+// put writes parts of a plan, and behind them the checkpoint where it is given and
+// the sink writes it so. To a sink without a bulk form the parts are all one.
+func put(ctx context.Context, tx SinkTx, parts []part, cp *Checkpoint) error {
 	bulk, ok := tx.(BulkTx)
 	if !ok && len(parts) > 1 {
 		var all []Mutation
@@ -89,10 +93,16 @@ func put(ctx context.Context, tx SinkTx, parts []part) error {
 		}
 		parts = []part{{ms: all}}
 	}
-	for _, p := range parts {
+	last, lasts := tx.(LastTx)
+	lasts = lasts && cp != nil
+	for i, p := range parts {
 		write, most := tx.Write, writeChunk
 		if ok && p.free {
 			write, most = bulk.WriteBulk, len(p.ms)
+		}
+		if ok && p.free && lasts && i == len(parts)-1 {
+			write = func(ctx context.Context, ms []Mutation) error { return last.WriteLast(ctx, ms, *cp) }
+			lasts = false // the checkpoint goes with them
 		}
 		for ms := range slices.Chunk(p.ms, max(1, most)) {
 			if err := write(ctx, ms); err != nil {
@@ -102,6 +112,9 @@ func put(ctx context.Context, tx SinkTx, parts []part) error {
 				return err
 			}
 		}
+	}
+	if lasts {
+		return last.WriteLast(ctx, nil, *cp)
 	}
 	return nil
 }
@@ -120,22 +133,28 @@ func (a *attempt) done() error {
 // state decides, which may repeat the batch after a crash but never loses it.
 func (a *attempt) commit(ctx context.Context, tx SinkTx) error {
 	e, r := a.engine, &a.record
-	*r = e.record(a.batch, a.shapes)
 	if _, ok := e.parts.Sink.(CheckpointKeeper); !ok {
+		*r = e.record(a.batch, a.shapes)
 		if err := tx.Commit(ctx, r.Checkpoint); err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
 		r.Checkpoint.Extent = e.extent()
 		return e.parts.State.Record(*r)
 	}
-	if err := e.parts.State.Record(*r); err != nil {
+	if a.recorded == nil {
+		*r = e.record(a.batch, a.shapes)
+		a.recorded = make(chan error, 1)
+		a.recorded <- e.parts.State.Record(*r)
+	}
+	err := <-a.recorded
+	a.recorded = nil
+	if err != nil {
 		return errors.Join(err, tx.Rollback(), e.parts.State.DiscardAfter(e.at.Sequence))
 	}
 	if err := failpoint.Hit("recorded"); err != nil {
 		return errors.Join(err, tx.Rollback(), e.parts.State.DiscardAfter(e.at.Sequence))
 	}
-	err := tx.Commit(ctx, r.Checkpoint)
-	if err == nil {
+	if err = tx.Commit(ctx, r.Checkpoint); err == nil {
 		return nil
 	}
 	a.sent = errors.Join(err, tx.Rollback())
@@ -144,6 +163,37 @@ func (a *attempt) commit(ctx context.Context, tx SinkTx) error {
 		return errors.Join(a.sent, e.parts.State.DiscardAfter(e.at.Sequence))
 	}
 	return a.settle(ctx)
+}
+
+// recordNow has the state note the batch while it is being written, where what it
+// will note is known, and nothing else is under way.
+func (a *attempt) recordNow() {
+	e := a.engine
+	if _, ok := e.parts.Sink.(CheckpointKeeper); !ok || a.plan == nil {
+		return
+	}
+	a.record = e.record(a.batch, a.shapes)
+	a.recorded = make(chan error, 1)
+	go func() { a.recorded <- e.parts.State.Record(a.record) }() // a "record"
+}
+
+// sealed returns the checkpoint that the batch will be committed with, where it
+// is known before it is written.
+func (a *attempt) sealed() *Checkpoint {
+	if a.recorded == nil {
+		return nil
+	}
+	return &a.record.Checkpoint
+}
+
+// unrecord has the state forget what recordNow noted.
+func (a *attempt) unrecord() error {
+	if a.recorded == nil {
+		return nil
+	}
+	err := <-a.recorded
+	a.recorded = nil
+	return errors.Join(err, a.engine.parts.State.DiscardAfter(a.engine.at.Sequence))
 }
 
 // settle finds out what became of a commit that returned an error, by reading

@@ -55,6 +55,13 @@ func (q *queue) state() (bytes int, idle bool) {
 	return q.bytes, len(q.txs) == 0 && q.inHand == 0
 }
 
+// waits reports whether a transaction waits for a batch.
+func (q *queue) waits() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.txs) > 0
+}
+
 // finish says that nothing follows what is queued, and why.
 func (q *queue) finish(err error) {
 	q.mu.Lock()

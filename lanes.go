@@ -97,15 +97,16 @@ func (l *lanes) step(ctx context.Context) error {
 	}
 }
 
-// plan makes a batch the next, or where it tells of tables, does not fit into
-// memory, or cannot be planned, one that is applied alone.
+// plan makes a batch the next, or one that is applied alone: where it tells of
+// tables, does not fit into memory or cannot be planned, and where nothing is
+// behind it, since that is the quickest.
 func (l *lanes) plan(ctx context.Context, b *batch) {
 	e := l.engine
 	if e.compactor != nil && !b.spilled() {
 		a, err := e.planned(ctx, b)
 		switch {
 		case err != nil: // what is wrong is met again in its place
-		case l.pace.most > 1 && !b.tellsTables() && !e.rebuilding:
+		case l.pace.most > 1 && !b.tellsTables() && !e.rebuilding && (len(l.flights) > 0 || l.queue.waits()):
 			l.next = a
 			return
 		default:
@@ -192,13 +193,13 @@ func (f *flight) begin(ctx context.Context, now []part) error {
 		return err
 	}
 	f.tx = tx
-	err = f.put(ctx, now)
+	err = f.put(ctx, now, nil)
 	f.took = time.Since(f.begun)
 	return err
 }
 
-func (f *flight) put(ctx context.Context, parts []part) error {
-	err := put(ctx, f.tx, parts)
+func (f *flight) put(ctx context.Context, parts []part, cp *Checkpoint) error {
+	err := put(ctx, f.tx, parts, cp)
 	if err != nil {
 		return errors.Join(err, f.tx.Rollback())
 	}
@@ -210,9 +211,13 @@ func (l *lanes) land(ctx context.Context) error {
 	f := l.flights[0]
 	ctx = context.WithoutCancel(ctx)
 	err := l.await(f)
-	if err == nil && len(f.later) > 0 { // its time has come
-		go func() { f.written <- f.put(ctx, f.later) }()
+	if err == nil { // the time has come for the rest
+		f.attempt.recordNow()
+		go func() { f.written <- f.put(ctx, f.later, f.attempt.sealed()) }()
 		err = l.await(f)
+	}
+	if err != nil {
+		err = errors.Join(err, f.attempt.unrecord())
 	}
 	stops := false // for good: what becomes of the others does not matter
 	if err == nil {

@@ -47,6 +47,14 @@ type BulkTx interface {
 	WriteBulk(ctx context.Context, ms []Mutation) error
 }
 
+// LastTx is a BulkTx that has its last changes and its checkpoint answered at once.
+type LastTx interface {
+	BulkTx
+	// WriteLast is WriteBulk for the last changes of a batch, and writes the
+	// checkpoint that Commit will be given, which then only commits.
+	WriteLast(ctx context.Context, ms []Mutation, cp Checkpoint) error
+}
+
 // Laner is a Sink to whose target several batches can be written at once.
 type Laner interface {
 	CheckpointKeeper

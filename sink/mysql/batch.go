@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/rowferry/rowferry"
-	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/internal/sqlsink"
 )
 
@@ -32,6 +31,7 @@ type batch struct {
 	failed  bool // after an error only Rollback may follow
 	key     []byte
 	flights []flight // queued and not answered, oldest first
+	moved   bool     // the checkpoint is in the target's row already
 	waiting waiting
 }
 
@@ -338,51 +338,4 @@ func (b *batch) truncate(ctx context.Context, t *target, m *rowferry.Mutation) e
 			return nil
 		}
 	}
-}
-
-// Commit ends the batch with the guarded checkpoint and makes both durable.
-func (b *batch) Commit(ctx context.Context, cp rowferry.Checkpoint) error {
-	s := b.sink
-	if b.failed || s.open != b {
-		return rowferry.Errorf(rowferry.CodeInternal, "a commit of a batch that is over")
-	}
-	b.failed = true
-	if err := b.finish(ctx); err != nil {
-		return err
-	}
-	apart := failpoint.On("position-apart")
-	if !apart {
-		if err := s.advance(ctx, cp); err != nil {
-			return err
-		}
-	}
-	if err := s.session.settle(ctx); err != nil {
-		return s.translate(err)
-	}
-	// The row's lock is held now, and all else is answered. Before this statement the batch is not in the
-	// target, whatever happens.
-	if err := s.session.exec(ctx, "COMMIT"); err != nil {
-		return s.translate(err)
-	}
-	// After it the batch is durable.
-	s.open = nil
-	if err := failpoint.Hit("commit.sent"); err != nil {
-		return err
-	}
-	if apart {
-		return s.advance(ctx, cp)
-	}
-	return nil
-}
-
-// Rollback undoes the batch. After a Commit that succeeded it does nothing.
-func (b *batch) Rollback() error {
-	s := b.sink
-	if s.open != b {
-		return nil
-	}
-	s.open = nil
-	b.failed = true
-	s.abandon()
-	return nil
 }

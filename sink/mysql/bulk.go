@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -34,15 +35,25 @@ const joinedBytes = 8 << 10
 
 // WriteBulk writes changes of different rows: inserts of a table, updates of the
 // same columns, and deletes, many in one statement each. An UPDATE or DELETE
-// joins the table with the rows that it is given, and must find each of them.
-// What needs no look at an answer is queued, and all is answered at the end.
+// joins the table with the rows that it is given, and must find each of them. No
+// statement waits for the answer to the one before it.
 func (b *batch) WriteBulk(ctx context.Context, ms []rowferry.Mutation) error {
+	return b.bulk(ctx, ms, func() error { return b.land(ctx, true) })
+}
+
+// WriteLast is WriteBulk, with the checkpoint behind the changes.
+func (b *batch) WriteLast(ctx context.Context, ms []rowferry.Mutation, cp rowferry.Checkpoint) error {
+	b.moved = !failpoint.On("position-apart")
+	return b.bulk(ctx, ms, func() error { return b.conclude(ctx, cp, b.moved) })
+}
+
+func (b *batch) bulk(ctx context.Context, ms []rowferry.Mutation, end func() error) error {
 	if b.failed || b.sink.open != b {
 		return rowferry.Errorf(rowferry.CodeInternal, "a write to a batch that is over")
 	}
 	err := b.launch(ctx, ms)
 	if err == nil {
-		err = b.land(ctx, true)
+		err = end()
 	}
 	if err != nil {
 		b.failed = true

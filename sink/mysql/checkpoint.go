@@ -41,8 +41,8 @@ func absent(err error) bool {
 	return errors.As(err, &refused) && (refused.Number == 1146 || refused.Number == 1049)
 }
 
-// advance moves the pipeline's row on by one sequence inside the open
-// transaction, and has read the answer when it returns.
+// advance queues moving the pipeline's row on by one sequence inside the open
+// transaction. What comes of it is for moved to see.
 func (s *Sink) advance(ctx context.Context, cp rowferry.Checkpoint) error {
 	was, err := sqlsink.Before(cp)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Sink) advance(ctx context.Context, cp rowferry.Checkpoint) error {
 	return s.replace(ctx, was, cp)
 }
 
-// replace updates the row that is still as was, else CodeFenced.
+// replace queues an update of the row that is still as was.
 func (s *Sink) replace(ctx context.Context, was, now rowferry.Checkpoint) error {
 	values, err := sqlsink.CheckpointArgs(now)
 	if err != nil {
@@ -66,18 +66,31 @@ func (s *Sink) replace(ctx context.Context, was, now rowferry.Checkpoint) error 
 	}
 	values = append(values[1:], now.Pipeline, int64(was.Fence), int64(was.Sequence), rowferry.CheckpointFormat)
 	s.trace("UPDATE rowferry_checkpoint", []string{string(now.Position), fmt.Sprint(now.Fence), fmt.Sprint(now.Sequence)})
-	n, err := s.session.affectWith(ctx, "UPDATE "+quoteName(s.checkpointName())+" SET "+strings.Join(sets[1:], ", ")+
-		" WHERE pipeline = ? AND fence = ? AND sequence = ? AND format <= ?", values...)
+	return s.missed(now, s.session.queueWith(ctx, "UPDATE "+quoteName(s.checkpointName())+" SET "+strings.Join(sets[1:], ", ")+
+		" WHERE pipeline = ? AND fence = ? AND sequence = ? AND format <= ?", values...))
+}
+
+// moved reads the answer to replace, which is the next: CodeFenced where the row
+// was not as it had to be.
+func (s *Sink) moved(ctx context.Context, now rowferry.Checkpoint) error {
+	n, err := s.session.answer(ctx)
 	switch {
-	case absent(err):
-		return sqlsink.Fenced(now, nil)
 	case err != nil:
-		return s.translate(err)
+		return s.missed(now, err)
 	case n != 1 && !failpoint.On("ignore-fence"):
 		return s.fenced(ctx, now)
 	default:
 		return nil
 	}
+}
+
+// missed says that the pipeline was taken where there is no table of checkpoints
+// any more.
+func (s *Sink) missed(now rowferry.Checkpoint, err error) error {
+	if absent(err) {
+		return sqlsink.Fenced(now, nil)
+	}
+	return s.translate(err)
 }
 
 // fenced says whose row was found instead.
@@ -246,13 +259,19 @@ func (s *Sink) createCheckpoints(ctx context.Context) error {
 
 func (s *Sink) writeCheckpoint(ctx context.Context, was *rowferry.Checkpoint, now rowferry.Checkpoint) error {
 	if was != nil {
-		return s.replace(ctx, *was, now)
+		if err := s.replace(ctx, *was, now); err != nil {
+			return err
+		}
+		return s.moved(ctx, now)
 	}
 	values, err := sqlsink.CheckpointArgs(now)
 	if err != nil {
 		return err
 	}
-	_, err = s.session.affectWith(ctx, "INSERT INTO "+quoteName(s.checkpointName())+" ("+checkpointList()+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", values...)
+	err = s.session.queueWith(ctx, "INSERT INTO "+quoteName(s.checkpointName())+" ("+checkpointList()+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", values...)
+	if err == nil {
+		_, err = s.session.answer(ctx)
+	}
 	var refused *mysqlwire.ServerError
 	if errors.As(err, &refused) && refused.Number == 1062 {
 		return s.fenced(ctx, now)

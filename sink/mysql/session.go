@@ -76,8 +76,13 @@ type session struct {
 	kept   map[string]*mysqlwire.Stmt // statements of the session's whole life
 	// manual: autocommit is off, so that nothing commits by itself. See begin.
 	manual bool
-	owed   int // statements queued before others whose answers nobody has asked for
+	owed   int       // statements queued before others whose answers nobody has asked for
+	begun  time.Time // when the last transaction was
 }
+
+// restful is how long a connection is taken to be alive after a transaction on it
+// began. To ask takes a millisecond.
+const restful = time.Second
 
 // close ends the connection. What it had open is rolled back by the server.
 func (s *session) close() { s.conn.Close() }
@@ -120,10 +125,11 @@ func (s *session) set(ctx context.Context, statements []string) error {
 // would be committed by itself. So autocommit is off, from before the first
 // statement is queued, and nothing but a COMMIT commits.
 func (s *session) begin(ctx context.Context) error {
-	if !s.conn.Alive() {
+	if time.Since(s.begun) > restful && !s.conn.Alive() {
 		s.broken = true
 		return mysqlwire.ErrBroken
 	}
+	s.begun = time.Now()
 	if !s.manual {
 		if err := s.exec(ctx, "SET SESSION autocommit = 0"); err != nil {
 			return err
@@ -191,26 +197,23 @@ func (s *session) affect(ctx context.Context, query string) (int64, error) {
 	return n, s.check(err)
 }
 
-// affectWith is affect with parameters. The statement stays prepared.
-func (s *session) affectWith(ctx context.Context, query string, args ...any) (int64, error) {
+// queueWith queues a statement with parameters. It stays prepared.
+func (s *session) queueWith(ctx context.Context, query string, args ...any) error {
 	st := s.kept[query]
 	if st == nil {
 		var err error
 		if st, err = s.conn.Prepare(ctx, query); err != nil {
-			return 0, s.check(err)
+			return s.check(err)
 		}
 		s.kept[query] = st
 	}
 	s.conn.Begin(st)
 	for _, a := range args {
 		if err := s.conn.Arg(a); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	if err := s.conn.Queue(ctx); err != nil {
-		return 0, s.check(err)
-	}
-	return s.answer(ctx)
+	return s.check(s.conn.Queue(ctx))
 }
 
 // query calls fn for each row, with a function that reads its columns. fn may

@@ -74,6 +74,7 @@ type Sink struct {
 
 var (
 	_ rowferry.Laner     = (*Sink)(nil)
+	_ rowferry.LastTx    = (*batch)(nil)
 	_ rowferry.Preparer  = (*Sink)(nil)
 	_ rowferry.Sequencer = (*Sink)(nil)
 	_ rowferry.Examiner  = (*Sink)(nil)
