@@ -134,7 +134,9 @@ func (w *World) updated(ms []rowferry.Mutation, t *table, at int, after rowferry
 		if !differ(before, after, l.referenced) {
 			continue
 		}
-		own := l.child == t && l.refers(after, before) // its own parent, under the key that it gives up
+		// Its own parent, under the key that it gives up, or under the new one, which
+		// MySQL refuses where both come with one update.
+		own := l.child == t && (l.refers(after, before) || l.refers(after, after))
 		if own || l.onUpdate != schema.Cascade && l.referred(before) {
 			return ms, false
 		}
