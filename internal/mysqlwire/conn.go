@@ -130,13 +130,13 @@ func (c *Conn) wait(ctx context.Context, do func() error) error {
 	return err
 }
 
-// judge breaks the connection for all errors but those of whoever was given
-// rows.
+// judge breaks the connection for all errors but those that leave nothing
+// unknown.
 func (c *Conn) judge(ctx context.Context, err error) error {
 	var told *rowError
 	switch {
-	case err == nil:
-		return nil
+	case err == nil, errors.Is(err, ErrEarlier):
+		return err
 	case errors.As(err, &told):
 		return told.error
 	default:

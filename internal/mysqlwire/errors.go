@@ -19,9 +19,9 @@ type ServerError struct {
 
 func (e *ServerError) Error() string {
 	if e.State == "" {
-		return fmt.Sprintf("error %d: %s", e.Number, e.Message)
+		return fmt.Sprintf("Error %d: %s", e.Number, e.Message)
 	}
-	return fmt.Sprintf("error %d (%s): %s", e.Number, e.State, e.Message)
+	return fmt.Sprintf("Error %d (%s): %s", e.Number, e.State, e.Message)
 }
 
 // ProtocolError is an answer that makes no sense, or that nobody asked for. The

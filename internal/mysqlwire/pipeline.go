@@ -84,14 +84,35 @@ func (c *Conn) enqueue(ctx context.Context, size int, put func() error) error {
 // makeRoom reads the oldest answers, half of them so that the server has
 // something to do meanwhile.
 func (c *Conn) makeRoom(ctx context.Context, size int) error {
-	q := &c.queue
 	return c.wait(ctx, func() error {
-		err := c.flush()
-		for err == nil && (q.unanswered() > mostUnanswered/2 || q.unanswered() > 0 && q.bytes+size > bytesUnanswered) {
-			err = c.oldest()
-		}
-		return err
+		return c.catchUp(func(q *queue) bool { return q.unanswered() <= mostUnanswered/2 && q.bytes+size <= bytesUnanswered })
 	})
+}
+
+// ErrEarlier refuses a statement that would have to wait for others while one of
+// them has failed: the rest may take long, and be of no use. It was not sent.
+// Answer tells which, Discard takes back what is not sent.
+var ErrEarlier = errors.New("a statement before it failed")
+
+// catchUp sends what is queued and reads the oldest answers until it is enough,
+// or one is an error.
+func (c *Conn) catchUp(enough func(*queue) bool) error {
+	q := &c.queue
+	if q.unanswered() == 0 {
+		return nil
+	}
+	if err := c.flush(); err != nil {
+		return err
+	}
+	for q.unanswered() > 0 && !enough(q) {
+		if err := c.oldest(); err != nil {
+			return err
+		}
+		if q.answers[len(q.answers)-1].err != nil {
+			return ErrEarlier
+		}
+	}
+	return nil
 }
 
 // oldest reads the answer to the statement that has waited longest.
@@ -155,20 +176,18 @@ func (c *Conn) Discard() {
 	}
 }
 
-// aside runs a statement whose answer is not queued: put puts it into out, and
-// read reads its answer, after those of all before it.
+// aside runs a statement whose answer is not queued, when all before it are
+// answered: put puts it into out, and read reads its answer.
 func (c *Conn) aside(ctx context.Context, put, read func() error) error {
 	return c.wait(ctx, func() error {
+		if err := c.catchUp(func(*queue) bool { return false }); err != nil {
+			return err
+		}
 		if err := put(); err != nil {
 			return err
 		}
 		if err := c.flush(); err != nil {
 			return err
-		}
-		for c.queue.unanswered() > 0 {
-			if err := c.oldest(); err != nil {
-				return err
-			}
 		}
 		return read()
 	})

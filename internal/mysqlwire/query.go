@@ -6,7 +6,7 @@ import (
 )
 
 // Exec runs a statement without parameters and returns how many rows it found.
-// It overtakes nothing that is queued.
+// All that is queued is answered before it, else it fails with ErrEarlier.
 func (c *Conn) Exec(ctx context.Context, sql string) (int64, error) {
 	return c.rows(ctx, func() error {
 		c.text(comQuery, sql)

@@ -26,7 +26,7 @@ type Stmt struct {
 	closed bool
 }
 
-// Prepare prepares a statement.
+// Prepare prepares a statement, as Exec runs one.
 func (c *Conn) Prepare(ctx context.Context, sql string) (*Stmt, error) {
 	st := &Stmt{conn: c}
 	var refused *ServerError

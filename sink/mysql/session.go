@@ -92,6 +92,10 @@ func (s *session) check(err error) error {
 	var refused *mysqlwire.ServerError
 	switch {
 	case err == nil:
+	case errors.Is(err, mysqlwire.ErrEarlier):
+		if begun := s.settle(context.Background()); begun != nil { // it has come
+			return begun
+		}
 	case errors.As(err, &refused):
 		switch refused.Number {
 		case 1053, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 1317, 1927, 2006, 2013, 3024, 4031:
@@ -239,7 +243,7 @@ func (s *session) queryWith(ctx context.Context, query string, fn func(scan func
 // look is check for a query, of which an error may be that of whoever was given
 // its rows: it breaks nothing.
 func (s *session) look(err error) error {
-	if err == nil || s.conn.Broken() || errors.As(err, new(*mysqlwire.ServerError)) {
+	if err == nil || s.conn.Broken() || errors.Is(err, mysqlwire.ErrEarlier) || errors.As(err, new(*mysqlwire.ServerError)) {
 		return s.check(err)
 	}
 	return err

@@ -9,6 +9,9 @@
 // DDL commits by itself in MySQL, so tables and foreign keys are made by
 // Prepare, on a connection of its own and before the batch; Write only checks.
 //
+// The statements of a WriteBulk are sent before those ahead of them are answered,
+// with autocommit off (see session.begin); each other statement is waited for.
+//
 // Values are bound to prepared statements, never written into SQL; the only
 // texts in SQL are names and the labels of ENUM and SET. Foreign-key and unique
 // checks are always on, and rows are never replaced: an insert that meets any
