@@ -132,8 +132,9 @@ func readColumns(p *packets, n int) ([]column, error) {
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset_column_definition.html
 func parseColumn(b []byte) (column, error) {
 	const names, fixed, unsigned = 6, 10, 0x20
-	rest, ok := b, true
+	rest := b
 	for range names {
+		var ok bool
 		if _, rest, ok = lenText(rest); !ok {
 			return column{}, nonsense("a column without names")
 		}

@@ -82,7 +82,9 @@ func (c *Conn) SetMaxPacket(bytes int) { c.largest = bytes }
 
 // Close ends the connection at once. What is open there the server rolls back.
 func (c *Conn) Close() {
-	c.fail(ErrBroken)
+	if c.err == nil {
+		c.err = ErrBroken
+	}
 	_ = c.raw.Close() // nothing is lost by what it could say
 }
 

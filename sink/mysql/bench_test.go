@@ -8,6 +8,36 @@ import (
 	"github.com/rowferry/rowferry/sink/mysql"
 )
 
+// BenchmarkBulk writes batches of 1,000 changes in bulk, on the distribution's
+// server.
+func BenchmarkBulk(b *testing.B) {
+	server := testdb.Start(b, testdb.MariaDB1011)
+	name, _ := testdb.NewDatabase(b, server)
+	o := mysql.DefaultOptions()
+	o.Endpoint = endpoint(b, server, name)
+	sink, err := mysql.Open(b.Context(), o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer sink.Close()
+	p := begin(b, sink)
+	table := keyed("t", col("id", integer), col("n", integer), col("s", text))
+	p.must(shaped(table))
+	const rows = 1000
+	var inserts, there, back []rowferry.Mutation
+	for id := range int64(rows) {
+		inserts = append(inserts, inserted(table, i(id), i(0), s("a")))
+		there = append(there, updated(table, rowferry.Row{i(id), i(0), s("a")}, rowferry.Row{i(id), i(1), s("b")}))
+		back = append(back, updated(table, rowferry.Row{i(id), i(1), s("b")}, rowferry.Row{i(id), i(0), s("a")}))
+	}
+	p.bulk(inserts)
+	for b.Loop() {
+		p.bulk(there)
+		p.bulk(back)
+	}
+	b.ReportMetric(float64(2*rows*b.N)/b.Elapsed().Seconds(), "changes/s")
+}
+
 // BenchmarkWrite writes batches of 1,000 changes, on the distribution's server.
 func BenchmarkWrite(b *testing.B) {
 	server := testdb.Start(b, testdb.MariaDB1011)

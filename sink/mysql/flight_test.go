@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/faultproxy"
 	"github.com/rowferry/rowferry/internal/testdb"
+	"github.com/rowferry/rowferry/sink/mysql"
 )
 
 // bulkFails writes changes in bulk, and returns the error and how it was told.
@@ -117,6 +119,45 @@ func TestBulkDeadlock(t *testing.T) {
 		}
 		p.bulk(ms[2:])
 		if got := one(t, db, "SELECT COUNT(*) FROM t"); got != fmt.Sprint(3000) {
+			t.Errorf("%s rows", got)
+		}
+	})
+}
+
+// TestBulkRoundTrips: a batch of many statements takes few round trips, however
+// far the server is.
+func TestBulkRoundTrips(t *testing.T) {
+	onEach(t, func(t *testing.T, server *testdb.Server) {
+		name, db := testdb.NewDatabase(t, server)
+		proxy := faultproxy.Start(t, server, 1)
+		sink := open(t, server, name, func(o *mysql.Options) { o.Endpoint.Port = proxy.Port })
+		defer sink.Close()
+		table := keyed("t", col("id", integer), col("s", text))
+		p := begin(t, sink)
+		p.must(shaped(table))
+		var inserts, updates []rowferry.Mutation
+		for id := range int64(1500) {
+			inserts = append(inserts, inserted(table, i(id), s("a")))
+			updates = append(updates, updated(table, rowferry.Row{i(id), s("a")}, rowferry.Row{i(id), s("b")}))
+		}
+		p.bulk(inserts) // and the statements are prepared
+		p.bulk(updates)
+		var deletes []rowferry.Mutation
+		for _, m := range updates {
+			deletes = append(deletes, deleted(table, m.After...))
+		}
+		p.bulk(deletes)
+		const trip = 80 * time.Millisecond
+		proxy.ShapeBoth(faultproxy.Shape{Delay: trip / 2})
+		before, start := proxy.Statements(), time.Now()
+		p.bulk(inserts)
+		p.bulk(updates)
+		took, statements := time.Since(start), proxy.Statements()-before
+		t.Logf("figure: %d statements in two batches took %v, %.1f round trips", statements, took, float64(took)/float64(trip))
+		if statements < 30 || took > 12*trip {
+			t.Errorf("%d statements took %.1f round trips", statements, float64(took)/float64(trip))
+		}
+		if got := one(t, db, "SELECT COUNT(*) FROM t WHERE s = 'b'"); got != "1500" {
 			t.Errorf("%s rows", got)
 		}
 	})
