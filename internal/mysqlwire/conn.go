@@ -91,12 +91,15 @@ func (c *Conn) Close() {
 // Broken reports whether the connection is of no more use.
 func (c *Conn) Broken() bool { return c.err != nil }
 
-// fail keeps the first error after which nothing is known.
-func (c *Conn) fail(err error) error {
-	if c.err == nil {
-		c.err = fmt.Errorf("%w: %w", ErrBroken, err)
+// fail breaks the connection. The error is the context's, where it has ended, or
+// an ErrBroken for the given reason.
+func (c *Conn) fail(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		c.err = fmt.Errorf("%w: %v", ErrBroken, ctx.Err()) //nolint:errorlint // what uses it next was not ended by it
+		return ctx.Err()
 	}
-	return err
+	c.err = fmt.Errorf("%w: %w", ErrBroken, err)
+	return c.err
 }
 
 // Alive reports whether the server has not let go of the connection, as far as
@@ -114,7 +117,7 @@ func (c *Conn) Alive() bool {
 	if err == nil {
 		err = nonsense("it comes unasked")
 	}
-	_ = c.fail(err)
+	_ = c.fail(context.Background(), err) // told by whatever uses it
 	return false
 }
 
@@ -142,7 +145,7 @@ func (c *Conn) judge(ctx context.Context, err error) error {
 	case errors.As(err, &told):
 		return told.error
 	default:
-		return c.fail(either(ctx, err))
+		return c.fail(ctx, err)
 	}
 }
 
