@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -105,11 +106,24 @@ func (c *Conn) fail(ctx context.Context, err error) error {
 // Alive reports whether the server has not let go of the connection, as far as
 // is known without asking. Nothing may be unanswered.
 func (c *Conn) Alive() bool {
-	const moment = 100 * time.Microsecond
-	if c.err != nil || c.raw.SetReadDeadline(time.Now().Add(moment)) != nil {
+	if c.err != nil {
 		return false
 	}
-	_, err := c.in.r.Peek(1) // waits for nothing that has come
+	switch peek(c.raw) {
+	case peekNothing:
+		if c.in.r.Buffered() == 0 {
+			return true
+		}
+	case peekEnd:
+		_ = c.fail(context.Background(), io.EOF) // told by whatever uses it
+		return false
+	default: // the end may come behind what TLS says, or the server
+	}
+	const moment = time.Millisecond
+	if c.raw.SetReadDeadline(time.Now().Add(moment)) != nil {
+		return false
+	}
+	_, err := c.in.r.Peek(1)
 	var late net.Error
 	if errors.As(err, &late) && late.Timeout() && c.raw.SetReadDeadline(time.Time{}) == nil {
 		return true
@@ -120,6 +134,15 @@ func (c *Conn) Alive() bool {
 	_ = c.fail(context.Background(), err) // told by whatever uses it
 	return false
 }
+
+// peeked is what peek finds.
+type peeked int
+
+const (
+	peekUnknown peeked = iota
+	peekNothing
+	peekEnd
+)
 
 // wait does what waits for the network, until ctx ends.
 func (c *Conn) wait(ctx context.Context, do func() error) error {
