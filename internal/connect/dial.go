@@ -2,9 +2,11 @@ package connect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -45,6 +47,15 @@ func (c *boundedConn) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return c.Conn.Write(b)
+}
+
+// SyscallConn is for looking at the connection without waiting.
+func (c *boundedConn) SyscallConn() (syscall.RawConn, error) {
+	s, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return s.SyscallConn()
 }
 
 func (c *boundedConn) arm(asked *time.Time, set func(time.Time) error) error {

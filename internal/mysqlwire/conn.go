@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -91,22 +92,38 @@ func (c *Conn) Close() {
 // Broken reports whether the connection is of no more use.
 func (c *Conn) Broken() bool { return c.err != nil }
 
-// fail keeps the first error after which nothing is known.
-func (c *Conn) fail(err error) error {
-	if c.err == nil {
-		c.err = fmt.Errorf("%w: %w", ErrBroken, err)
+// fail breaks the connection. The error is the context's, where it has ended, or
+// an ErrBroken for the given reason.
+func (c *Conn) fail(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		c.err = fmt.Errorf("%w: %v", ErrBroken, ctx.Err()) //nolint:errorlint // what uses it next was not ended by it
+		return ctx.Err()
 	}
-	return err
+	c.err = fmt.Errorf("%w: %w", ErrBroken, err)
+	return c.err
 }
 
 // Alive reports whether the server has not let go of the connection, as far as
 // is known without asking. Nothing may be unanswered.
 func (c *Conn) Alive() bool {
-	const moment = 100 * time.Microsecond
-	if c.err != nil || c.raw.SetReadDeadline(time.Now().Add(moment)) != nil {
+	if c.err != nil {
 		return false
 	}
-	_, err := c.in.r.Peek(1) // waits for nothing that has come
+	switch peek(c.raw) {
+	case peekNothing:
+		if c.in.r.Buffered() == 0 {
+			return true
+		}
+	case peekEnd:
+		_ = c.fail(context.Background(), io.EOF) // told by whatever uses it
+		return false
+	default: // the end may come behind what TLS says, or the server
+	}
+	const moment = time.Millisecond
+	if c.raw.SetReadDeadline(time.Now().Add(moment)) != nil {
+		return false
+	}
+	_, err := c.in.r.Peek(1)
 	var late net.Error
 	if errors.As(err, &late) && late.Timeout() && c.raw.SetReadDeadline(time.Time{}) == nil {
 		return true
@@ -114,9 +131,18 @@ func (c *Conn) Alive() bool {
 	if err == nil {
 		err = nonsense("it comes unasked")
 	}
-	_ = c.fail(err)
+	_ = c.fail(context.Background(), err) // told by whatever uses it
 	return false
 }
+
+// peeked is what peek finds.
+type peeked int
+
+const (
+	peekUnknown peeked = iota
+	peekNothing
+	peekEnd
+)
 
 // wait does what waits for the network, until ctx ends.
 func (c *Conn) wait(ctx context.Context, do func() error) error {
@@ -142,7 +168,7 @@ func (c *Conn) judge(ctx context.Context, err error) error {
 	case errors.As(err, &told):
 		return told.error
 	default:
-		return c.fail(either(ctx, err))
+		return c.fail(ctx, err)
 	}
 }
 

@@ -164,6 +164,35 @@ func statusTable(server *testdb.Server) string {
 	return "performance_schema.global_status"
 }
 
+// TestEarlier: what would have to wait for others of which one has failed is not
+// sent.
+func TestEarlier(t *testing.T) {
+	onEach(t, func(t *testing.T, server *testdb.Server, name string) {
+		c := dial(t, server)
+		exec(t, c, "CREATE TABLE "+name+".t (id INT PRIMARY KEY)")
+		var err error
+		queued := 0
+		for ; err == nil && queued < 1000; queued++ {
+			err = c.QueueText(t.Context(), fmt.Sprintf("INSERT INTO %s.t VALUES (%d)", name, queued%5))
+		}
+		if !errors.Is(err, mysqlwire.ErrEarlier) || c.Broken() || queued > 65 {
+			t.Fatalf("after %d statements: %v", queued, err)
+		}
+		if _, err := c.Exec(t.Context(), "DELETE FROM "+name+".t"); !errors.Is(err, mysqlwire.ErrEarlier) {
+			t.Errorf("a statement by itself: %v", err)
+		}
+		c.Discard()
+		for i := 0; c.Unanswered() > 0; i++ {
+			if _, err := c.Answer(t.Context()); (err == nil) != (i < 5) {
+				t.Errorf("answer %d: %v", i, err)
+			}
+		}
+		if n := one(t, c, "SELECT COUNT(*) FROM "+name+".t"); n != "5" {
+			t.Errorf("%s rows", n)
+		}
+	})
+}
+
 // TestManyQueued: more than may be unanswered, of texts that are large together.
 func TestManyQueued(t *testing.T) {
 	onEach(t, func(t *testing.T, server *testdb.Server, name string) {

@@ -6,7 +6,8 @@ import (
 	"fmt"
 )
 
-// ErrBroken is the error of a connection that is used again after one.
+// ErrBroken is the error of a connection that broke after the login, wrapped
+// with why.
 var ErrBroken = errors.New("the connection is broken")
 
 // ServerError is what the server says of a statement, which is undone. The

@@ -70,6 +70,8 @@ func (s *Sink) translateBroken(err error) error {
 	switch {
 	case errors.As(err, &nonsense):
 		return rowferry.Errorf(rowferry.CodeTarget, "the target failed: %w", err).Fact("server", "%s", s.options.Endpoint)
+	case errors.Is(err, mysqlwire.ErrBroken):
+		return rowferry.Errorf(rowferry.CodeTargetAway, "the target does not answer, or let go of the connection: %w", err).Fact("server", "%s", s.options.Endpoint)
 	case mysqlwire.LacksTLS(err):
 		return rowferry.Errorf(rowferry.CodeBadTLS, "the target offers no TLS, and going on without is not allowed").
 			Fact("server", "%s", s.options.Endpoint).Remedy("without encryption", "tls: {mode: disable}")
@@ -77,7 +79,7 @@ func (s *Sink) translateBroken(err error) error {
 		return rowferry.Errorf(rowferry.CodeBadTLS, "the target's TLS cannot be trusted: %w", err).Fact("server", "%s", s.options.Endpoint)
 	case mysqlwire.RefusesLogin(err):
 		return rowferry.Errorf(rowferry.CodeTargetDenied, "the target wants the password in a way that is not supported: %w", err).Fact("server", "%s", s.options.Endpoint)
-	case errors.Is(err, mysqlwire.ErrBroken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &network),
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &network),
 		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNREFUSED):
 		return rowferry.Errorf(rowferry.CodeTargetAway, "the target does not answer, or let go of the connection: %w", err).Fact("server", "%s", s.options.Endpoint)
 	default:
