@@ -23,7 +23,7 @@ const (
 
 // rowCounts are the numbers of rows that an INSERT may have, largest first: few,
 // so that few statements are prepared.
-var rowCounts = []int{64, 16, 4}
+var rowCounts = []int{256, 64, 16, 4}
 
 // batch is one transaction on its way into the server.
 type batch struct {
