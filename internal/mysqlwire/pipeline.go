@@ -176,8 +176,9 @@ func (c *Conn) Discard() {
 	}
 }
 
-// aside runs a statement whose answer is not queued, when all before it are
-// answered: put puts it into out, and read reads its answer.
+// aside runs statements whose answers are not queued, when all before them are
+// answered: put puts them into out, and read reads their answers, while they are
+// sent, since together both may be more than the network holds.
 func (c *Conn) aside(ctx context.Context, put, read func() error) error {
 	return c.wait(ctx, func() error {
 		if err := c.catchUp(func(*queue) bool { return false }); err != nil {
@@ -186,9 +187,21 @@ func (c *Conn) aside(ctx context.Context, put, read func() error) error {
 		if err := put(); err != nil {
 			return err
 		}
-		if err := c.flush(); err != nil {
-			return err
+		if len(c.out) <= sendAt {
+			if err := c.flush(); err != nil {
+				return err
+			}
+			return read()
 		}
-		return read()
+		sent := make(chan error, 1)
+		go func() { sent <- c.flush() }() // a "sender"
+		err := read()
+		if err != nil {
+			_ = c.raw.Close() // for the sender to end
+		}
+		if e := <-sent; err == nil {
+			err = e
+		}
+		return err
 	})
 }

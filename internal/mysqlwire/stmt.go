@@ -28,23 +28,50 @@ type Stmt struct {
 
 // Prepare prepares a statement, as Exec runs one.
 func (c *Conn) Prepare(ctx context.Context, sql string) (*Stmt, error) {
-	st := &Stmt{conn: c}
+	all, err := c.PrepareAll(ctx, []string{sql})
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// PrepareAll prepares statements at once, all or none.
+func (c *Conn) PrepareAll(ctx context.Context, statements []string) ([]*Stmt, error) {
+	all := make([]*Stmt, len(statements))
+	parts := make([]byte, len(statements))
 	var refused *ServerError
 	err := c.aside(ctx, func() error {
-		c.text(comStmtPrepare, sql)
+		for i, sql := range statements {
+			c.text(comStmtPrepare, sql)
+			parts[i] = c.parts
+		}
 		return nil
-	}, func() (err error) {
-		refused, err = st.readPrepared(&c.in, c.parts)
-		return err
+	}, func() error {
+		for i := range all {
+			all[i] = &Stmt{conn: c}
+			e, err := all[i].readPrepared(&c.in, parts[i])
+			if err != nil {
+				return err
+			}
+			if e != nil {
+				all[i].closed = true
+				if refused == nil {
+					refused = e
+				}
+			}
+		}
+		return nil
 	})
-	switch {
-	case err != nil:
-		return nil, err
-	case refused != nil:
-		return nil, refused
-	default:
-		return st, nil
+	if err == nil && refused != nil {
+		for _, st := range all {
+			st.Close()
+		}
+		err = refused
 	}
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
 // readPrepared reads the answer to COM_STMT_PREPARE:

@@ -6,8 +6,8 @@ import "container/list"
 // Partial images and updates of changing column sets would otherwise keep one
 // for each combination.
 const (
-	MaxStatements = 256
-	MaxParams     = 256 << 10
+	MaxStatements = 1024
+	MaxParams     = 128 << 10
 )
 
 // Statements keeps the most recently used prepared statements of all tables.

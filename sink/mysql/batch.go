@@ -30,8 +30,9 @@ type batch struct {
 	sink    *Sink
 	failed  bool // after an error only Rollback may follow
 	key     []byte
-	flights []flight // queued and not answered, oldest first
-	moved   bool     // the checkpoint is in the target's row already
+	flights []flight            // queued and not answered, oldest first
+	moved   bool                // the checkpoint is in the target's row already
+	rest    []rowferry.Mutation // of what is being queued
 	waiting waiting
 }
 
@@ -237,7 +238,7 @@ func (b *batch) send(ctx context.Context, t *target, st *statement, ms []rowferr
 		return s.session.check(wire.QueueText(ctx, sql))
 	}
 	if st.stmt == nil { // of one use
-		if err := s.prepare(ctx, st); err != nil {
+		if err := s.one(ctx, st); err != nil {
 			return err
 		}
 		defer closeStatement(st)

@@ -158,25 +158,6 @@ func (b *batch) join(ctx context.Context, t *target, ms []rowferry.Mutation) err
 	return b.fly(ctx, t, st, ms)
 }
 
-// joining returns the prepared statement that writes the mutations, and perhaps
-// has room for a few more.
-func (b *batch) joining(ctx context.Context, t *target, ms []rowferry.Mutation) (*statement, error) {
-	s := b.sink
-	count, _ := slices.BinarySearch(joinCounts, len(ms))
-	class, _ := slices.BinarySearch(textClasses, t.longestText(ms))
-	b.key = append(t.Pattern(b.key[:0], &ms[0]), 'J', byte(count), byte(class))
-	if st, ok := s.stmts.Get(&t.Table, b.key); ok {
-		return st, nil
-	}
-	j := joinComposer{target: t, server: &s.server, text: textClasses[class]}
-	st := j.compose(&ms[0], joinCounts[count])
-	if err := s.prepare(ctx, st); err != nil {
-		return nil, err
-	}
-	s.stmts.Add(&t.Table, b.key, st, st.rows*(len(st.set)+len(st.match)))
-	return st, nil
-}
-
 // longestText returns the size of the largest text that is written or compared.
 func (t *target) longestText(ms []rowferry.Mutation) (bytes int) {
 	for i := range ms {

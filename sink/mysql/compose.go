@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"strings"
 
@@ -23,36 +22,6 @@ type statement struct {
 	// besides are texts that follow a set column's own parameter.
 	besides map[int][]string
 	spelled bool // of one use, with its values in its SQL
-}
-
-// closeStatement lets go of a statement. It may be queued and not answered: the
-// server is told behind it, in the order of the connection.
-func closeStatement(st *statement) { st.stmt.Close() }
-
-// statement returns the prepared statement for m, or for rows inserts like m. Of
-// updates of ever other columns it is one of one use, that is not prepared.
-func (b *batch) statement(ctx context.Context, t *target, m *rowferry.Mutation, rows int) (*statement, error) {
-	b.key = t.Pattern(b.key[:0], m)
-	b.key = append(b.key, byte(rows), byte(rows>>8))
-	s := b.sink
-	if st, ok := s.stmts.Get(&t.Table, b.key); ok {
-		return st, nil
-	}
-	st := t.compose(m, rows, nil)
-	if m.Op == rowferry.Update && len(st.set) > 0 && m.Before.Size()+m.After.Size() <= rowBytes && t.Scattered(b.key[:len(b.key)-2]) {
-		st.spelled = true
-		return st, nil
-	}
-	if err := s.prepare(ctx, st); err != nil {
-		return nil, err
-	}
-	s.stmts.Add(&t.Table, b.key, st, rows*len(st.set)+len(st.match))
-	return st, nil
-}
-
-func (s *Sink) prepare(ctx context.Context, st *statement) (err error) {
-	st.stmt, err = s.session.conn.Prepare(ctx, st.sql)
-	return s.translate(s.session.check(err))
 }
 
 // compose writes the SQL for m. An update that changes nothing becomes a

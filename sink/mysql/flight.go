@@ -18,7 +18,9 @@ type flight struct {
 // launch writes mutations of different rows, and leaves the last answers to
 // land. An error leaves nothing queued.
 func (b *batch) launch(ctx context.Context, ms []rowferry.Mutation) error {
+	defer func() { b.rest = nil }()
 	for len(ms) > 0 {
+		b.rest = ms
 		n, err := b.launchSome(ctx, ms)
 		if err != nil {
 			if first := b.land(ctx, true); first != nil {
@@ -46,7 +48,7 @@ func (b *batch) launchSome(ctx context.Context, ms []rowferry.Mutation) (int, er
 		return n, b.join(ctx, t, ms[:n])
 	}
 	m := &ms[0]
-	if len(b.waiting.changes) == 0 && !m.ChecksOff && (m.Op == rowferry.Insert || m.Op == rowferry.Update || m.Op == rowferry.Delete) {
+	if b.queues(m) {
 		if t, err = b.sink.target(ctx, m); err != nil {
 			return 0, err
 		}
@@ -62,6 +64,11 @@ func (b *batch) launchSome(ctx context.Context, ms []rowferry.Mutation) (int, er
 		return 0, err
 	}
 	return b.apply(ctx, ms)
+}
+
+// queues reports whether a mutation may be queued.
+func (b *batch) queues(m *rowferry.Mutation) bool {
+	return len(b.waiting.changes) == 0 && !m.ChecksOff && (m.Op == rowferry.Insert || m.Op == rowferry.Update || m.Op == rowferry.Delete)
 }
 
 // flown returns how many of the first mutations one statement carries that may

@@ -76,13 +76,8 @@ type session struct {
 	kept   map[string]*mysqlwire.Stmt // statements of the session's whole life
 	// manual: autocommit is off, so that nothing commits by itself. See begin.
 	manual bool
-	owed   int       // statements queued before others whose answers nobody has asked for
-	begun  time.Time // when the last transaction was
+	owed   int // statements queued before others whose answers nobody has asked for
 }
-
-// restful is how long a connection is taken to be alive after a transaction on it
-// began. To ask takes a millisecond.
-const restful = time.Second
 
 // close ends the connection. What it had open is rolled back by the server.
 func (s *session) close() { s.conn.Close() }
@@ -129,11 +124,10 @@ func (s *session) set(ctx context.Context, statements []string) error {
 // would be committed by itself. So autocommit is off, from before the first
 // statement is queued, and nothing but a COMMIT commits.
 func (s *session) begin(ctx context.Context) error {
-	if time.Since(s.begun) > restful && !s.conn.Alive() {
+	if !s.conn.Alive() {
 		s.broken = true
 		return mysqlwire.ErrBroken
 	}
-	s.begun = time.Now()
 	if !s.manual {
 		if err := s.exec(ctx, "SET SESSION autocommit = 0"); err != nil {
 			return err

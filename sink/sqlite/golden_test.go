@@ -142,7 +142,7 @@ func TestGoldenSQL(t *testing.T) {
 // TestStatementsAreBounded writes every combination of columns of a table.
 func TestStatementsAreBounded(t *testing.T) {
 	wide := &schema.Table{Name: schema.Name{Table: "wide"}, PrimaryKey: []int{0}, Columns: []schema.Column{{Name: "id", Type: integer}}}
-	for c := range 9 {
+	for c := range 11 {
 		wide.Columns = append(wide.Columns, schema.Column{Name: fmt.Sprintf("c%d", c), Type: integer, Nullable: true})
 	}
 	sink, _ := openTraced(t, DefaultOptions())
@@ -151,9 +151,9 @@ func TestStatementsAreBounded(t *testing.T) {
 		full[c] = i(1)
 	}
 	ms := []rowferry.Mutation{{Op: rowferry.Shape, Table: wide}, {Op: rowferry.Insert, Table: wide, After: full}}
-	for bits := range 1 << 9 {
+	for bits := range 1 << 11 {
 		after := make(rowferry.Row, len(full))
-		for c := range 9 {
+		for c := range 11 {
 			if bits>>c&1 == 1 {
 				after[c+1] = i(int64(bits))
 			}
