@@ -6,7 +6,7 @@ import "container/list"
 // Partial images and updates of changing column sets would otherwise keep one
 // for each combination.
 const (
-	MaxStatements = 1024
+	MaxStatements = 512
 	MaxParams     = 128 << 10
 )
 

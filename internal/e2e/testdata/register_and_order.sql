@@ -249,25 +249,21 @@ DELETE FROM "orders" WHERE "id" IS ? AND "customer_id" IS ? AND "status" IS ? AN
 UPDATE rowferry_checkpoint
     ["0-1-83" "2" "84"]
 INSERT INTO "orders" ("id", "customer_id", "status", "total", "placed_at", "note") VALUES (?, ?, ?, ?, ?, ?)
-    ["2" "2" "open" "0.00" "2026-03-20 07:59:22.293501" "bitte klingeln ☎"]
+    ["2" "2" "open" "4973.98" "2026-03-20 07:59:22.293501" "bitte klingeln ☎"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["2" "1" "SKU-033" "4" "613.55"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["2" "2" "SKU-007" "1" "685.94"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["2" "3" "SKU-016" "3" "611.28"]
-UPDATE "orders" SET "total" = ? WHERE "id" IS ? AND "customer_id" IS ? AND "status" IS ? AND "total" IS ? AND "placed_at" IS ? AND "note" IS ?
-    ["4973.98" "2" "2" "open" "0.00" "2026-03-20 07:59:22.293501" "bitte klingeln ☎"]
 UPDATE rowferry_checkpoint
     ["0-1-84" "2" "85"]
 INSERT INTO "orders" ("id", "customer_id", "status", "total", "placed_at", "note") VALUES (?, ?, ?, ?, ?, ?)
-    ["3" "13" "open" "0.00" "2026-03-12 00:24:39.440033" "línea 1\nlínea 2"]
+    ["3" "13" "open" "3531.10" "2026-03-12 00:24:39.440033" "línea 1\nlínea 2"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["3" "1" "SKU-025" "7" "262.42"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["3" "2" "SKU-014" "2" "847.08"]
-UPDATE "orders" SET "total" = ? WHERE "id" IS ? AND "customer_id" IS ? AND "status" IS ? AND "total" IS ? AND "placed_at" IS ? AND "note" IS ?
-    ["3531.10" "3" "13" "open" "0.00" "2026-03-12 00:24:39.440033" "línea 1\nlínea 2"]
 UPDATE rowferry_checkpoint
     ["0-1-85" "2" "86"]
 INSERT INTO "customers" ("id", "email", "full_name", "loyalty_card", "born", "preferences", "created_at") VALUES (?, ?, ?, ?, ?, ?, ?)

@@ -25,11 +25,9 @@ UPDATE "orders" SET "total" = ? WHERE "id" IS ? AND "customer_id" IS ? AND "stat
 UPDATE rowferry_checkpoint
     ["0-1-138" "2" "139"]
 INSERT INTO "orders" ("id", "customer_id", "status", "total", "placed_at", "note") VALUES (?, ?, ?, ?, ?, ?)
-    ["33" "3" "open" "0.00" "2026-08-08 09:21:27.902761" "línea 1\nlínea 2"]
+    ["33" "3" "open" "4699.66" "2026-08-08 09:21:27.902761" "línea 1\nlínea 2"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["33" "1" "SKU-036" "7" "671.38"]
-UPDATE "orders" SET "total" = ? WHERE "id" IS ? AND "customer_id" IS ? AND "status" IS ? AND "total" IS ? AND "placed_at" IS ? AND "note" IS ?
-    ["4699.66" "33" "3" "open" "0.00" "2026-08-08 09:21:27.902761" "línea 1\nlínea 2"]
 UPDATE rowferry_checkpoint
     ["0-1-139" "2" "140"]
 INSERT INTO "customers" ("id", "email", "full_name", "loyalty_card", "born", "preferences", "created_at") VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -47,25 +45,21 @@ UPDATE "categories" SET "parent_id" = ? WHERE "id" IS ? AND "parent_id" IS ? AND
 UPDATE rowferry_checkpoint
     ["0-1-141" "2" "142"]
 INSERT INTO "orders" ("id", "customer_id", "status", "total", "placed_at", "note") VALUES (?, ?, ?, ?, ?, ?)
-    ["34" "4" "open" "0.00" "2026-07-17 14:06:58.030313" "NULL"]
+    ["34" "4" "open" "10446.30" "2026-07-17 14:06:58.030313" "NULL"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["34" "1" "SKU-016" "8" "515.97"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["34" "2" "SKU-010" "9" "702.06"]
-UPDATE "orders" SET "total" = ? WHERE "id" IS ? AND "customer_id" IS ? AND "status" IS ? AND "total" IS ? AND "placed_at" IS ? AND "note" IS ?
-    ["10446.30" "34" "4" "open" "0.00" "2026-07-17 14:06:58.030313" "NULL"]
 UPDATE rowferry_checkpoint
     ["0-1-142" "2" "143"]
 INSERT INTO "orders" ("id", "customer_id", "status", "total", "placed_at", "note") VALUES (?, ?, ?, ?, ?, ?)
-    ["35" "3" "open" "0.00" "2026-04-23 09:48:26.350085" "línea 1\nlínea 2"]
+    ["35" "3" "open" "6724.54" "2026-04-23 09:48:26.350085" "línea 1\nlínea 2"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["35" "1" "SKU-022" "8" "464.14"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["35" "2" "SKU-005" "1" "874.62"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["35" "3" "SKU-003" "5" "427.36"]
-UPDATE "orders" SET "total" = ? WHERE "id" IS ? AND "customer_id" IS ? AND "status" IS ? AND "total" IS ? AND "placed_at" IS ? AND "note" IS ?
-    ["6724.54" "35" "3" "open" "0.00" "2026-04-23 09:48:26.350085" "línea 1\nlínea 2"]
 UPDATE rowferry_checkpoint
     ["0-1-143" "2" "144"]
 UPDATE "products" SET "price" = ?, "weight_kg" = ? WHERE "sku" IS ? AND "category_id" IS ? AND "name" IS ? AND "price" IS ? AND "photo" IS ?
@@ -77,7 +71,7 @@ UPDATE "products" SET "price" = ?, "weight_kg" = ? WHERE "sku" IS ? AND "categor
 UPDATE rowferry_checkpoint
     ["0-1-144" "2" "145"]
 INSERT INTO "orders" ("id", "customer_id", "status", "total", "placed_at", "note") VALUES (?, ?, ?, ?, ?, ?)
-    ["36" "27" "open" "0.00" "2026-03-23 21:40:41.210688" "NULL"]
+    ["36" "27" "open" "7940.83" "2026-03-23 21:40:41.210688" "NULL"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["36" "1" "SKU-029" "5" "633.33"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
@@ -86,8 +80,6 @@ INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUE
     ["36" "3" "SKU-023" "8" "341.91"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["36" "4" "SKU-035" "2" "843.83"]
-UPDATE "orders" SET "total" = ? WHERE "id" IS ? AND "customer_id" IS ? AND "status" IS ? AND "total" IS ? AND "placed_at" IS ? AND "note" IS ?
-    ["7940.83" "36" "27" "open" "0.00" "2026-03-23 21:40:41.210688" "NULL"]
 UPDATE rowferry_checkpoint
     ["0-1-145" "2" "146"]
 INSERT INTO "payments" ("id", "order_id", "amount", "paid_on", "took") VALUES (?, ?, ?, ?, ?)
@@ -97,17 +89,15 @@ UPDATE "orders" SET "status" = ? WHERE "id" IS ? AND "customer_id" IS ? AND "sta
 UPDATE rowferry_checkpoint
     ["0-1-146" "2" "147"]
 INSERT INTO "orders" ("id", "customer_id", "status", "total", "placed_at", "note") VALUES (?, ?, ?, ?, ?, ?)
-    ["37" "24" "open" "0.00" "2026-09-08 14:23:40.396263" "línea 1\nlínea 2"]
+    ["37" "24" "open" "3291.68" "2026-09-08 14:23:40.396263" "línea 1\nlínea 2"]
 INSERT INTO "order_items" ("order_id", "line", "sku", "quantity", "price") VALUES (?, ?, ?, ?, ?)
     ["37" "1" "SKU-010" "7" "470.24"]
-UPDATE "orders" SET "total" = ? WHERE "id" IS ? AND "customer_id" IS ? AND "status" IS ? AND "total" IS ? AND "placed_at" IS ? AND "note" IS ?
-    ["3291.68" "37" "24" "open" "0.00" "2026-09-08 14:23:40.396263" "línea 1\nlínea 2"]
 UPDATE rowferry_checkpoint
     ["0-1-147" "2" "148"]
-DELETE FROM "payments" WHERE "id" IS ? AND "order_id" IS ? AND "amount" IS ? AND "paid_on" IS ? AND "took" IS ?
-    ["0x885120D4C0D519E40C14F90000000000" "33" "4699.66" "2026-11-18" "-00:00:01.250"]
 DELETE FROM "order_items" WHERE "order_id" IS ? AND "line" IS ? AND "sku" IS ? AND "quantity" IS ? AND "price" IS ?
     ["33" "1" "SKU-036" "7" "671.38"]
+DELETE FROM "payments" WHERE "id" IS ? AND "order_id" IS ? AND "amount" IS ? AND "paid_on" IS ? AND "took" IS ?
+    ["0x885120D4C0D519E40C14F90000000000" "33" "4699.66" "2026-11-18" "-00:00:01.250"]
 DELETE FROM "orders" WHERE "id" IS ? AND "customer_id" IS ? AND "status" IS ? AND "total" IS ? AND "placed_at" IS ? AND "note" IS ?
     ["33" "3" "paid" "4699.66" "2026-08-08 09:21:27.902761" "línea 1\nlínea 2"]
 UPDATE rowferry_checkpoint
