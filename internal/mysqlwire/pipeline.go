@@ -196,7 +196,7 @@ func (c *Conn) aside(ctx context.Context, put, read func() error) error {
 		sent := make(chan error, 1)
 		go func() { sent <- c.flush() }() // a "sender"
 		err := read()
-		if err != nil {
+		if err != nil && !errors.As(err, new(*rowError)) { // before which all was sent, and read
 			_ = c.raw.Close() // for the sender to end
 		}
 		if e := <-sent; err == nil {
