@@ -149,15 +149,6 @@ func (t *target) joins(op rowferry.Op) bool {
 	return true
 }
 
-// join queues updates or deletes of one pattern as one statement.
-func (b *batch) join(ctx context.Context, t *target, ms []rowferry.Mutation) error {
-	st, err := b.joining(ctx, t, ms)
-	if err != nil {
-		return err
-	}
-	return b.fly(ctx, t, st, ms)
-}
-
 // longestText returns the size of the largest text that is written or compared.
 func (t *target) longestText(ms []rowferry.Mutation) (bytes int) {
 	for i := range ms {

@@ -40,25 +40,15 @@ func (b *batch) launch(ctx context.Context, ms []rowferry.Mutation) error {
 // how many. What needs more than one statement, or an answer before the next, is
 // written when all else is answered.
 func (b *batch) launchSome(ctx context.Context, ms []rowferry.Mutation) (int, error) {
-	n, t, err := b.joinable(ctx, ms)
+	n, t, st, w, err := b.next(ctx, ms)
+	if w != nil {
+		st, err = w.statement, b.prepare(ctx, w)
+	}
 	switch {
 	case err != nil:
 		return 0, err
 	case n > 0:
-		return n, b.join(ctx, t, ms[:n])
-	}
-	m := &ms[0]
-	if b.queues(m) {
-		if t, err = b.sink.target(ctx, m); err != nil {
-			return 0, err
-		}
-		if n := b.flown(t, ms); n > 0 {
-			st, err := b.statement(ctx, t, m, n)
-			if err != nil {
-				return 0, err
-			}
-			return n, b.fly(ctx, t, st, ms[:n])
-		}
+		return n, b.fly(ctx, t, st, ms[:n])
 	}
 	if err := b.land(ctx, true); err != nil {
 		return 0, err

@@ -31,16 +31,6 @@ func (b *batch) statement(ctx context.Context, t *target, m *rowferry.Mutation, 
 	return st, nil
 }
 
-// joining returns the prepared statement that writes the mutations, and perhaps
-// has room for a few more.
-func (b *batch) joining(ctx context.Context, t *target, ms []rowferry.Mutation) (*statement, error) {
-	st, w := b.joined(t, ms)
-	if w != nil {
-		return w.statement, b.prepare(ctx, w)
-	}
-	return st, nil
-}
-
 // single returns the statement for m, or for rows inserts like m, or else the one
 // to prepare.
 func (b *batch) single(t *target, m *rowferry.Mutation, rows int) (*statement, *wanted) {
@@ -105,8 +95,8 @@ func (b *batch) prepare(ctx context.Context, first *wanted) error {
 func (b *batch) ahead(ctx context.Context, first *wanted) []*wanted {
 	all, params := []*wanted{first}, first.params
 	for ms := b.rest; len(ms) > 0 && len(all) < mostAhead && params < paramsAhead; {
-		n, w := b.wants(ctx, ms)
-		if n == 0 {
+		n, _, _, w, err := b.next(ctx, ms)
+		if err != nil || n == 0 { // met again in its turn
 			break
 		}
 		ms = ms[n:]
@@ -117,26 +107,26 @@ func (b *batch) ahead(ctx context.Context, first *wanted) []*wanted {
 	return all
 }
 
-// wants returns how many of the first mutations one statement carries, 0 where it
-// is not queued, and the statement where it is not prepared.
-func (b *batch) wants(ctx context.Context, ms []rowferry.Mutation) (n int, w *wanted) {
-	n, t, err := b.joinable(ctx, ms)
+// next returns how many of the first mutations one statement carries that may be
+// queued, 0 if none, their table, and the statement, or else the one to prepare.
+func (b *batch) next(ctx context.Context, ms []rowferry.Mutation) (n int, t *target, st *statement, w *wanted, err error) {
+	n, t, err = b.joinable(ctx, ms)
 	switch {
 	case err != nil:
-		return 0, nil
+		return 0, nil, nil, nil, err
 	case n > 0:
-		_, w = b.joined(t, ms[:n])
-		return n, w
+		st, w = b.joined(t, ms[:n])
+		return n, t, st, w, nil
 	case !b.queues(&ms[0]):
-		return 0, nil
+		return 0, nil, nil, nil, nil
 	}
 	if t, err = b.sink.target(ctx, &ms[0]); err != nil {
-		return 0, nil
+		return 0, nil, nil, nil, err
 	}
 	if n = b.flown(t, ms); n > 0 {
-		_, w = b.single(t, &ms[0], n)
+		st, w = b.single(t, &ms[0], n)
 	}
-	return n, w
+	return n, t, st, w, nil
 }
 
 // one prepares a statement of one use.
