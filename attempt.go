@@ -125,6 +125,7 @@ func (a *attempt) done() error {
 	e.at, e.rebuilding = a.record.Checkpoint, false
 	maps.Copy(e.shapes, a.shapes)
 	e.stats.committed(a.batch, a.tally, e.at)
+	e.acks.committed(e.at.Position)
 	return failpoint.Hit("confirm")
 }
 

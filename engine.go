@@ -63,8 +63,9 @@ type Parts struct {
 }
 
 // Engine runs one pipeline. Its goroutines: the caller of Run is "apply",
-// which owns sink and state; "read" owns the reader, and each "lane" a batch
-// while it is being written. Both end before Run returns.
+// which owns sink and state; "read" owns the reader, each "lane" a batch while
+// it is being written, and "ack" tells the source what is durable. They end
+// before Run returns.
 type Engine struct {
 	parts  Parts
 	opts   Options
@@ -77,6 +78,7 @@ type Engine struct {
 	compactor  *compactor // nil where each change counts
 	scratch    []Mutation // of planned
 	stats      stats
+	acks       *acks // of the reader that runs; nil until one does
 
 	mu        sync.Mutex // guards reader and queue for Progress
 	reader    Reader     // nil while a lost source is waited for
@@ -161,7 +163,11 @@ func (e *Engine) runReader(ctx context.Context) error {
 	wg.Go(func() { // the goroutine "read"
 		collect(readCtx, e.reader, e.parts.State, e.opts.SpillBytes, q)
 	})
+	e.acks = newAcks(e.reader, e.parts.Sink)
+	wg.Go(func() { e.acks.run(ctx) }) // the goroutine "ack"
+	e.acks.committed(e.at.Position)
 	err := newLanes(e, q).run(ctx)
+	e.acks.end()
 	cancel()
 	q.stop()
 	wg.Wait()

@@ -294,6 +294,7 @@ func (e *Engine) sameRules(at Checkpoint, rules string) error {
 
 // read opens the source.
 func (e *Engine) read(ctx context.Context, s Start) error {
+	s.Spool = e.parts.State.Spool
 	r, err := e.parts.Source.Open(ctx, s)
 	if err != nil {
 		return err

@@ -100,6 +100,16 @@ type CheckpointKeeper interface {
 	Tables(ctx context.Context) ([]*schema.Table, error)
 }
 
+// Syncer is a CheckpointKeeper whose target may answer commits before they
+// are durable.
+type Syncer interface {
+	CheckpointKeeper
+	// Sync returns once a crash of the target can no longer undo any batch whose
+	// Commit had returned when it was called; at once where none could. It is
+	// safe for concurrent use.
+	Sync(ctx context.Context) error
+}
+
 // Appender is a Sink without transactions whose target is a file that grows:
 // how much of it is committed is part of the checkpoint, which makes it exactly
 // once in effect. Nothing is cut off or written before Adopt, or without it

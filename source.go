@@ -26,6 +26,9 @@ type Start struct {
 	// ShapesFrom, when not empty, asks the source to learn the shapes anew by
 	// reading the log from there to Position.
 	ShapesFrom Position
+	// Spool gives overflow areas to a source that has to put transactions
+	// aside before they are committed. Nil where there are none.
+	Spool func() (Spool, error)
 	// A reader that begins without Tables tells, at the start of its first
 	// Tx, a Shape for every table in scope that it knows already.
 }
@@ -79,4 +82,14 @@ type Rooted interface {
 	// on with elsewhere. It is "" where the log has none. It is called before
 	// Next.
 	Lineage(ctx context.Context) (string, error)
+}
+
+// Acker is a Reader of a log that its server keeps until it is told what is no
+// longer needed.
+type Acker interface {
+	Reader
+	// Ack tells that everything up to p, a position that Next returned or Begin,
+	// is durable in the target. It does not wait for the network and is safe for
+	// concurrent use, until Close. Positions come in the log's order.
+	Ack(p Position)
 }

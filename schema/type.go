@@ -36,6 +36,8 @@ const (
 	Inet6
 	Geometry
 	Vector
+	Bool  // carried as the integers 0 and 1
+	Other // a type of the source's own, carried as the text its database prints; Native says which
 )
 
 var kindNames = [...]string{
@@ -43,7 +45,7 @@ var kindNames = [...]string{
 	Bit: "bit", Year: "year", Char: "char", VarChar: "varchar", Text: "text", Binary: "binary",
 	VarBinary: "varbinary", Blob: "blob", Date: "date", Time: "time", DateTime: "datetime",
 	Timestamp: "timestamp", Enum: "enum", Set: "set", JSON: "json", UUID: "uuid",
-	Inet4: "inet4", Inet6: "inet6", Geometry: "geometry", Vector: "vector",
+	Inet4: "inet4", Inet6: "inet6", Geometry: "geometry", Vector: "vector", Bool: "bool", Other: "other",
 }
 
 // String returns the kind's lower-case name.
@@ -89,13 +91,37 @@ type Type struct {
 	Charset   string   `json:"charset,omitempty"`
 	Collation string   `json:"collation,omitempty"` // "" when only the character set is known
 	Labels    []string `json:"labels,omitempty"`    // Enum, Set: in ordinal order, as UTF-8
+	// Native is the type as a PostgreSQL source declares it ("numeric(10,2)",
+	// "integer[]", "public.mood"), a domain's being that of its base; "" where the
+	// source is another. A PostgreSQL target declares its column so; the others
+	// go by Kind.
+	Native string `json:"native,omitempty"`
+	// User are the types that Native is made of and that no PostgreSQL has by
+	// itself, each after those it is made of.
+	User []UserType `json:"user,omitempty"`
 }
 
-// String returns the type for people, in MySQL's spelling.
+// UserType is an enum or a composite type of a PostgreSQL source.
+type UserType struct {
+	Name   string   `json:"name"`             // quoted and with its schema, as Native has it
+	Labels []string `json:"labels,omitempty"` // of an enum, in order
+	Fields []Field  `json:"fields,omitempty"` // of a composite type, in order
+}
+
+// Field is an attribute of a composite type.
+type Field struct {
+	Name   string `json:"name"`
+	Native string `json:"native"` // as in Type
+}
+
+// String returns the type for people, in its source's spelling.
 func (t Type) String() string {
 	sign := ""
 	if t.Unsigned {
 		sign = " unsigned"
+	}
+	if t.Native != "" {
+		return t.Native
 	}
 	switch t.Kind {
 	case Int:
