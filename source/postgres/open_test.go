@@ -206,3 +206,30 @@ func (p *place) with(o Options, from string) Options {
 	o.From = from
 	return o
 }
+
+// finding returns the finding of that name.
+func (p *place) finding(o Options, name string) rowferry.Finding {
+	p.t.Helper()
+	found, ok := p.findings(o)[name]
+	if !ok {
+		p.t.Fatalf("nothing was found about %s", name)
+	}
+	return found
+}
+
+// findings returns the findings by name, each of which has to help.
+func (p *place) findings(o Options) map[string]rowferry.Finding {
+	p.t.Helper()
+	all, err := Live(o).Examine(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	byName := map[string]rowferry.Finding{}
+	for _, f := range all {
+		if _, twice := byName[f.Name]; twice || f.What == "" || (f.Level == rowferry.Failed) != (f.Code != "") || f.Level != rowferry.Passed && len(f.Remedies) == 0 {
+			p.t.Errorf("a finding that is twice, says nothing, or has no code or remedy: %+v", f)
+		}
+		byName[f.Name] = f
+	}
+	return byName
+}

@@ -112,12 +112,12 @@ func (o *opening) free(ctx context.Context, found *slot) (*slot, error) {
 		o.source.mu.Lock()
 		ours := o.source.ours
 		o.source.mu.Unlock()
-		if uint32(found.active) == ours && time.Since(begun) > lingers/10 {
+		if uint32(found.active) == ours && time.Since(begun) > o.source.lingers/10 {
 			if err := o.session.exec(ctx, endQuery, o.options.Slot, found.active); err != nil {
 				return nil, err
 			}
 		}
-		if time.Since(begun) > lingers {
+		if time.Since(begun) > o.source.lingers {
 			return nil, rowferry.Errorf(rowferry.CodeSlotTaken, "another process reads the replication slot").
 				Fact("slot", "%s", found.name).Fact("process", "%d", found.active).
 				Remedy("see", "SELECT * FROM pg_stat_replication WHERE pid = %d", found.active).
