@@ -101,11 +101,14 @@ type Type struct {
 	User []UserType `json:"user,omitempty"`
 }
 
-// UserType is an enum or a composite type of a PostgreSQL source.
+// UserType is a type of a PostgreSQL source that somebody made. One with
+// neither Labels nor Fields (a range, a type in C, the rows of a table) has to
+// be in the target already.
 type UserType struct {
-	Name   string   `json:"name"`             // quoted and with its schema, as Native has it
-	Labels []string `json:"labels,omitempty"` // of an enum, in order
-	Fields []Field  `json:"fields,omitempty"` // of a composite type, in order
+	Name      string   `json:"name"`                // quoted and with its schema, as Native has it
+	Labels    []string `json:"labels,omitempty"`    // of an enum, in order
+	Fields    []Field  `json:"fields,omitempty"`    // of a composite type, in order
+	Extension string   `json:"extension,omitempty"` // that the type belongs to
 }
 
 // Field is an attribute of a composite type.
