@@ -29,7 +29,7 @@ func TestSlotRefused(t *testing.T) {
 			part string
 		}{
 			{"", rowferry.CodeSlotMissing, "no replication slot"},
-			{"INSERT INTO a SELECT max(id) + 1 FROM a; SELECT pg_create_logical_replication_slot('rowferry_p', 'pgoutput')", rowferry.CodeSlotAhead, "past the position"},
+			{"INSERT INTO a SELECT coalesce(max(id), 0) + 1 FROM a; SELECT pg_create_logical_replication_slot('rowferry_p', 'pgoutput')", rowferry.CodeSlotAhead, "past the position"},
 			{"SELECT pg_create_logical_replication_slot('rowferry_p', 'pgoutput', false, true)", rowferry.CodeSourceUnfit, "two_phase"},
 			{"SELECT pg_create_physical_replication_slot('rowferry_p')", rowferry.CodeSourceUnfit, "physical"},
 		} {
@@ -170,9 +170,9 @@ func TestPublicationRefused(t *testing.T) {
 func TestForeignPublication(t *testing.T) {
 	eachServer(t, func(t *testing.T, k testdb.Kind) {
 		p := newPlace(t, k)
-		p.exec("CREATE TABLE a (id int PRIMARY KEY, b int, c int)", "CREATE TABLE log (line text)", "CREATE PUBLICATION some FOR TABLE a (id, b) WHERE (id > 10), TABLE log WITH (publish = 'insert')")
+		p.exec("CREATE TABLE a (id int PRIMARY KEY, b int, c int)", "CREATE TABLE log (line text)", "CREATE PUBLICATION \"Some one\" FOR TABLE a (id, b) WHERE (id > 10), TABLE log WITH (publish = 'insert')")
 		o := p.options()
-		o.Publication = "some"
+		o.Publication = "Some one"
 		p.begun(o)
 		if n := p.ask("SELECT count(*) FROM pg_publication"); n != "1" {
 			t.Errorf("%s publications", n)
@@ -197,11 +197,11 @@ func TestReplicaIdentity(t *testing.T) {
 			"key":             {"CREATE TABLE a (id int PRIMARY KEY)", true},
 			"full":            {"CREATE TABLE a (id int); ALTER TABLE a REPLICA IDENTITY FULL", true},
 			"index":           {"CREATE TABLE a (id int NOT NULL); CREATE UNIQUE INDEX u ON a (id); ALTER TABLE a REPLICA IDENTITY USING INDEX u", true},
-			"key by index":    {"CREATE TABLE a (id int PRIMARY KEY, x int NOT NULL); CREATE UNIQUE INDEX u ON a (id); ALTER TABLE a REPLICA IDENTITY USING INDEX u", true},
+			"key by index":    {"CREATE TABLE a (id int PRIMARY KEY, x int NOT NULL DEFAULT 1); CREATE UNIQUE INDEX u ON a (id); ALTER TABLE a REPLICA IDENTITY USING INDEX u", true},
 			"none":            {"CREATE TABLE a (id int)", false},
 			"nothing":         {"CREATE TABLE a (id int PRIMARY KEY); ALTER TABLE a REPLICA IDENTITY NOTHING", false},
 			"nothing, no key": {"CREATE TABLE a (id int); ALTER TABLE a REPLICA IDENTITY NOTHING", false},
-			"other index":     {"CREATE TABLE a (id int PRIMARY KEY, x int NOT NULL); CREATE UNIQUE INDEX u ON a (x); ALTER TABLE a REPLICA IDENTITY USING INDEX u", false},
+			"other index":     {"CREATE TABLE a (id int PRIMARY KEY, x int NOT NULL DEFAULT 1); CREATE UNIQUE INDEX u ON a (x); ALTER TABLE a REPLICA IDENTITY USING INDEX u", false},
 			"lost index":      {"CREATE TABLE a (id int NOT NULL); CREATE UNIQUE INDEX u ON a (id); ALTER TABLE a REPLICA IDENTITY USING INDEX u; DROP INDEX u", false},
 			"a partition":     {"CREATE TABLE a (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE a1 PARTITION OF a FOR VALUES FROM (1) TO (9); ALTER TABLE a1 REPLICA IDENTITY NOTHING", false},
 			"partitions":      {"CREATE TABLE a (id int) PARTITION BY RANGE (id); CREATE TABLE a1 PARTITION OF a FOR VALUES FROM (1) TO (9)", false},
@@ -252,10 +252,13 @@ func TestGenerated(t *testing.T) {
 
 // TestUnfit: servers whose log cannot be followed.
 func TestUnfit(t *testing.T) {
-	for name, arg := range map[string]string{"wal_level is replica": "wal_level=replica", "at one of its limits": "max_replication_slots=0"} {
+	for name, arg := range map[string]string{"wal_level is replica": "wal_level=replica", "makes no replication slot": "max_replication_slots=0", "at one of its limits": "max_replication_slots=1"} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t, testdb.Postgres15, testdb.Arg(arg))
 			p.exec("CREATE TABLE a (id int PRIMARY KEY)")
+			if name == "at one of its limits" {
+				p.exec("SELECT pg_create_logical_replication_slot('another', 'pgoutput')")
+			}
 			e := Options{Endpoint: p.endpoint(), Pipeline: "p", From: "latest"}
 			_, err := p.prepare(e, rowferry.Start{})
 			if rowferry.CodeOf(err) != rowferry.CodeSourceUnfit || !strings.Contains(err.Error(), name) {

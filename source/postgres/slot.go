@@ -181,6 +181,10 @@ func (o *opening) unmade(ctx context.Context, err error) error {
 	if errors.As(err, &server) && server.Code == "42710" { // duplicate_object
 		return rowferry.Errorf(rowferry.CodeSlotTaken, "another process has made the replication slot just now").Fact("slot", "%s", o.options.Slot)
 	}
+	if server != nil && server.Code == "55000" { // object_not_in_prerequisite_state: there can be none at all
+		return rowferry.Errorf(rowferry.CodeSourceUnfit, "the source makes no replication slot: %w", server).
+			Remedy("allow some", "max_replication_slots on the source, which needs a restart")
+	}
 	if rowferry.CodeOf(err) != rowferry.CodeSourceAway || ctx.Err() != nil {
 		return err
 	}
