@@ -247,12 +247,15 @@ func (s *settings) peek(ctx context.Context) (peeked, error) {
 	return p, errors.Join(err, store.Close())
 }
 
+// positionLSN is the kind of PostgreSQL's positions.
+const positionLSN = "LSN"
+
 // parsePosition reads a place in a log that can stand in a checkpoint. Positions
 // of two kinds are never of one pipeline.
 func parsePosition(text string) (p rowferry.Position, kind string, err error) {
 	if strings.Contains(text, "/") && !strings.Contains(text, ":") { // as no other kind has
 		p, err := pgsource.ParsePosition(text)
-		return p, "lsn", err
+		return p, positionLSN, err
 	}
 	parsed, err := mysql.ParsePosition(text)
 	if err != nil {
