@@ -32,6 +32,7 @@ type relation struct {
 	above    []uint32 // the partitioned tables that it is a partition of
 	identity string   // replica identity
 	keyed    bool     // has a primary key that can be one
+	indexed  bool     // has the index that its replica identity was set to
 	virtual  string   // a generated column of its replica identity that no publication tells of
 	stored   string   // one that PostgreSQL 18 publishes where it is asked to
 }
@@ -41,6 +42,7 @@ type relation struct {
 const relationQuery = `SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, pg_has_role(c.relowner, 'USAGE'), c.relreplident,
   CASE WHEN c.relispartition THEN (SELECT array_agg(a.relid::oid)::text FROM pg_partition_ancestors(c.oid) a WHERE a.relid <> c.oid) END,
   EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND i.indimmediate),
+  EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid),
   (SELECT min(a.attname::text) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 'v' AND NOT a.attisdropped AND ` + identifies + `),
   (SELECT min(a.attname::text) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 's' AND NOT a.attisdropped AND ` + identifies + `)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -66,7 +68,7 @@ func (s *session) readScope(ctx context.Context, o *Options, v server, p *public
 		}
 		f := &relation{
 			oid: uint32(oid), name: schema.Name{Schema: r.Text(1), Table: r.Text(2)}, kind: r.Text(3), logged: r.Text(4) == "p" && !slices.Contains([]string{"f", "m"}, r.Text(3)),
-			owned: r.Bool(5), identity: r.Text(6), keyed: r.Bool(8), virtual: r.Text(9), stored: r.Text(10),
+			owned: r.Bool(5), identity: r.Text(6), keyed: r.Bool(8), indexed: r.Bool(9), virtual: r.Text(10), stored: r.Text(11),
 		}
 		for _, a := range above {
 			f.above = append(f.above, uint32(a))
@@ -171,7 +173,7 @@ func (s *scope) identityFinding(p *publication) rowferry.Finding {
 		f.Facts, f.Remedies = f.Facts[:mostNamed], f.Remedies[:mostNamed]
 		f.Facts = append(f.Facts, rowferry.Fact{Name: "and", Value: fmt.Sprintf("%d more", more)})
 	}
-	f.Remedies = append(f.Remedies, rowferry.Remedy{Label: "or leave out", Do: "the table, in tables"})
+	f.Remedies = append(f.Remedies, rowferry.Remedy{Label: "or give it", Do: "a primary key"}, rowferry.Remedy{Label: "or leave out", Do: "the table, in tables"})
 	return f
 }
 
@@ -191,12 +193,12 @@ func (s *scope) unidentified(f *relation, p *publication) (why, mend string) {
 	switch {
 	case f.kind == "p":
 		return "", ""
-	case f.identity == "n" && f.keyed:
-		return "has the replica identity NOTHING", identifyBy(f.name, "DEFAULT")
 	case f.identity == "n":
-		return "has the replica identity NOTHING, and no primary key", identifyBy(f.name, "FULL")
+		return "has the replica identity NOTHING", identifyBy(f.name, orFull(f.keyed))
+	case f.identity == "i" && !f.indexed:
+		return "has lost the index that was its replica identity", identifyBy(f.name, orFull(f.keyed))
 	case f.identity == "d" && !f.keyed:
-		return "has no primary key, and no other replica identity", identifyBy(f.name, "FULL") + ", or ADD PRIMARY KEY (…)"
+		return "has no primary key, and no other replica identity", identifyBy(f.name, "FULL")
 	case unpublished != "" && f.keyed:
 		return "has the generated column " + unpublished + " in its replica identity, which is not published", identifyBy(f.name, "DEFAULT")
 	case unpublished != "":
@@ -204,4 +206,12 @@ func (s *scope) unidentified(f *relation, p *publication) (why, mend string) {
 	default:
 		return "", ""
 	}
+}
+
+// orFull is the replica identity that needs no index of its own.
+func orFull(keyed bool) string {
+	if keyed {
+		return "DEFAULT"
+	}
+	return "FULL"
 }

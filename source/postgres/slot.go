@@ -112,12 +112,12 @@ func (o *opening) free(ctx context.Context, found *slot) (*slot, error) {
 		o.source.mu.Lock()
 		ours := o.source.ours
 		o.source.mu.Unlock()
-		if uint32(found.active) == ours && time.Since(begun) > lingers/10 {
+		if uint32(found.active) == ours && time.Since(begun) > o.source.lingers/10 {
 			if err := o.session.exec(ctx, endQuery, o.options.Slot, found.active); err != nil {
 				return nil, err
 			}
 		}
-		if time.Since(begun) > lingers {
+		if time.Since(begun) > o.source.lingers {
 			return nil, rowferry.Errorf(rowferry.CodeSlotTaken, "another process reads the replication slot").
 				Fact("slot", "%s", found.name).Fact("process", "%d", found.active).
 				Remedy("see", "SELECT * FROM pg_stat_replication WHERE pid = %d", found.active).
@@ -180,6 +180,10 @@ func (o *opening) unmade(ctx context.Context, err error) error {
 	var server *pgconn.PgError
 	if errors.As(err, &server) && server.Code == "42710" { // duplicate_object
 		return rowferry.Errorf(rowferry.CodeSlotTaken, "another process has made the replication slot just now").Fact("slot", "%s", o.options.Slot)
+	}
+	if server != nil && server.Code == "55000" { // object_not_in_prerequisite_state: there can be none at all
+		return rowferry.Errorf(rowferry.CodeSourceUnfit, "the source makes no replication slot: %w", server).
+			Remedy("allow some", "max_replication_slots on the source, which needs a restart")
 	}
 	if rowferry.CodeOf(err) != rowferry.CodeSourceAway || ctx.Err() != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -16,6 +17,7 @@ import (
 // several goroutines; one Reader of a slot can be open at a time.
 type Source struct {
 	options Options
+	lingers time.Duration // the constant, but in tests
 
 	mu   sync.Mutex
 	made lsn    // where the slot begins that this Source made; 0 where it made none
@@ -30,7 +32,7 @@ var (
 // Live returns the log of a running PostgreSQL server as a source. It connects
 // in Open. A Reader never connects again after the connection is lost: Next
 // fails with CodeSourceAway, and the source is to be opened anew.
-func Live(o Options) *Source { return &Source{options: o} }
+func Live(o Options) *Source { return &Source{options: o, lingers: lingers} }
 
 // Open connects, sees to publication and slot, and begins reading. A slot is
 // made only where From is "latest", there is none, and the caller names no

@@ -59,8 +59,10 @@ func carry(t *schema.Type, text []byte) (rowferry.Value, *rowferry.Error) {
 	case schema.DateTime:
 		v, ok = rowferry.TextValue(s), isInfinity(s) || isMoment(s)
 	case schema.Timestamp:
-		if s, ok = cutZone(s); ok {
-			v, ok = rowferry.TextValue(s), isInfinity(s) || isMoment(s)
+		if isInfinity(s) {
+			v, ok = rowferry.TextValue(s), true
+		} else if plain, zoned := cutZone(s); zoned {
+			v, ok = rowferry.TextValue(plain), isMoment(plain)
 		}
 	case schema.Time:
 		v, ok = rowferry.TextValue(s), isClock(s)

@@ -11,9 +11,6 @@ func isInfinity(s string) bool { return s == "infinity" || s == "-infinity" }
 // cutZone returns a time with a zone without it, or false where it has none or
 // is not in UTC.
 func cutZone(s string) (string, bool) {
-	if isInfinity(s) {
-		return s, true
-	}
 	if plain, ok := strings.CutSuffix(s, "+00"); ok {
 		return plain, true
 	}
