@@ -16,7 +16,7 @@ import (
 // open opens a reader that streams and ends where the log ends now.
 func (p *place) open(start rowferry.Start, change ...func(*Options)) rowferry.Reader {
 	p.t.Helper()
-	o := p.options()
+	o := p.pipe()
 	o.From, o.Once = "earliest", true
 	for _, c := range change {
 		c(&o)
@@ -120,4 +120,12 @@ func wantRows(t testing.TB, txs []sourcetest.Transaction, want string) {
 	if got := strings.TrimSpace(rows(txs)); got != strings.TrimSpace(want) {
 		t.Errorf("read:\n%s\nwant:\n%s", got, strings.TrimSpace(want))
 	}
+}
+
+// pipe are the options of a pipeline that no other test has: slots are the
+// server's, not the database's.
+func (p *place) pipe() Options {
+	o := p.options()
+	o.Pipeline = p.name
+	return o
 }
