@@ -165,7 +165,10 @@ func (r *reader) step(ctx context.Context) (*rowferry.Tx, error) {
 	switch kind {
 	case frameCopyData:
 		tx, err := r.copied(ctx, body)
-		return tx, r.located(err)
+		if err != nil {
+			err = r.located(err)
+		}
+		return tx, err
 	case frameError:
 		return nil, r.streamError(ctx, parseServerError(body))
 	case frameNotice:
