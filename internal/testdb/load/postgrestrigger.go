@@ -60,7 +60,7 @@ func postgresCover(ctx context.Context, db *sql.DB, table string) error {
 // postgresColumns lists the columns of a checksum. A domain counts as what it
 // is of.
 func postgresColumns(ctx context.Context, db *sql.DB, table string) ([]digestColumn, error) {
-	rows, err := db.QueryContext(ctx, `SELECT a.attname::text, COALESCE(b.typname, t.typname)::text
+	rows, err := db.QueryContext(ctx, `SELECT a.attname::text, COALESCE(b.typname, t.typname)::text, COALESCE(b.typoutput, t.typoutput)::text
 		FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 		LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
 		WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`, table)
@@ -70,11 +70,13 @@ func postgresColumns(ctx context.Context, db *sql.DB, table string) ([]digestCol
 	defer rows.Close()
 	var columns []digestColumn
 	for rows.Next() {
-		c := digestColumn{text: "%s::text", fsp: "NULL"}
-		var name string
-		if err := rows.Scan(&c.name, &name); err != nil {
+		c := digestColumn{fsp: "NULL"}
+		var name, output string
+		if err := rows.Scan(&c.name, &name, &output); err != nil {
 			return nil, err
 		}
+		// As the log has it, which a cast to text does not always print.
+		c.text = "textin(" + output + "(%s))"
 		switch name {
 		case "float4", "float8":
 			continue
@@ -84,8 +86,6 @@ func postgresColumns(ctx context.Context, db *sql.DB, table string) ([]digestCol
 			c.text = "%s::bigint::text"
 		case "bytea":
 			c.text = "upper(encode(%s, 'hex'))"
-		case "bpchar": // whose cast would cut its spaces off
-			c.text = "textin(bpcharout(%s))"
 		case "timestamp":
 			c.text, c.fsp = "to_char(%s, 'YYYY-MM-DD HH24:MI:SS.US')", "6"
 		case "timestamptz":
