@@ -41,14 +41,7 @@ func testPostgresHuge(t *testing.T, k testdb.Kind, afterwards bool) {
 		o := must(t, f.args("--once")...)
 		peak = o.peakRSS
 	} else {
-		f.until("the target has the transaction after the huge one", func() bool {
-			select {
-			case <-e.ended:
-				t.Fatalf("the engine ended by itself with %d\n%s", e.cmd.ProcessState.ExitCode(), lastLines(e.output.String(), 40))
-			default:
-			}
-			return f.arrived("SELECT COUNT(*) FROM last", 1)
-		})
+		f.awaits(e, "the target has the transaction after the huge one", func() bool { return f.arrived("SELECT COUNT(*) FROM last", 1) })
 		e.end(t)
 		peak = peakRSS(e.cmd.ProcessState)
 	}
@@ -89,13 +82,14 @@ func fillPostgres(db *sql.DB, rows int) error {
 // a SQLite file.
 type pgLine struct {
 	*rig
-	dir string
+	dir    string
+	tables string // in scope
 }
 
 // newPGLine starts a server with settings, and makes an empty database on it.
 func newPGLine(t *testing.T, k testdb.Kind, settings ...string) *pgLine {
 	t.Helper()
-	f := &pgLine{rig: &rig{t: t, pair: pair{k, sqliteKind, ""}}, dir: t.TempDir()}
+	f := &pgLine{rig: &rig{t: t, pair: pair{k, sqliteKind, ""}}, dir: t.TempDir(), tables: "public.*"}
 	f.source = testdb.Start(t, k, testdb.Private(), testdb.Logical(settings...))
 	f.database, f.db = testdb.NewDatabase(t, f.source)
 	f.goal = newGoal(t, sqliteKind, "public")
@@ -106,8 +100,8 @@ func newPGLine(t *testing.T, k testdb.Kind, settings ...string) *pgLine {
 func (f *pgLine) args(more ...string) []string {
 	f.t.Helper()
 	path := filepath.Join(f.dir, "rowferry.yaml")
-	text := fmt.Sprintf("name: follow\nsource: {url: '%s', slot: follow, publication: follow}\ntarget: {url: '%s'}\nstate: %s\n",
-		f.pair.url(f.source.Port, f.database), f.goal.url, filepath.Join(f.dir, "state"))
+	text := fmt.Sprintf("name: follow\nsource: {url: '%s', slot: follow, publication: follow}\ntarget: {url: '%s'}\ntables: ['%s']\nstate: %s\n",
+		f.pair.url(f.source.Port, f.database), f.goal.url, f.tables, filepath.Join(f.dir, "state"))
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		f.t.Fatal(err)
 	}
@@ -124,6 +118,19 @@ func (f *pgLine) begin() {
 func (f *pgLine) start() *engine {
 	f.t.Helper()
 	return startEngine(f.t, "", f.args())
+}
+
+// awaits polls while the engine runs.
+func (f *pgLine) awaits(e *engine, what string, done func() bool) {
+	f.t.Helper()
+	f.until(what, func() bool {
+		select {
+		case <-e.ended:
+			f.t.Fatalf("the engine ended by itself with %d", e.cmd.ProcessState.ExitCode())
+		default:
+		}
+		return done()
+	})
 }
 
 // arrived reports whether a query on the target yields a number; false where it

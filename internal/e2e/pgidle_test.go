@@ -27,6 +27,7 @@ func TestPostgresRetained(t *testing.T) {
 
 func testPostgresRetained(t *testing.T, k testdb.Kind, elsewhere bool) {
 	f := newPGLine(t, k)
+	f.tables = "public.published"
 	execAll(t, f.db, "CREATE TABLE published (id int PRIMARY KEY)")
 	f.begin()
 	db := f.db
@@ -35,8 +36,8 @@ func testPostgresRetained(t *testing.T, k testdb.Kind, elsewhere bool) {
 	}
 	execAll(t, db, "CREATE TABLE busy (id int PRIMARY KEY, n int NOT NULL)", "INSERT INTO busy VALUES (1, 0)")
 	e := f.start()
-	f.until("the engine reads", func() bool { return f.slot().Active })
-	segments := scaled(12, 210)
+	f.awaits(e, "the engine reads", func() bool { return f.slot().Active })
+	segments := scaled(6, 210)
 	var most int64
 	for i := range segments {
 		execAll(t, db, "UPDATE busy SET n = n + 1")
@@ -50,7 +51,7 @@ func testPostgresRetained(t *testing.T, k testdb.Kind, elsewhere bool) {
 		}
 		// With a checkpoint the server notes from where its slots need the log,
 		// which it does by itself every 15 seconds.
-		f.until("the server needs the log no more", func() bool {
+		f.awaits(e, "the server needs the log no more", func() bool {
 			if err := f.source.Exec(t.Context(), "CHECKPOINT"); err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +64,7 @@ func testPostgresRetained(t *testing.T, k testdb.Kind, elsewhere bool) {
 		t.Errorf("the server kept %d MiB of log for a pipeline that had nothing to do", most>>20)
 	}
 	execAll(t, f.db, "INSERT INTO published VALUES (1)")
-	f.until("a row that is published arrives", func() bool { return f.arrived("SELECT COUNT(*) FROM published", 1) })
+	f.awaits(e, "a row that is published arrives", func() bool { return f.arrived("SELECT COUNT(*) FROM published", 1) })
 	e.end(t)
 	where := "unpublished tables"
 	if elsewhere {
