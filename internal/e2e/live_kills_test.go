@@ -160,7 +160,9 @@ func (c *liveCampaign) args(more ...string) []string {
 		"run", "--name", "live", "--source", c.pair.url(c.source.Port, c.database), "--target", c.goal.url,
 		"--state", c.state, "--triggers", "fire",
 	}
-	if !c.pair.fromPostgres() {
+	if c.pair.fromPostgres() {
+		args = append(args, "--tables", "public.*") // of one schema, as the target has one database
+	} else {
 		args = append(args, "--from", "earliest")
 	}
 	return append(args, more...)

@@ -73,12 +73,13 @@ func (r *rig) args(state string, more ...string) []string {
 		login = r.login
 	}
 	path := state + ".yaml"
-	slot := ""
+	slot, tables := "", ""
 	if r.pair.fromPostgres() {
+		tables = "tables: ['public.*']\n"
 		slot = fmt.Sprintf(", slot: %[1]s, publication: %[1]s", r.database)
 	}
-	text := fmt.Sprintf("name: faults\nsource: {url: '%s', timeout: %s%s}\ntarget: {url: '%s://%s@127.0.0.1:%d/%s', timeout: %s, triggers: fire}\nstate: %s\n",
-		r.pair.url(r.up.Port, r.database), r.timeout, slot, scheme, login, r.down.Port, r.goal.name, r.timeout, state)
+	text := fmt.Sprintf("name: faults\nsource: {url: '%s', timeout: %s%s}\ntarget: {url: '%s://%s@127.0.0.1:%d/%s', timeout: %s, triggers: fire}\n%sstate: %s\n",
+		r.pair.url(r.up.Port, r.database), r.timeout, slot, scheme, login, r.down.Port, r.goal.name, r.timeout, tables, state)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
