@@ -382,14 +382,26 @@ func (n *net) place() int {
 	return n.first
 }
 
-// pattern returns a number that updates of the same columns have in common.
+// pattern returns a number that updates of the same columns have in common. Those
+// of columns near each other come first, by the first of them, since a sink may
+// write such updates together.
 func (n *net) pattern() uint64 {
 	const prime = 1099511628211 // FNV-1a
+	const near = 16
 	h := uint64(14695981039346656037)
+	first, last := -1, 0
 	for o := range n.After {
 		if !n.After[o].IsAbsent() && n.After[o] != n.Before[o] {
+			if first < 0 {
+				first = o
+			}
+			last = o
 			h = (h ^ uint64(o)) * prime
 		}
+	}
+	h = uint64(first+1)<<48&^(1<<63) | h>>16
+	if last-first >= near {
+		h |= 1 << 63
 	}
 	return h
 }
