@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/testdb"
@@ -34,26 +33,6 @@ func (p *place) at(s *testdb.Server) *place {
 	other := &place{t: p.t, server: s, name: p.name}
 	other.reopen()
 	return other
-}
-
-// await asks until the query's answer is true, and does something each time that
-// it is not.
-func (p *place) await(query string, meanwhile ...func()) {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), 2*time.Minute)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for p.ask(query) != "true" {
-		for _, do := range meanwhile {
-			do()
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			p.t.Fatalf("never true: %s", query)
-		}
-	}
 }
 
 // ids reads from a start to the end, as a pipeline whose target keeps up: the ids
