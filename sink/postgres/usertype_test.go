@@ -62,7 +62,7 @@ func TestRefusesTypes(t *testing.T) {
 			if e, ok := err.(*rowferry.Error); !ok || len(e.Remedies) == 0 {
 				t.Errorf("%v has no remedy", err)
 			}
-			x.is("f", "SELECT to_regclass('shop.t') IS NOT NULL")
+			x.is("false", "SELECT to_regclass('shop.t') IS NOT NULL")
 		})
 	}
 }
