@@ -72,4 +72,3 @@ func (p *place) count(b *testing.B, begin rowferry.Start) (rows int) {
 		rows += len(tx.Changes)
 	}
 }
-

@@ -20,10 +20,18 @@ type known struct {
 	oid   uint32        // of the table whose rows came under the name; 0: none came yet
 }
 
+// shaper says how tables look now.
+type shaper interface {
+	// table returns a table, or nil where there is none of that oid.
+	table(ctx context.Context, oid uint32) (*dialect.SourceTable, error)
+	// typeOf returns the type of a column that the table need not have any more.
+	typeOf(ctx context.Context, c describedColumn) (schema.Type, error)
+}
+
 // tables are the tables that the log describes, and what is known of them.
 type tables struct {
 	opened  *opened
-	catalog *catalog
+	catalog shaper
 	byOID   map[uint32]*table
 	known   map[schema.Name]*known
 	fresh   map[uint32]*dialect.SourceTable // as of Open; each is looked at once
@@ -33,7 +41,7 @@ type tables struct {
 
 // newTables begins with the shapes recorded at the start, or those that the
 // catalog has.
-func newTables(o *opened, c *catalog) *tables {
+func newTables(o *opened, c shaper) *tables {
 	t := &tables{opened: o, catalog: c, byOID: map[uint32]*table{}, known: map[schema.Name]*known{},
 		fresh: map[uint32]*dialect.SourceTable{}, bare: map[schema.Name]bool{}}
 	for _, s := range o.start.Tables {
