@@ -140,17 +140,17 @@ func (t *tables) settle(ctx context.Context, x *table, was *schema.Table) error 
 }
 
 // settle makes ready to read rows.
-func (x *table) settle() error {
-	x.columns = make([]column, len(x.said.columns))
-	for i, c := range x.said.columns {
-		x.columns[i] = columnOf(&x.shape.Columns[i].Type, c.key)
+func (t *table) settle() error {
+	t.columns = make([]column, len(t.said.columns))
+	for i, c := range t.said.columns {
+		t.columns[i] = columnOf(&t.shape.Columns[i].Type, c.key)
 		if c.key {
-			x.key = append(x.key, i)
+			t.key = append(t.key, i)
 		}
 	}
-	if pk := x.shape.PrimaryKey; x.said.identity == 'i' && pk != nil && !slices.Equal(x.key, slices.Sorted(slices.Values(pk))) {
+	if pk := t.shape.PrimaryKey; t.said.identity == 'i' && pk != nil && !slices.Equal(t.key, slices.Sorted(slices.Values(pk))) {
 		return rowferry.Errorf(rowferry.CodeReplicaIdentity, "a table has a primary key, and an index over other columns as its replica identity: its changes do not tell the key").
-			Fact("table", "%s", x.name).Remedy("mend it", "%s", identifyBy(x.name, "DEFAULT"))
+			Fact("table", "%s", t.name).Remedy("mend it", "%s", identifyBy(t.name, "DEFAULT"))
 	}
 	return nil
 }
