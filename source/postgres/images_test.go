@@ -21,7 +21,7 @@ CREATE TABLE g (id int PRIMARY KEY, n text, big text); ALTER TABLE g ALTER big S
 CREATE TABLE i (a int, id int NOT NULL, big text, UNIQUE (a)); ALTER TABLE i ALTER big SET STORAGE EXTERNAL; CREATE UNIQUE INDEX ii ON i (id); ALTER TABLE i REPLICA IDENTITY USING INDEX ii
 CREATE TABLE k (big text PRIMARY KEY, n int); ALTER TABLE k ALTER big SET STORAGE EXTERNAL
 CREATE TABLE e (id int PRIMARY KEY, up int REFERENCES e DEFERRABLE)`)
-		p.begun(p.options())
+		p.begun(p.pipe())
 		p.run(`
 INSERT INTO d VALUES (1, NULL, repeat('x', 9000)), (2, 'n', NULL)
 UPDATE d SET n = 'a' WHERE id = 1
@@ -87,7 +87,7 @@ func TestPartialUpdateAfterInsert(t *testing.T) {
 		t.Parallel()
 		p := newPlace(t, k)
 		p.run(`CREATE TABLE d (id int PRIMARY KEY, n text, big text); ALTER TABLE d ALTER big SET STORAGE EXTERNAL`)
-		p.begun(p.options())
+		p.begun(p.pipe())
 		p.run(`BEGIN; INSERT INTO d VALUES (1, 'a', repeat('x', 9000)); UPDATE d SET n = 'b'; UPDATE d SET id = 2; COMMIT`)
 		txs := p.log()
 		wantRows(t, txs, `
@@ -113,7 +113,7 @@ CREATE TABLE c (id serial PRIMARY KEY, b int REFERENCES b)
 CREATE TABLE s (id int PRIMARY KEY, s int REFERENCES s, o int)
 CREATE TABLE o (id int PRIMARY KEY, s int REFERENCES s)
 ALTER TABLE s ADD FOREIGN KEY (o) REFERENCES o`)
-		p.begun(p.options())
+		p.begun(p.pipe())
 		p.run(`
 TRUNCATE a CASCADE
 TRUNCATE c RESTART IDENTITY

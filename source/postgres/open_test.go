@@ -19,7 +19,7 @@ var both = []testdb.Kind{testdb.Postgres15, testdb.PostgresNew}
 
 // place is a database on a real server, and a pipeline that reads it.
 type place struct {
-	t      *testing.T
+	t      testing.TB
 	server *testdb.Server
 	name   string
 	db     *sql.DB
@@ -28,7 +28,7 @@ type place struct {
 }
 
 // newPlace makes a database whose pipeline leaves nothing behind.
-func newPlace(t *testing.T, k testdb.Kind, opts ...testdb.Option) *place {
+func newPlace(t testing.TB, k testdb.Kind, opts ...testdb.Option) *place {
 	t.Helper()
 	p := &place{t: t, server: testdb.Start(t, k, append([]testdb.Option{testdb.Arg("wal_level=logical"), testdb.Arg("max_prepared_transactions=8")}, opts...)...)}
 	p.name, p.db = testdb.NewDatabase(t, p.server)

@@ -16,11 +16,13 @@ import (
 const DefaultChunkBytes = 4 << 20
 
 const (
-	// idleBytes and idleTime are how far and for how long the log may go on
+	// idleBytes and idleTime are how far or for how long the log may go on
 	// without us before its reader returns an empty transaction, so that the
-	// server need not keep it.
+	// server need not keep it. That costs the target a commit, so idlePause lies
+	// between two of them.
 	idleBytes = 1 << 20
 	idleTime  = 10 * time.Second
+	idlePause = time.Second
 	// untilMargin is how long before it is in the log a transaction may have
 	// taken the time that it says it was committed.
 	untilMargin = 5 * time.Second
@@ -163,7 +165,10 @@ func (r *reader) step(ctx context.Context) (*rowferry.Tx, error) {
 	switch kind {
 	case frameCopyData:
 		tx, err := r.copied(ctx, body)
-		return tx, r.located(err)
+		if err != nil {
+			err = r.located(err)
+		}
+		return tx, err
 	case frameError:
 		return nil, r.streamError(ctx, parseServerError(body))
 	case frameNotice:
@@ -257,7 +262,7 @@ func (r *reader) idle(end lsn, sent time.Time) (*rowferry.Tx, error) {
 		return nil, io.EOF
 	case len(r.asides.all) > 0 || end <= r.last:
 		return nil, nil
-	case end-r.last < idleBytes && time.Since(r.moved) < idleTime:
+	case time.Since(r.moved) < idlePause, end-r.last < idleBytes && time.Since(r.moved) < idleTime:
 		return nil, nil
 	}
 	r.begin(commit{lsn: end, end: end}, "idle", sent)
