@@ -236,7 +236,7 @@ func TestCascadesFromOutOfScope(t *testing.T) {
 // as MySQL's own databases, and PostgreSQL's own are not.
 func TestPostgresScope(t *testing.T) {
 	for _, postgres := range []bool{false, true} {
-		r, err := New(Options{Postgres: postgres})
+		r, err := mapping.New(mapping.Options{Postgres: postgres})
 		if err != nil {
 			t.Fatal(err)
 		}
