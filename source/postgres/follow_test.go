@@ -164,10 +164,28 @@ func TestIdle(t *testing.T) {
 		if _, err := open.ExecContext(t.Context(), "INSERT INTO t SELECT g, repeat('x', 500) FROM generate_series(100, 700) g"); err != nil {
 			t.Fatal(err)
 		}
-		p.run(elsewhere + "\nINSERT INTO t VALUES (2, 'two')")
-		for len(idle.Changes) == 0 {
-			if idle = take(t, r, 1)[0]; strings.HasPrefix(idle.ID, "idle") {
-				t.Errorf("beside an open transaction there is %+v", idle)
+		p.run(elsewhere)
+		now := p.ask("SELECT pg_current_wal_flush_lsn()")
+		read := make(chan []*rowferry.Tx)
+		go func() {
+			var txs []*rowferry.Tx
+			for n := 0; n == 0; {
+				tx, err := r.Next(context.Background())
+				if err != nil {
+					t.Error(err)
+					break
+				}
+				txs, n = append(txs, tx), len(tx.Changes)
+			}
+			read <- txs
+		}()
+		p.await(p.senderSays("write_lsn >= '%s'", now))
+		told := p.ask(p.senderSays("reply_time"))
+		p.await(p.senderSays("reply_time > '%s'::timestamptz + 3 * interval '%s'", told, idlePause))
+		p.run("INSERT INTO t VALUES (2, 'two')")
+		for _, tx := range <-read {
+			if strings.HasPrefix(tx.ID, "idle") {
+				t.Errorf("beside an open transaction there is %+v", tx)
 			}
 		}
 		if err := open.Commit(); err != nil {
