@@ -164,7 +164,7 @@ func TestIdle(t *testing.T) {
 		if _, err := open.ExecContext(t.Context(), "INSERT INTO t SELECT g, repeat('x', 500) FROM generate_series(100, 700) g"); err != nil {
 			t.Fatal(err)
 		}
-		p.run(elsewhere)
+		p.ask("SELECT pg_logical_emit_message(false, '', repeat('x', 3000000))") // log, and no transaction
 		now := p.ask("SELECT pg_current_wal_flush_lsn()")
 		read := make(chan []*rowferry.Tx)
 		go func() {
