@@ -26,6 +26,7 @@ type target struct {
 type column struct {
 	carry    carrier
 	have     schema.Type // the target's type
+	foreign  bool        // the source is no PostgreSQL
 	onUpdate bool        // changes by itself with an update that leaves it out
 	helps    bool        // may be part of a key that helps to find rows
 	coarse   bool        // compares by a collation that takes different texts for equal
@@ -63,7 +64,8 @@ func (s *Sink) adopt(t *schema.Table, place schema.Name, x *existing) (*target, 
 		Table:  sqlsink.Table{Shape: t, Identity: t.Identity(), Columns: make([]sqlsink.Column, len(t.Columns))},
 		quoted: quoteName(x.shape.Name), existing: x, columns: make([]column, len(t.Columns)),
 	}
-	for i, c := range t.Columns {
+	mapped := schema.ForMySQL(t)
+	for i, c := range mapped.Columns {
 		carry, err := carrierOf(c.Type)
 		if err != nil {
 			return nil, rowferry.Errorf(rowferry.CodeTypeRefused, "a column's type cannot be carried to MySQL: %w", err).
@@ -77,7 +79,8 @@ func (s *Sink) adopt(t *schema.Table, place schema.Name, x *existing) (*target, 
 			Computed: have.Generated != schema.NotGenerated,
 		}
 		n.columns[i] = column{
-			carry: carry, have: have.Type, onUpdate: x.columns[o].onUpdate, helps: x.made && helps(t, i),
+			carry: carry, have: have.Type, onUpdate: x.columns[o].onUpdate, helps: x.made && helps(mapped, i),
+			foreign: c.Type.Native == "",
 			coarse:  s.coarse(have.Type),
 			lenient: have.Type.Kind == schema.Enum && !slices.Contains(have.Type.Labels, ""),
 		}

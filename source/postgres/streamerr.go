@@ -6,7 +6,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rowferry/rowferry"
-	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
 )
 
 // parseServerError reads what an ErrorResponse or NoticeResponse says: fields of
@@ -50,10 +49,10 @@ func (r *reader) streamError(ctx context.Context, server *pgconn.PgError) error 
 	}
 	switch server.Code {
 	case "42704": // undefined_object
-		if err := r.publicationExists(ctx); err != nil {
+		if err := r.slotExists(ctx); err != nil {
 			return err
 		}
-		return wrap(rowferry.CodeSlotMissing, "the replication slot does not exist").Fact("slot", "%s", r.opened.slot)
+		return r.unpublished(wrap(rowferry.CodePublication, "the publication was not there when the log was written"))
 	case "55000", "58P01": // object_not_in_prerequisite_state, undefined_file
 		return wrap(rowferry.CodeSlotLost, "the source has given up the replication slot").Fact("slot", "%s", r.opened.slot)
 	case "55006": // object_in_use
@@ -63,29 +62,30 @@ func (r *reader) streamError(ctx context.Context, server *pgconn.PgError) error 
 	}
 }
 
-// notice looks at a warning. PostgreSQL 18 warns of a publication that is not
-// there, and goes on without its rows.
+// notice looks at a warning. PostgreSQL 18 warns of a publication that was not
+// there when the log was written, and goes on without its rows.
 func (r *reader) notice(ctx context.Context, body []byte) error {
 	server := parseServerError(body)
 	r.opened.options.Log.Debug("the source says", "severity", server.Severity, "message", server.Message, "SQLSTATE", server.Code)
-	if server.Severity != "WARNING" {
+	if server.Severity != "WARNING" || server.Code != "55000" {
 		return nil
 	}
-	return r.publicationExists(ctx)
+	return r.unpublished(rowferry.Errorf(rowferry.CodePublication, "the publication was not there when the log was written: %s", server.Message))
 }
 
-// publicationExists fails with CodePublication where there is none.
-func (r *reader) publicationExists(ctx context.Context) error {
-	found := false
-	err := r.catalog.ask(ctx, func(ctx context.Context, s *session) error {
-		return s.query(ctx, "SELECT FROM pg_publication WHERE pubname = $1", func(dialect.Row) error {
-			found = true
-			return nil
-		}, r.opened.publication)
-	})
-	if err != nil || found {
+// unpublished is about a publication that is newer than the slot, or gone.
+func (r *reader) unpublished(e *rowferry.Error) error {
+	return e.Fact("publication", "%s", r.opened.publication).Fact("slot", "%s", r.opened.slot).
+		Remedy("start over", "rowferry destroy, then run again into empty tables")
+}
+
+// slotExists fails with CodeSlotMissing where there is none.
+func (r *reader) slotExists(ctx context.Context) error {
+	return r.catalog.ask(ctx, func(ctx context.Context, s *session) error {
+		found, err := s.readSlot(ctx, r.opened.slot)
+		if err == nil && found == nil {
+			err = missingSlot(r.opened.slot)
+		}
 		return err
-	}
-	return rowferry.Errorf(rowferry.CodePublication, "the publication does not exist any more").
-		Fact("publication", "%s", r.opened.publication)
+	})
 }

@@ -254,19 +254,13 @@ func (c *typeCatalog) made(to []schema.UserType, oid uint32, seen map[uint32]boo
 	return append(to, u), nil
 }
 
-// The oids of types that are not among those that a target's columns have
-// (src/include/catalog/pg_type.dat).
-const (
-	oidBool   = 16
-	oidName   = 19
-	oidBpChar = 1042
-	oidTime   = 1083
-)
+// oidName is the type name (src/include/catalog/pg_type.dat).
+const oidName = 19
 
 // inexact reports whether a type takes different texts for equal by itself:
 // citext, and a char without a length, whose spaces at the end do not count.
 func inexact(b bare, row *typeRow) bool {
-	return b.oid == oidBpChar && b.mod < 0 || row.extension == "citext"
+	return b.oid == oids[BpChar] && b.mod < 0 || row.extension == "citext"
 }
 
 // logical returns how values of a type, which is no domain, are carried.
@@ -279,25 +273,14 @@ func logical(b bare, row *typeRow) schema.Type {
 	case !row.system || row.array:
 		return schema.Type{Kind: schema.Other}
 	}
-	switch b.oid {
-	case oidBool:
-		return schema.Type{Kind: schema.Bool}
-	case oidName:
-		return schema.Type{Kind: schema.Text}
-	case oidBpChar:
-		if b.mod < 4 {
-			return schema.Type{Kind: schema.Text}
-		}
-		return schema.Type{Kind: schema.VarChar, Length: b.mod - 4}
-	case oidTime:
-		if b.mod < 0 {
-			b.mod = 6
-		}
-		return schema.Type{Kind: schema.Time, Fsp: b.mod}
-	}
 	t := columnType(b.oid, b.mod)
 	switch t.Base {
-	case "", Interval, VarBit, Inet:
+	case "":
+		if b.oid == oidName {
+			return schema.Type{Kind: schema.Text}
+		}
+		return schema.Type{Kind: schema.Other}
+	case Interval, VarBit, Inet:
 		return schema.Type{Kind: schema.Other}
 	case BitString:
 		if t.Length == 0 || t.Length > 64 {
