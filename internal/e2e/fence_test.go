@@ -210,7 +210,11 @@ func (r *rig) writer() string {
 // TestCommitsCutOff breaks the connection to the target at COMMITs, most of them
 // when the server has done them and before the engine is told.
 func TestCommitsCutOff(t *testing.T) {
-	for _, p := range serverTargets() {
+	pairs := append(serverTargets(), pair{testdb.Postgres15, testdb.MySQL97, ""})
+	if soak() {
+		pairs = append(pairs, pair{testdb.Postgres15, testdb.MariaDB1011, ""}, pair{testdb.PostgresNew, testdb.Postgres15, streamed})
+	}
+	for _, p := range pairs {
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, p, 3*time.Second)

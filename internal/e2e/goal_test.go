@@ -27,8 +27,9 @@ type goal struct {
 	watch  bool           // the ledger's trigger exists
 }
 
-// newGoal makes an empty target for the tables of a source's database.
-func newGoal(t *testing.T, kind testdb.Kind, database string, opts ...testdb.Option) *goal {
+// newGoal makes an empty target for the tables of a namespace at the source: a
+// database, of PostgreSQL a schema.
+func newGoal(t *testing.T, kind testdb.Kind, namespace string, opts ...testdb.Option) *goal {
 	t.Helper()
 	if kind == sqliteKind {
 		path := filepath.Join(t.TempDir(), "target.db")
@@ -39,8 +40,8 @@ func newGoal(t *testing.T, kind testdb.Kind, database string, opts ...testdb.Opt
 	g := &goal{kind: kind, server: s, db: db, judge: s.URL(name), name: name}
 	if kind.Flavor() == testdb.Postgres {
 		g.url = s.URL(name)
-		g.ns = database + "."
-		g.judge += "?schema=" + url.QueryEscape(database)
+		g.ns = namespace + "."
+		g.judge += "?schema=" + url.QueryEscape(namespace)
 		return g
 	}
 	g.url = fmt.Sprintf("mysql://root@127.0.0.1:%d/%s", s.Port, name)

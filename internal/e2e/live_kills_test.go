@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,17 +16,11 @@ import (
 	"github.com/rowferry/rowferry/internal/testdb/load"
 )
 
-// pair is a source and a target.
-type pair struct {
-	source, target testdb.Kind
-	metadata       string // of the source's rows; "" is the server's default
-}
+// livePairs are what TestLiveKills runs: six in make test, in make soak all of
+// the main servers, and those of postgresPairs.
+func livePairs() []pair { return append(binlogPairs(), postgresPairs()...) }
 
-func (p pair) String() string { return fmt.Sprintf("%s to %s", p.source, p.target) }
-
-// livePairs are what TestLiveKills runs: four in make test, all eight of the
-// main servers and the newest ones in make soak.
-func livePairs() []pair {
+func binlogPairs() []pair {
 	pairs := []pair{
 		{testdb.MySQL97, testdb.Postgres15, "FULL"},
 		{testdb.MariaDB1011, testdb.MySQL97, ""},
@@ -41,16 +34,6 @@ func livePairs() []pair {
 		pair{testdb.MariaDB1011, testdb.Postgres15, ""}, pair{testdb.MySQL97, testdb.MySQL97, "FULL"},
 		pair{testdb.MariaDB1011, testdb.MariaDB1011, "FULL"}, pair{testdb.MySQL97, sqliteKind, ""},
 	)
-}
-
-// liveStages are where an engine that follows can be struck, and how many
-// times a stage is passed, after its first commit, before the kill.
-var liveStages = []struct {
-	name        string
-	least, most int
-}{
-	{"decode", 20, 400}, {"map", 100, 3000}, {"apply", 1, 8}, {"record.written", 1, 4},
-	{"recorded", 1, 4}, {"commit.sent", 1, 4}, {"confirm", 2, 5},
 }
 
 // leastStruck is how many kills that count each stage has at least, in soak.
@@ -86,18 +69,22 @@ func TestLiveKills(t *testing.T) {
 // newLiveCampaign starts the servers of a pair.
 func newLiveCampaign(t *testing.T, p pair) *liveCampaign {
 	t.Helper()
-	// A start reads its file from the beginning, so kills would take longer and
-	// longer with one large file.
-	opts := []testdb.Option{testdb.MaxBinlogSize(16 << 20)}
-	if p.metadata != "" {
-		opts = append(opts, testdb.RowMetadata(p.metadata))
+	opts := append(p.options(), testdb.Private())
+	if !p.fromPostgres() {
+		// A start reads its file from the beginning, so kills would take longer and
+		// longer with one large file.
+		opts = append(opts, testdb.MaxBinlogSize(16<<20))
 	}
 	c := &liveCampaign{
 		t: t, pair: p, random: rand.New(rand.NewPCG(2, uint64(len(p.String())))), struck: map[string]int{}, state: t.TempDir() + "/state",
-		source: testdb.Start(t, p.source, append(opts, testdb.Private())...),
+		source: testdb.Start(t, p.source, opts...),
 	}
 	c.database, c.db = testdb.NewDatabase(t, c.source)
-	c.goal = newGoal(t, p.target, c.database, testdb.Private())
+	c.goal = newGoal(t, p.target, p.namespace(c.database), testdb.Private())
+	if p.fromPostgres() { // which keeps its log from when a slot is made
+		createLoad(t, c.source, c.database)
+		must(t, c.args("--once", "--from", "latest")...)
+	}
 	return c
 }
 
@@ -107,11 +94,11 @@ func testLiveKills(t *testing.T, p pair) {
 	stop := c.write()
 	c.begin()
 	for c.counted < wantKills || c.moments < wantMoments {
-		c.strike(c.random.IntN(len(liveStages)))
+		c.strike(p.stages()[c.random.IntN(len(p.stages()))])
 	}
-	for i, s := range liveStages {
+	for _, s := range p.stages() {
 		for soak() && c.struck[s.name] < leastStruck {
-			c.strike(i)
+			c.strike(s)
 		}
 	}
 	stats := stop()
@@ -129,9 +116,13 @@ const lead = 2000
 func (c *liveCampaign) write() func() load.Stats {
 	c.t.Helper()
 	ctx, cancel := context.WithCancel(c.t.Context())
-	flavor := c.pair.source.Flavor()
+	work := func(seed uint64, transactions int) (load.Stats, error) {
+		o := c.pair.load(seed, 3)
+		o.Transactions = transactions
+		return load.Run(ctx, c.db, o)
+	}
 	// The tables and the first rows are there when the engine begins.
-	total, err := load.Run(ctx, c.db, load.Options{Seed: 5, Writers: 3, Transactions: 30, Flavor: flavor})
+	total, err := work(5, 30)
 	if err != nil {
 		cancel()
 		c.t.Fatal(err)
@@ -143,7 +134,7 @@ func (c *liveCampaign) write() func() load.Stats {
 				time.Sleep(300 * time.Millisecond) // the engine sets the pace, and counting has its price; the target may be down
 				continue
 			}
-			stats, err := load.Run(ctx, c.db, load.Options{Seed: seed, Writers: 3, Transactions: 600, Flavor: flavor})
+			stats, err := work(seed, 600)
 			if err != nil {
 				done <- err
 				return
@@ -165,10 +156,16 @@ func (c *liveCampaign) write() func() load.Stats {
 
 // args are those of an engine that follows.
 func (c *liveCampaign) args(more ...string) []string {
-	return append([]string{
-		"run", "--name", "live", "--source", fmt.Sprintf("mysql://root@127.0.0.1:%d/%s", c.source.Port, c.database), "--target", c.goal.url,
-		"--state", c.state, "--triggers", "fire", "--from", "earliest",
-	}, more...)
+	args := []string{
+		"run", "--name", "live", "--source", c.pair.url(c.source.Port, c.database), "--target", c.goal.url,
+		"--state", c.state, "--triggers", "fire",
+	}
+	if c.pair.fromPostgres() {
+		args = append(args, "--tables", "public.*") // of one schema, as the target has one database
+	} else {
+		args = append(args, "--from", "earliest")
+	}
+	return append(args, more...)
 }
 
 // begin runs the engine until the target's ledger exists, and watches it.
@@ -183,9 +180,8 @@ func (c *liveCampaign) begin() {
 }
 
 // strike kills one run at a stage.
-func (c *liveCampaign) strike(stage int) {
+func (c *liveCampaign) strike(s stage) {
 	c.t.Helper()
-	s := liveStages[stage]
 	if c.random.IntN(5) == 0 {
 		if err := os.RemoveAll(c.state); err != nil {
 			c.t.Fatal(err)
@@ -249,7 +245,7 @@ func (c *liveCampaign) run(failpoint string) {
 	_ = cmd.Wait() // the exit code is what counts
 	close(done)
 	asker.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != -1 || strings.Contains(output.String(), "RF-") {
+	if code := cmd.ProcessState.ExitCode(); code != -1 || c.pair.complaints(output.String()) != nil {
 		c.t.Fatalf("exit %d with failpoint %q:\n%s", code, failpoint, output.String())
 	}
 }

@@ -40,17 +40,21 @@ type rig struct {
 // with a target of the given options.
 func newRig(t *testing.T, p pair, timeout time.Duration, opts ...testdb.Option) *rig {
 	t.Helper()
-	r := &rig{t: t, pair: p, timeout: timeout, source: testdb.Start(t, p.source)}
+	r := &rig{t: t, pair: p, timeout: timeout, source: testdb.Start(t, p.source, p.options()...)}
 	r.database, r.db = testdb.NewDatabase(t, r.source)
-	r.goal = newGoal(t, p.target, r.database, opts...)
+	r.goal = newGoal(t, p.target, p.namespace(r.database), opts...)
 	r.up = faultproxy.Start(t, r.source, 1)
 	r.down = faultproxy.Start(t, r.goal.server, 2)
 	return r
 }
 
-// begin makes the checkpoint, so that the log of others is not read.
+// begin makes the checkpoint, so that the log of others is not read; where the
+// source's tables are not learnt from its log, they are those of the load.
 func (r *rig) begin(state string) {
 	r.t.Helper()
+	if r.pair.fromPostgres() {
+		createLoad(r.t, r.source, r.database)
+	}
 	o := call{tag: "failpoint", args: r.args(state, "--once", "--from", "latest")}.run(r.t)
 	if o.code != 0 {
 		r.t.Fatalf("exit %d\n%s", o.code, o.stderr)
@@ -69,8 +73,13 @@ func (r *rig) args(state string, more ...string) []string {
 		login = r.login
 	}
 	path := state + ".yaml"
-	text := fmt.Sprintf("name: faults\nsource: {url: 'mysql://root@127.0.0.1:%d/%s', timeout: %s}\ntarget: {url: '%s://%s@127.0.0.1:%d/%s', timeout: %s, triggers: fire}\nstate: %s\n",
-		r.up.Port, r.database, r.timeout, scheme, login, r.down.Port, r.goal.name, r.timeout, state)
+	slot, tables := "", ""
+	if r.pair.fromPostgres() {
+		tables = "tables: ['public.*']\n"
+		slot = fmt.Sprintf(", slot: %[1]s, publication: %[1]s", r.database)
+	}
+	text := fmt.Sprintf("name: faults\nsource: {url: '%s', timeout: %s%s}\ntarget: {url: '%s://%s@127.0.0.1:%d/%s', timeout: %s, triggers: fire}\n%sstate: %s\n",
+		r.pair.url(r.up.Port, r.database), r.timeout, slot, scheme, login, r.down.Port, r.goal.name, r.timeout, tables, state)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
@@ -83,7 +92,9 @@ func (r *rig) state() string { return filepath.Join(r.t.TempDir(), "state") }
 // write puts load on the source, until finish.
 func (r *rig) write(rate float64) {
 	r.t.Helper()
-	l, err := load.Start(r.t.Context(), r.db, load.Options{Seed: 9, Writers: 2, Rate: rate, Flavor: r.pair.source.Flavor()})
+	o := r.pair.load(9, 2)
+	o.Rate = rate
+	l, err := load.Start(r.t.Context(), r.db, o)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -209,21 +220,27 @@ func (o *output) String() string {
 // start starts an engine.
 func (r *rig) start(state string, env ...string) *engine {
 	r.t.Helper()
-	e := &engine{cmd: exec.Command(program(r.t, "failpoint"), r.args(state)...), ended: make(chan struct{})}
+	return startEngine(r.t, "failpoint", r.args(state), env...)
+}
+
+// startEngine starts the program, built with a tag.
+func startEngine(t *testing.T, tag string, args []string, env ...string) *engine {
+	t.Helper()
+	e := &engine{cmd: exec.Command(program(t, tag), args...), ended: make(chan struct{})}
 	e.cmd.Env = append(os.Environ(), env...)
 	e.cmd.Stdout, e.cmd.Stderr = &e.output, &e.output
 	if err := e.cmd.Start(); err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 	go func() {
 		_ = e.cmd.Wait() // the exit code tells
 		close(e.ended)
 	}()
-	r.t.Cleanup(func() {
+	t.Cleanup(func() {
 		_ = e.cmd.Process.Kill() // it may have ended
 		<-e.ended
-		if r.t.Failed() {
-			r.t.Logf("the engine said:\n%s", lastLines(e.output.String(), 40))
+		if t.Failed() {
+			t.Logf("the engine said:\n%s", lastLines(e.output.String(), 40))
 		}
 	})
 	return e

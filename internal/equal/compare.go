@@ -142,7 +142,17 @@ func same(a, b string) bool {
 		return false
 	}
 	types := strings.Split(fb[2], "|")
-	return slices.ContainsFunc(strings.Split(fa[2], "|"), func(t string) bool { return slices.Contains(types, t) })
+	return slices.ContainsFunc(strings.Split(fa[2], "|"), func(t string) bool {
+		return slices.ContainsFunc(types, func(u string) bool { return t == u || anyLength(t, u) || anyLength(u, t) })
+	})
+}
+
+// anyLength reports whether t, which ends with (*), is u of some length.
+func anyLength(t, u string) bool {
+	name, ok := strings.CutSuffix(t, "(*)")
+	rest, same := strings.CutPrefix(u, name+"(")
+	digits, closed := strings.CutSuffix(rest, ")")
+	return ok && same && closed && digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
 func (c *comparison) countRow() {

@@ -58,10 +58,7 @@ func openDatabase(ctx context.Context, url, target string) (database, error) {
 	case mysqlDialect:
 		return openMySQL(ctx, url, target)
 	case postgresDialect:
-		if target != postgresDialect {
-			return nil, fmt.Errorf("what PostgreSQL becomes on %q is not known", target)
-		}
-		return openPostgres(ctx, url)
+		return openPostgres(ctx, url, target)
 	case sqliteDialect:
 		return openSQLite(strings.TrimPrefix(url, "sqlite://"))
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 // postgresSide reads PostgreSQL. Every value is selected as text.
 type postgresSide struct {
 	sqlSide
+	target  string   // whose types are asserted
 	schemas []string // nil: all that have tables
 	known   []table  // of a load
 }
@@ -27,12 +27,12 @@ var postgresSession = []string{
 	"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", "SELECT COUNT(*) FROM pg_catalog.pg_class",
 }
 
-func openPostgres(ctx context.Context, raw string) (*postgresSide, error) {
+func openPostgres(ctx context.Context, raw, target string) (*postgresSide, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return nil, err
 	}
-	s := &postgresSide{schemas: u.Query()["schema"]}
+	s := &postgresSide{target: target, schemas: u.Query()["schema"]}
 	q := u.Query()
 	q.Del("schema")
 	u.RawQuery = q.Encode()
@@ -82,9 +82,11 @@ func (s *postgresSide) tables(ctx context.Context, want func(string) bool) ([]ta
 
 // table reads a table's columns, generated ones too, and its key.
 func (s *postgresSide) table(ctx context.Context, oid string) (t table, err error) {
-	err = s.query(ctx, `SELECT attname::text, pg_catalog.format_type(atttypid, atttypmod)
-		FROM pg_catalog.pg_attribute WHERE attrelid = `+oid+` AND attnum > 0 AND NOT attisdropped`, func(raw [][]byte) error {
-		c, err := postgresColumn(string(raw[0]), string(raw[1]))
+	err = s.query(ctx, strings.ReplaceAll(postgresColumns, "TABLE", oid), func(raw [][]byte) error {
+		p := postgresType{
+			column: string(raw[0]), declared: string(raw[1]), name: string(raw[2]), kind: string(raw[3]), parts: string(raw[4]), output: string(raw[5]), keyed: string(raw[6]) == "true",
+		}
+		c, err := p.on(s.target)
 		t.columns = append(t.columns, c)
 		return err
 	})
@@ -99,47 +101,23 @@ func (s *postgresSide) table(ctx context.Context, oid string) (t table, err erro
 	return t, err
 }
 
-// postgresTypes are the types that targets have.
-var postgresTypes = []struct {
-	pattern *regexp.Regexp
-	form    form
-	expr    string // of the column, as text
-	byValue bool   // is ordered by its value
-}{
-	{regexp.MustCompile(`^(smallint|integer|bigint)$`), integerForm, "%s::text", true},
-	{regexp.MustCompile(`^numeric(\(\d+,-?\d+\))?$`), textForm, "%s::text", true},
-	{regexp.MustCompile(`^real$`), singleForm, "%s::text", true},
-	{regexp.MustCompile(`^double precision$`), realForm, "%s::text", true},
-	{regexp.MustCompile(`^(text|(var)?char(\(\d+\))?)$`), textForm, "%s::text", false},
-	{regexp.MustCompile(`^bytea$`), hexForm, "encode(%s, 'hex')", false},
-	{regexp.MustCompile(`^(date|json|uuid|boolean|bit\(\d+\))$`), textForm, "%s::text", false},
-	{regexp.MustCompile(`^timestamp(\(\d\))?$`), momentForm, "%s::text", false},
-	{regexp.MustCompile(`^timestamptz(\(\d\))?$`), momentForm, "(%s AT TIME ZONE 'UTC')::text", false},
-	{regexp.MustCompile(`^interval(\(\d\))?$`), momentForm, "%s::text", false},
-	{regexp.MustCompile(`^inet$`), addressForm, "abbrev(%s)", false},
-}
-
-// shortTypes makes the names of format_type those that people write.
-var shortTypes = strings.NewReplacer("character varying", "varchar", "character", "char", " without time zone", "")
-
-var zoned = regexp.MustCompile(`^timestamp(\(\d\))? with time zone$`)
-
-func postgresColumn(name, declared string) (column, error) {
-	short := zoned.ReplaceAllString(shortTypes.Replace(declared), "timestamptz$1")
-	c := column{name: name, family: family(short)}
-	for _, t := range postgresTypes {
-		if !t.pattern.MatchString(short) {
-			continue
-		}
-		quoted := postgresName(name)
-		c.form, c.expr = t.form, fmt.Sprintf(t.expr, quoted)
-		c.order = c.expr + ` COLLATE "C"`
-		if t.byValue {
-			c.order = quoted
-		}
-		return c, nil
-	}
-	return c, fmt.Errorf("column %q has type %s, which nothing becomes", name, declared)
-}
+// postgresColumns lists the columns of a table: name, type, the type's name,
+// kind, what a made type consists of, what prints it, and whether the column is in a key. A type
+// of the catalog's own is not looked into.
+const postgresColumns = `SELECT a.attname::text, pg_catalog.format_type(b.typ, b.mod), t.typname::text, t.typtype::text,
+	CASE t.typtype
+	WHEN 'e' THEN (SELECT '(' || string_agg(quote_literal(e.enumlabel), ',' ORDER BY e.enumsortorder) || ')'
+		FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)
+	WHEN 'c' THEN (SELECT '(' || string_agg(quote_ident(f.attname) || ' ' || pg_catalog.format_type(f.atttypid, f.atttypmod), ',' ORDER BY f.attnum) || ')'
+		FROM pg_catalog.pg_attribute f WHERE f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped)
+	END, t.typoutput::text,
+	(EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique AND a.attnum = ANY (i.indkey))
+	OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint f WHERE f.conrelid = a.attrelid AND f.contype = 'f' AND a.attnum = ANY (f.conkey)))::text
+	FROM pg_catalog.pg_attribute a
+	CROSS JOIN LATERAL (WITH RECURSIVE base (typ, mod) AS (SELECT a.atttypid, a.atttypmod
+		UNION ALL SELECT d.typbasetype, d.typtypmod FROM base JOIN pg_catalog.pg_type d ON d.oid = base.typ WHERE d.typtype = 'd')
+		SELECT base.typ, base.mod FROM base JOIN pg_catalog.pg_type d ON d.oid = base.typ WHERE d.typtype <> 'd') b
+	JOIN pg_catalog.pg_type t ON t.oid = b.typ
+	WHERE a.attrelid = TABLE AND a.attnum > 0 AND NOT a.attisdropped`
 
 func postgresName(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -92,7 +94,7 @@ func openLoaded(ctx context.Context, url string) (loadTarget, error) {
 	case mysqlDialect:
 		return openMySQL(ctx, url, mysqlDialect)
 	case postgresDialect:
-		return openPostgres(ctx, url)
+		return openPostgres(ctx, url, postgresDialect)
 	case sqliteDialect:
 		return openSQLite(strings.TrimPrefix(url, "sqlite://"))
 	}
@@ -111,10 +113,12 @@ type digest struct{ count, sum int64 }
 func (d digest) String() string { return fmt.Sprintf("%d rows, digest %d", d.count, d.sum) }
 
 // digestColumn is a column that a checksum covers. fsp is how many digits of a
-// second its text has, -1 if that is not said.
+// second its text has, -1 if that is not said. hash is the checksum of its
+// table; empty, it is CRC32.
 type digestColumn struct {
 	name string
 	fsp  int
+	hash string
 }
 
 // bookkeeping are the Load's own tables, which have no digest.
@@ -174,8 +178,8 @@ func (c *check) digestColumns(ctx context.Context) (map[string][]digestColumn, e
 		pos int
 	}
 	found := map[string][]placed{}
-	err := c.values(ctx, "digest_columns", []string{"tbl", "pos", "col", "fsp"}, func(row [][]byte) error {
-		p := placed{digestColumn: digestColumn{name: string(row[2]), fsp: -1}}
+	err := c.values(ctx, "digest_columns", []string{"tbl", "pos", "col", "fsp", "hash"}, func(row [][]byte) error {
+		p := placed{digestColumn: digestColumn{name: string(row[2]), fsp: -1, hash: string(row[4])}}
 		var err error
 		if p.pos, err = strconv.Atoi(string(row[1])); err != nil {
 			return err
@@ -223,10 +227,28 @@ func (c *check) digest(ctx context.Context, name string, columns []digestColumn)
 			}
 		}
 		d.count++
-		d.sum += int64(crc32.ChecksumIEEE(text))
-		return nil
+		sum, err := checksum(columns, text)
+		d.sum += sum
+		return err
 	})
 	return d, err
+}
+
+// checksum is that of a row's text.
+func checksum(columns []digestColumn, text []byte) (int64, error) {
+	hash := ""
+	if len(columns) > 0 {
+		hash = columns[0].hash
+	}
+	switch hash {
+	case "":
+		return int64(crc32.ChecksumIEEE(text)), nil
+	case "md5":
+		sum := md5.Sum(text)
+		return int64(binary.BigEndian.Uint32(sum[:])), nil
+	default:
+		return 0, fmt.Errorf("checksum %q is not known", hash)
+	}
 }
 
 // mostTransactions is more than a writer can commit in a test.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
@@ -12,7 +13,8 @@ import (
 )
 
 // The text of a digest is as the source's triggers write it: integers, BIT and
-// YEAR in decimal, bytes in upper-case hexadecimal, all else as MySQL prints it.
+// YEAR in decimal, true and false as 1 and 0, bytes in upper-case hexadecimal, all
+// else as the source prints it.
 
 // errTooNew is MySQL's for a table made after the snapshot was taken.
 const errTooNew = 1412
@@ -100,6 +102,8 @@ func postgresDigest(c column) string {
 		return "upper(" + c.expr + ")"
 	case strings.HasPrefix(string(c.family), "bit("):
 		return postgresName(c.name) + "::bigint::text"
+	case c.family == "boolean":
+		return postgresName(c.name) + "::int::text"
 	case c.form == realForm || c.form == singleForm:
 		return ""
 	default:
@@ -107,8 +111,9 @@ func postgresDigest(c column) string {
 	}
 }
 
-// optionalColumn is missing from loads recorded before it was there.
-const optionalColumn = "fsp"
+// optionalColumns are missing from loads recorded before they were there, or of
+// engines that have none.
+var optionalColumns = []string{"fsp", "hash"}
 
 // digestTexts selects columns by name as text says.
 func (s sqlSide) digestTexts(ctx context.Context, t table, columns []string, each func([][]byte) error, text func(column) string) error {
@@ -138,7 +143,7 @@ func (t table) column(name string) (column, error) {
 			return c, nil
 		}
 	}
-	if name == optionalColumn {
+	if slices.Contains(optionalColumns, name) {
 		return column{}, nil
 	}
 	return column{}, fmt.Errorf("there is no column %s", name)

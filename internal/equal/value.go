@@ -35,6 +35,7 @@ const (
 	hexForm          // bytes that the server sent as hexadecimal       x'00FF'
 	momentForm       // a date and time, or a duration: text with six digits of fraction
 	addressForm      // an IP address: text in one spelling
+	networkForm      // an IP address, or that of a net: likewise
 )
 
 const null = "NULL"
@@ -66,9 +67,23 @@ func canonical(f form, raw []byte) (string, error) {
 	case addressForm:
 		a, err := netip.ParseAddr(string(raw))
 		return canonicalText([]byte(a.String())), err
+	case networkForm:
+		return canonicalNetwork(string(raw))
 	default:
 		return "", fmt.Errorf("form %d is not known", f)
 	}
+}
+
+// canonicalNetwork writes the address in one spelling and leaves the net's width,
+// if there is one, as it is.
+func canonicalNetwork(s string) (string, error) {
+	address, width, net := strings.Cut(s, "/")
+	a, err := netip.ParseAddr(address)
+	text := a.String()
+	if net {
+		text += "/" + width
+	}
+	return canonicalText([]byte(text)), err
 }
 
 // withFraction writes at least so many digits after the point of a time's

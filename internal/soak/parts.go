@@ -61,6 +61,7 @@ func parts(ctx context.Context) ([]part, error) {
 		e2e("huge", "TestHugeTransaction/mariadb10.11/plain"), e2e("huge", "TestHugeTransaction/mariadb10.11/compressed"),
 	}
 	all = append(all, liveParts()...)
+	all = append(all, postgresParts()...)
 	for _, target := range []string{"sqlite", "postgres15", "mysql9.7", "mariadb10.11"} {
 		all = append(all, e2e("grouped", "TestGrouped/"+target))
 	}
@@ -97,6 +98,25 @@ func liveParts() (all []part) {
 		all = append(all, e2e("staging", test))
 	}
 	return append(all, e2e("connections", "TestConnections"), e2e("connections", "TestPrivileges"), e2e("long", "TestLongRun"))
+}
+
+// postgresParts are those about following PostgreSQL.
+func postgresParts() (all []part) {
+	for _, pair := range []string{
+		"postgres15_to_mysql9.7", "postgres-new_to_postgres15", "postgres15_to_mariadb10.11", "postgres-new_to_sqlite",
+		"postgres15_to_postgres15,_streamed", "postgres-new_to_mysql9.7,_streamed", "postgres-new_to_mariadb10.11,_streamed", "postgres15_to_sqlite,_streamed",
+	} {
+		all = append(all, e2e("pglive", "TestLiveKills/"+pair))
+	}
+	for _, pair := range []string{"postgres15_to_mysql9.7", "postgres-new_to_postgres15,_streamed"} {
+		all = append(all, e2e("faults", "TestNetworkFaults/"+pair), e2e("faults", "TestCommitsCutOff/"+pair))
+	}
+	all = append(all, e2e("faults", "TestCommitsCutOff/postgres15_to_mariadb10.11"))
+	for _, source := range []string{"postgres15", "postgres-new"} {
+		all = append(all, e2e("pghuge", "TestPostgresHuge/"+source+"_as_it_is_made"), e2e("pghuge", "TestPostgresHuge/"+source+"_afterwards"))
+		all = append(all, e2e("pgidle", "TestPostgresRetained/"+source+"_unpublished_tables"), e2e("pgidle", "TestPostgresRetained/"+source+"_idle_database"))
+	}
+	return all
 }
 
 func groups(all []part) []string {

@@ -92,7 +92,7 @@ func (t *Table) zeroBits(dst []byte) (all, bits []byte) {
 // Scattered notes the pattern of an update, and reports whether the table's
 // updates have so many that a statement prepared for one is hardly used again.
 func (t *Table) Scattered(pattern []byte) bool {
-	if len(t.patterns) >= mostPatterns {
+	if t.IsScattered() {
 		return true
 	}
 	if t.patterns == nil {
@@ -101,6 +101,9 @@ func (t *Table) Scattered(pattern []byte) bool {
 	t.patterns[string(pattern)] = struct{}{}
 	return false
 }
+
+// IsScattered reports whether the updates so far had so many patterns.
+func (t *Table) IsScattered() bool { return len(t.patterns) >= mostPatterns }
 
 // Changes reports whether the update gives one of the columns another value.
 func (t *Table) Changes(m *rowferry.Mutation, ordinals []int) bool {

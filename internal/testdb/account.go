@@ -59,6 +59,7 @@ type Account struct {
 	Plugin         Plugin
 	Require        Requirement
 	Grants         []string // each as in GRANT … TO: "SELECT ON shop.*"
+	Replication    bool     // PostgreSQL: the role has the attribute of that name
 }
 
 // CreateAccount makes the account, or makes it again. New connections find it
@@ -94,7 +95,11 @@ func (s *Server) createRole(ctx context.Context, a Account) error {
 	if there {
 		verb = "ALTER ROLE "
 	}
-	statements := []string{verb + name + " LOGIN PASSWORD '" + strings.ReplaceAll(a.Password, "'", "''") + "'"}
+	attributes := " LOGIN NOREPLICATION"
+	if a.Replication {
+		attributes = " LOGIN REPLICATION"
+	}
+	statements := []string{verb + name + attributes + " PASSWORD '" + strings.ReplaceAll(a.Password, "'", "''") + "'"}
 	for _, g := range a.Grants {
 		statements = append(statements, "GRANT "+g+" TO "+name)
 	}

@@ -98,6 +98,7 @@ func NewDatabase(t testing.TB, s *Server) (name string, db *sql.DB) {
 		// A test may have stopped its server on purpose.
 		drop := "DROP DATABASE IF EXISTS " + s.Quote(name)
 		if s.config.flavor == Postgres {
+			_ = s.dropSlots(ctx, name)
 			drop += " WITH (FORCE)" // though sessions of others be in it
 		}
 		_ = s.Exec(ctx, drop)

@@ -14,18 +14,6 @@ import (
 	"github.com/rowferry/rowferry/source/sourcetest"
 )
 
-// await waits until a condition holds on the server.
-func (p *place) await(condition string) {
-	p.t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for begun := time.Now(); p.ask(condition) != "true"; <-tick.C {
-		if time.Since(begun) > time.Minute {
-			p.t.Fatalf("it never became true that %s", condition)
-		}
-	}
-}
-
 // slotSays is a condition on the pipeline's slot.
 func (p *place) slotSays(format string, args ...any) string {
 	return fmt.Sprintf("SELECT %s FROM pg_replication_slots WHERE slot_name = '%s'", fmt.Sprintf(format, args...), NameOf(p.name))

@@ -1,12 +1,14 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/schema"
@@ -131,4 +133,24 @@ func (p *place) pipe() Options {
 	o := p.options()
 	o.Pipeline = p.name
 	return o
+}
+
+// await asks until the query's answer is true, and does something each time that
+// it is not.
+func (p *place) await(query string, meanwhile ...func()) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), 2*time.Minute)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for p.ask(query) != "true" {
+		for _, do := range meanwhile {
+			do()
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			p.t.Fatalf("never true: %s", query)
+		}
+	}
 }

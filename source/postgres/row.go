@@ -33,7 +33,7 @@ type table struct {
 	known   *known
 	columns []column // one per column of the log and of the shape
 	key     []int    // ordinals of the replica identity; all of them where it is full
-	off     bool     // rows come in an order that foreign keys may not allow
+	late    bool     // foreign keys from or to it are looked at when a statement ends, or later
 }
 
 // column says how a column's text becomes a value.
@@ -55,7 +55,7 @@ func columnOf(t *schema.Type, key bool) column {
 // change reads an Insert, Update or Delete from behind its table. It returns its
 // size too, as Change.Size does.
 func (t *table) change(m *arena, kind byte, c *cursor) (ch rowferry.Change, size int, err error) {
-	ch = rowferry.Change{Table: t.shape, ChecksOff: t.off}
+	ch = rowferry.Change{Table: t.shape, ChecksLate: t.late}
 	var before, after int
 	switch kind {
 	case msgInsert:

@@ -118,7 +118,7 @@ func (t *tables) settle(ctx context.Context, x *table, was *schema.Table) error 
 	}
 	delete(t.bare, x.name)
 	if now != nil && agrees(x.said, now) {
-		x.shape, x.off = now.Table, now.Deferrable
+		x.shape = now.Table
 	} else {
 		made, err := t.make(ctx, x)
 		if err != nil {
@@ -133,10 +133,25 @@ func (t *tables) settle(ctx context.Context, x *table, was *schema.Table) error 
 	if was != nil && same(was, x.shape) {
 		x.shape = was
 	}
+	x.late = t.related(x.shape)
 	if err := x.shape.Validate(); err != nil {
 		return rowferry.Errorf(rowferry.CodeShapeUnknown, "the source describes a table that cannot be: %w", err)
 	}
 	return x.settle()
+}
+
+// related reports whether the table has a foreign key, or one leads to it, or
+// neither is known.
+func (t *tables) related(s *schema.Table) bool {
+	if len(s.ForeignKeys) > 0 || !s.ConstraintsKnown {
+		return true
+	}
+	for _, k := range t.known {
+		if k.shape != nil && slices.ContainsFunc(k.shape.ForeignKeys, func(f schema.ForeignKey) bool { return f.Parent == s.Name }) {
+			return true
+		}
+	}
+	return false
 }
 
 // settle makes ready to read rows.

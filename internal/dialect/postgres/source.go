@@ -29,9 +29,6 @@ type SourceTable struct {
 	// Root is the topmost partitioned table of a partition, 0 of any other.
 	Root uint32
 	Odd  []string // for people: what of it is not logged, or not as one would think
-	// Deferrable is set where a foreign key of the table, or one to it, is
-	// DEFERRABLE, so that the order of changes may break it.
-	Deferrable bool
 }
 
 // SourceColumn is what a source says of a column beyond its schema.Column.

@@ -175,8 +175,6 @@ CREATE UNLOGGED TABLE parent3 PARTITION OF parent DEFAULT`)
 		is(t, "roots", []uint32{got["parent"].Root, got["parent1"].Root, got["parent21"].Root, got["parent2"].Root},
 			[]uint32{0, got["parent"].OID, got["parent"].OID, got["parent"].OID})
 		is(t, "kinds", []string{got["parent"].Kind, got["parent1"].Kind, got["parent2"].Kind}, []string{"partitioned table", "table", "partitioned table"})
-		is(t, "put off", []bool{got["late"].Deferrable, got["top"].Deferrable, got["below"].Deferrable, got["once"].Deferrable, got["child"].Deferrable},
-			[]bool{true, true, true, false, false})
 		is(t, "not valid", []int{len(got["once"].Table.ForeignKeys), len(got["once"].Table.Unsupported)}, []int{1, 1})
 		is(t, "odd", []int{len(got["base"].Odd), len(got["heir"].Odd), len(got["parent"].Odd), len(got["parent1"].Odd), len(got["parent3"].Odd)}, []int{1, 1, 1, 0, 1})
 		if version >= 18 {

@@ -80,45 +80,34 @@ func (in *sourceInspection) ordinals(t *SourceTable, numbers []int) (ordinals []
 // sourceForeign leaves out the constraints that a foreign key to a partitioned
 // table has for each of its partitions. What only newer versions know of
 // (conenforced, conperiod: PostgreSQL 18) is asked by way of jsonb.
-const sourceForeign = `SELECT k.conrelid = ANY ($1::oid[]), k.conrelid, k.confrelid = ANY ($1::oid[]), k.confrelid, k.conname, pn.nspname, p.relname,
+const sourceForeign = `SELECT k.conrelid, k.conname, pn.nspname, p.relname,
   (SELECT pg_catalog.json_agg(u.n ORDER BY u.place) FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY u(n, place)),
   (SELECT pg_catalog.json_agg(a.attname ORDER BY u.place) FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY u(n, place)
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n), k.condeferrable,
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n),
   CASE WHEN pg_catalog.to_jsonb(k) ->> 'conenforced' = 'false' THEN 'is NOT ENFORCED'
     WHEN NOT k.convalidated THEN 'is NOT VALID'
     WHEN pg_catalog.to_jsonb(k) ->> 'conperiod' = 'true' THEN 'is over a PERIOD' ELSE '' END
   FROM pg_catalog.pg_constraint k
   JOIN pg_catalog.pg_class p ON p.oid = k.confrelid JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
-  WHERE k.contype = 'f' AND (k.conrelid = ANY ($1::oid[]) OR k.confrelid = ANY ($1::oid[]))
+  WHERE k.contype = 'f' AND k.conrelid = ANY ($1::oid[])
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.oid = k.conparentid AND o.conrelid = k.conrelid)
   ORDER BY k.oid`
 
 func (in *sourceInspection) foreign(r Row) error {
-	if r.Bool(2) && r.Bool(9) {
-		parent, err := in.of(r, 3)
-		if err != nil {
-			return err
-		}
-		parent.Deferrable = true
-	}
-	if !r.Bool(0) {
-		return nil
-	}
-	t, err := in.of(r, 1)
+	t, err := in.of(r, 0)
 	if err != nil {
 		return err
 	}
-	t.Deferrable = t.Deferrable || r.Bool(9)
-	if why := r.Text(10); why != "" {
-		t.Table.Unsupported = append(t.Table.Unsupported, fmt.Sprintf("the foreign key %s, which %s", r.Text(4), why))
+	if why := r.Text(6); why != "" {
+		t.Table.Unsupported = append(t.Table.Unsupported, fmt.Sprintf("the foreign key %s, which %s", r.Text(1), why))
 		return nil
 	}
-	k := schema.ForeignKey{Name: r.Text(4), Parent: schema.Name{Schema: r.Text(5), Table: r.Text(6)}}
+	k := schema.ForeignKey{Name: r.Text(1), Parent: schema.Name{Schema: r.Text(2), Table: r.Text(3)}}
 	var numbers []int
-	if err := json.Unmarshal(r[7], &numbers); err != nil {
+	if err := json.Unmarshal(r[4], &numbers); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(r[8], &k.Referenced); err != nil {
+	if err := json.Unmarshal(r[5], &k.Referenced); err != nil {
 		return err
 	}
 	var lost string

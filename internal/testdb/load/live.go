@@ -179,7 +179,7 @@ func (l *Live) write(ctx context.Context, id, share int) {
 			done++
 			continue
 		}
-		if l.options.Reconnect && lost(err) && ctx.Err() == nil {
+		if l.options.Reconnect && dialectOf(l.options.Flavor).lost(err) && ctx.Err() == nil {
 			err = nil
 			l.reconnects()
 			pause(ctx, reconnectPause)
@@ -216,7 +216,7 @@ func (l *Live) step(ctx context.Context, w *writer, id int) (*writer, error) {
 		w = fresh
 	}
 	err := w.transaction(ctx, w.randomOps)
-	if err != nil && lost(err) {
+	if err != nil && dialectOf(l.options.Flavor).lost(err) {
 		w.close()
 		w.conn = nil
 	}

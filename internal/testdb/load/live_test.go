@@ -13,9 +13,9 @@ import (
 // A live load goes on until it is stopped, stands still while it is paused, and
 // can be waited for.
 func TestLive(t *testing.T) {
-	for _, k := range testdb.Kinds() {
+	for _, k := range kinds() {
 		t.Run(string(k), func(t *testing.T) {
-			s := testdb.Start(t, k)
+			s := testdb.Start(t, k, logical(k)...)
 			_, db := testdb.NewDatabase(t, s)
 			l, err := load.Start(t.Context(), db, load.Options{Seed: 1, Flavor: k.Flavor()})
 			must(t, err)
@@ -36,7 +36,7 @@ func TestLive(t *testing.T) {
 			if err := l.Reach(t.Context(), counted+1_000_000); err == nil {
 				t.Error("a load that has ended is said to get further")
 			}
-			requireDigests(t, db)
+			requireDigests(t, db, k.Flavor())
 		})
 	}
 }
@@ -44,11 +44,11 @@ func TestLive(t *testing.T) {
 // The load outlives its server, and the ledger has no hole where the answer of a
 // COMMIT was lost.
 func TestReconnect(t *testing.T) {
-	for _, k := range testdb.Kinds() {
+	for _, k := range kinds() {
 		t.Run(string(k), func(t *testing.T) {
-			s := testdb.Start(t, k, testdb.Private())
+			s := testdb.Start(t, k, append(logical(k), testdb.Private())...)
 			_, db := testdb.NewDatabase(t, s)
-			l, err := load.Start(t.Context(), db, load.Options{Seed: 1, Flavor: k.Flavor(), Reconnect: true})
+			l, err := load.Start(t.Context(), db, load.Options{Seed: 1, Flavor: k.Flavor(), Reconnect: true, Prepared: k.Flavor() == testdb.Postgres})
 			must(t, err)
 			for _, end := range []func() error{s.Kill, s.Stop} {
 				must(t, l.Reach(t.Context(), l.Committed()+50))
@@ -64,7 +64,7 @@ func TestReconnect(t *testing.T) {
 				t.Errorf("%d reconnects, %d rows in the ledger, %d transactions", stats.Reconnects, rows, stats.Transactions)
 			}
 			requireLedger(t, db, rows)
-			requireDigests(t, db)
+			requireDigests(t, db, k.Flavor())
 		})
 	}
 }

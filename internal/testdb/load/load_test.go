@@ -12,14 +12,25 @@ import (
 
 func TestMain(m *testing.M) { testdb.Main(m) }
 
+// kinds are the servers a load runs on.
+func kinds() []testdb.Kind { return append(testdb.Kinds(), testdb.Sources()...) }
+
+// logical are the options of a server that a load may prepare transactions on.
+func logical(k testdb.Kind) []testdb.Option {
+	if k.Flavor() == testdb.Postgres {
+		return []testdb.Option{testdb.Logical()}
+	}
+	return nil
+}
+
 // The load runs on every server, does everything it lists, leaves a ledger
 // without holes, and the same session can go on where it ended.
 func TestRun(t *testing.T) {
-	for _, k := range testdb.Kinds() {
+	for _, k := range kinds() {
 		t.Run(string(k), func(t *testing.T) {
-			s := testdb.Start(t, k)
+			s := testdb.Start(t, k, logical(k)...)
 			_, db := testdb.NewDatabase(t, s)
-			o := load.Options{Seed: 1, Writers: 4, Transactions: 500, Flavor: k.Flavor()}
+			o := load.Options{Seed: 1, Writers: 4, Transactions: 500, Flavor: k.Flavor(), Prepared: k.Flavor() == testdb.Postgres}
 			if testdb.Soak() {
 				o.Transactions = 5000
 			}
@@ -30,7 +41,7 @@ func TestRun(t *testing.T) {
 			t.Log(stats)
 			t.Log(stats.Ops)
 			var never []string
-			for name := range load.OpNames() {
+			for name := range load.OpNames(k.Flavor()) {
 				if stats.Ops[name] == 0 {
 					never = append(never, name)
 				}
@@ -42,12 +53,15 @@ func TestRun(t *testing.T) {
 			if stats.Savepoints == 0 || stats.Rollbacks == 0 || (stats.LoggedRollbacks > 0) != (k.Flavor() == testdb.MariaDB) {
 				t.Errorf("rollbacks: %v", stats)
 			}
+			if o.Prepared != (stats.Prepared > 0) || o.Prepared != (stats.Forgotten > 0) {
+				t.Errorf("prepared: %v", stats)
+			}
 			o.Seed, o.Transactions = 2, 101
 			if _, err := load.Run(t.Context(), db, o); err != nil {
 				t.Fatal(err)
 			}
 			requireLedger(t, db, int(stats.Transactions)+101)
-			requireDigests(t, db)
+			requireDigests(t, db, k.Flavor())
 			requireTwins(t, db)
 		})
 	}
@@ -66,13 +80,13 @@ func TestRunUntilDone(t *testing.T) {
 	if err != nil || stats.Transactions == 0 {
 		t.Errorf("%v, error %v", stats, err)
 	}
-	requireDigests(t, db)
+	requireDigests(t, db, testdb.MariaDB)
 }
 
 func requireLedger(t *testing.T, db *sql.DB, want int) {
 	t.Helper()
 	var n, holes int
-	err := db.QueryRow(`SELECT SUM(c), SUM(first <> 1 OR last <> c) FROM
+	err := db.QueryRow(`SELECT SUM(c), SUM(CASE WHEN first <> 1 OR last <> c THEN 1 ELSE 0 END) FROM
 		(SELECT COUNT(*) c, MIN(n) first, MAX(n) last FROM ledger WHERE writer > 0 GROUP BY writer) x`).Scan(&n, &holes)
 	if err != nil {
 		t.Fatal(err)
@@ -84,11 +98,11 @@ func requireLedger(t *testing.T, db *sql.DB, want int) {
 
 // requireDigests counts on the source; what the sums must be is checked on
 // targets, by the equal program.
-func requireDigests(t *testing.T, db *sql.DB) {
+func requireDigests(t *testing.T, db *sql.DB, f testdb.Flavor) {
 	t.Helper()
-	for _, table := range load.Tables()[3:] {
+	for _, table := range load.Tables(f)[3:] {
 		var rows, count int
-		if err := db.QueryRow("SELECT (SELECT COUNT(*) FROM "+table+"), (SELECT SUM(cnt) FROM digests WHERE tbl = ?)", table).Scan(&rows, &count); err != nil {
+		if err := db.QueryRow("SELECT (SELECT COUNT(*) FROM "+table+"), (SELECT SUM(cnt) FROM digests WHERE tbl = '"+table+"')").Scan(&rows, &count); err != nil {
 			t.Fatal(err)
 		}
 		if rows != count || rows == 0 {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
+
+	"github.com/rowferry/rowferry/internal/testdb"
 )
 
 // op is one thing a transaction may do. What other writers' rows refuse, it
@@ -14,10 +17,9 @@ type op struct {
 	do     func(*writer, context.Context) error
 }
 
-// ops are chosen by weight. Weights keep tables from emptying or growing
-// without bound relative to each other.
-var ops = []op{
-	{"customer insert", 6, (*writer).insertCustomer},
+// commonOps are those of every engine. An operation is chosen by weight; weights
+// keep tables from emptying or growing without bound relative to each other.
+var commonOps = []op{
 	{"customer update", 6, (*writer).updateCustomer},
 	{"customer delete", 1, (*writer).deleteCustomer},
 	{"passport moves", 2, (*writer).movePassport},
@@ -38,19 +40,13 @@ var ops = []op{
 	{"session insert", 5, (*writer).insertSession},
 	{"session key change", 3, (*writer).changeSessionKey},
 	{"session delete", 2, (*writer).deleteSessions},
-	{"word upsert", 6, (*writer).upsertWord},
 	{"word key change", 2, (*writer).changeWordKey},
 	{"word delete", 1, (*writer).deleteWord},
-	{"place replace", 3, (*writer).replacePlace},
 	{"place key change", 3, (*writer).changePlaceKey},
 	{"place delete", 1, (*writer).deletePlace},
 	{"seats swap", 6, (*writer).swapSeats},
 	{"queue push", 5, (*writer).pushQueue},
-	{"queue shift", 3, (*writer).shiftQueue},
 	{"queue pop", 3, (*writer).popQueue},
-	{"wide insert", 4, (*writer).insertWide},
-	{"wide update", 4, (*writer).updateWide},
-	{"wide delete", 1, (*writer).deleteWide},
 	{"journal insert", 4, (*writer).insertJournal},
 	{"journal update", 3, (*writer).updateJournal},
 	{"journal delete", 3, (*writer).deleteJournal},
@@ -78,16 +74,9 @@ func (w *writer) randomOps(ctx context.Context) error {
 	return nil
 }
 
-var totalWeight = func() (sum int) {
-	for _, o := range ops {
-		sum += o.weight
-	}
-	return sum
-}()
-
 func (w *writer) randomOp(ctx context.Context) error {
-	at := w.rng.IntN(totalWeight)
-	for _, o := range ops {
+	at := w.rng.IntN(w.weight)
+	for _, o := range w.d.ops {
 		if at -= o.weight; at < 0 {
 			if err := o.do(w, ctx); err != nil {
 				return fmt.Errorf("%s: %w", o.name, err)
@@ -105,6 +94,11 @@ func (w *writer) did(name string, rows int64) {
 	}
 }
 
+// changeSome is change for some rows of a table; see dialect.some.
+func (w *writer) changeSome(ctx context.Context, name, statement, table, which string, args ...any) error {
+	return w.change(ctx, name, w.d.some(statement, table, which), args...)
+}
+
 // change runs a statement that others may refuse and counts it.
 func (w *writer) change(ctx context.Context, name, query string, args ...any) error {
 	n, err := w.try(ctx, query, args...)
@@ -114,9 +108,13 @@ func (w *writer) change(ctx context.Context, name, query string, args ...any) er
 
 // pickID reads the id of a random row of a table, or reports that it is empty.
 func (w *writer) pickID(ctx context.Context, into *int64, table string) (bool, error) {
-	q := "SELECT id FROM " + table + " WHERE id >= FLOOR(? * (SELECT MAX(id) FROM " + table + ")) ORDER BY id LIMIT 1"
+	at := fmt.Sprintf(w.d.share, "(SELECT MAX(id) FROM "+table+")")
+	q := "SELECT id FROM " + table + " WHERE id >= " + at + " ORDER BY id LIMIT 1"
 	return w.pick(ctx, into, q, w.rng.Float64())
 }
+
+// commonFirst lay first rows on every engine, after those of the dialect.
+var commonFirst = []func(*writer, context.Context) error{(*writer).insertProduct, (*writer).insertTree}
 
 // firstRows lays what later transactions choose from.
 func (w *writer) firstRows(ctx context.Context) error {
@@ -134,8 +132,8 @@ func (w *writer) firstRows(ctx context.Context) error {
 		return err
 	}
 	for range 20 {
-		for _, do := range []func(context.Context) error{w.insertCustomer, w.insertProduct, w.insertTree} {
-			if err := do(ctx); err != nil {
+		for _, do := range slices.Concat(w.d.first, commonFirst) {
+			if err := do(w, ctx); err != nil {
 				return err
 			}
 		}
@@ -143,11 +141,11 @@ func (w *writer) firstRows(ctx context.Context) error {
 	return nil
 }
 
-// OpNames yields the names that Stats.Ops may have of operations a long load
-// does all of.
-func OpNames() iter.Seq[string] {
+// OpNames yields the names that Stats.Ops may have of operations a long load on
+// a server does all of.
+func OpNames(f testdb.Flavor) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for _, o := range ops {
+		for _, o := range dialectOf(f).ops {
 			if !yield(o.name) {
 				return
 			}

@@ -36,7 +36,7 @@ func (w *writer) moveShelf(ctx context.Context) error {
 }
 
 func (w *writer) leaveShelf(ctx context.Context) error {
-	return w.change(ctx, "shelf left", "UPDATE product SET shelf = NULL, ver = ver + 1 WHERE shelf >= ? ORDER BY shelf LIMIT 1", 1+w.rng.IntN(shelves))
+	return w.changeSome(ctx, "shelf left", "UPDATE product SET shelf = NULL, ver = ver + 1", "product", "shelf >= ? ORDER BY shelf LIMIT 1", 1+w.rng.IntN(shelves))
 }
 
 // takeShelf takes a value that another transaction may have left.
@@ -79,16 +79,11 @@ func (w *writer) insertTree(ctx context.Context) error {
 		return err
 	}
 	for range 1 + w.rng.IntN(3) {
-		r, err := w.exec(ctx, "INSERT INTO tree (parent_id, name) VALUES (?, ?)", parent, w.orNull(w.text(2)))
-		if refused(err) {
-			return nil
-		}
-		if err != nil {
+		id, ok, err := w.insert(ctx, "INSERT INTO tree (parent_id, name) VALUES (?, ?)", parent, w.orNull(w.text(2)))
+		if !ok {
 			return err
 		}
-		if parent, err = r.LastInsertId(); err != nil {
-			return err
-		}
+		parent = id
 		w.did("tree insert", 1)
 	}
 	return nil
@@ -114,7 +109,7 @@ func (w *writer) deleteTree(ctx context.Context) error {
 	if ok, err := w.pickID(ctx, &node, "tree"); !ok || node == 1 {
 		return err
 	}
-	return w.change(ctx, "tree delete", "DELETE FROM tree WHERE id = ? OR parent_id = ? ORDER BY id DESC", node, node)
+	return w.changeSome(ctx, "tree delete", "DELETE FROM tree", "tree", "id = ? OR parent_id = ? ORDER BY id DESC", node, node)
 }
 
 func (w *writer) insertSession(ctx context.Context) error {
@@ -124,38 +119,23 @@ func (w *writer) insertSession(ctx context.Context) error {
 }
 
 func (w *writer) changeSessionKey(ctx context.Context) error {
-	return w.change(ctx, "session key change", "UPDATE session SET id = ?, token = ?, ver = ver + 1 WHERE id >= ? ORDER BY id LIMIT 1",
+	return w.changeSome(ctx, "session key change", "UPDATE session SET id = ?, token = ?, ver = ver + 1", "session", "id >= ? ORDER BY id LIMIT 1",
 		w.fixedBytes(16), w.fixedBytes(30), w.fixedBytes(2))
 }
 
 func (w *writer) deleteSessions(ctx context.Context) error {
-	return w.change(ctx, "session delete", "DELETE FROM session WHERE id >= ? ORDER BY id LIMIT 3", w.fixedBytes(2))
-}
-
-// upsertWord inserts or, if the word is there, updates, in one statement; words
-// differ by case, accents and trailing spaces only.
-func (w *writer) upsertWord(ctx context.Context) error {
-	return w.change(ctx, "word upsert",
-		`INSERT INTO word (lang, word, uses, freq) VALUES (?, ?, 1, ?) ON DUPLICATE KEY UPDATE uses = uses + 1, freq = freq / 2, ver = ver + 1`,
-		oneOf(w, []string{"de", "fr", "ja"}), oneOf(w, words)+oneOf(w, []string{"", "x", "y", "X"}), w.orNull(w.rng.Float32()))
+	return w.changeSome(ctx, "session delete", "DELETE FROM session", "session", "id >= ? ORDER BY id LIMIT 3", w.fixedBytes(2))
 }
 
 func (w *writer) changeWordKey(ctx context.Context) error {
-	return w.change(ctx, "word key change",
-		"UPDATE word SET lang = ?, word = CONCAT(LEFT(word, 40), '!'), ver = ver + 1 WHERE lang = ? AND word >= ? ORDER BY word LIMIT 1",
+	return w.changeSome(ctx, "word key change",
+		"UPDATE word SET lang = ?, word = CONCAT(LEFT(word, 40), '!'), ver = ver + 1", "word", "lang = ? AND word >= ? ORDER BY word LIMIT 1",
 		oneOf(w, []string{"de", "fr", "ja"}), oneOf(w, []string{"de", "fr", "ja"}), oneOf(w, words))
 }
 
 func (w *writer) deleteWord(ctx context.Context) error {
-	return w.change(ctx, "word delete", "DELETE FROM word WHERE lang = ? AND word >= ? ORDER BY word LIMIT 2",
+	return w.changeSome(ctx, "word delete", "DELETE FROM word", "word", "lang = ? AND word >= ? ORDER BY word LIMIT 2",
 		oneOf(w, []string{"de", "fr", "ja"}), oneOf(w, words))
-}
-
-// replacePlace deletes and inserts in one statement if the key is there, in a
-// collation that ignores case.
-func (w *writer) replacePlace(ctx context.Context) error {
-	return w.change(ctx, "place replace", "REPLACE INTO place (name, people, lat) VALUES (?, ?, ?)",
-		oneOf(w, latin)+oneOf(w, []string{"", "1", "2", "é", "É"}), w.orNull(w.rng.IntN(1<<24)), w.orNull(w.decimal(2, 6)))
 }
 
 // changePlaceKey may change nothing but the key's case.

@@ -17,50 +17,9 @@ func (w *writer) pushQueue(ctx context.Context) error {
 		w.queueBase(), w.orNull(w.text(3)), w.queueBase(), w.queueBase()+999_999)
 }
 
-// shiftQueue makes room at the front: every key takes its neighbour's value.
-func (w *writer) shiftQueue(ctx context.Context) error {
-	return w.change(ctx, "queue shift", "UPDATE queue SET pos = pos + 1, ver = ver + 1 WHERE pos BETWEEN ? AND ? ORDER BY pos DESC LIMIT 30",
-		w.queueBase(), w.queueBase()+999_990)
-}
-
 func (w *writer) popQueue(ctx context.Context) error {
-	return w.change(ctx, "queue pop", "DELETE FROM queue WHERE pos BETWEEN ? AND ? ORDER BY pos LIMIT 2",
+	return w.changeSome(ctx, "queue pop", "DELETE FROM queue", "queue", "pos BETWEEN ? AND ? ORDER BY pos LIMIT 2",
 		w.queueBase(), w.queueBase()+999_999)
-}
-
-const wideColumns = "t1, t2, s1, m1, i1, b1, f1, d1, c1, c2, x1, x2, x3, h1, dt0, ts0, y1"
-
-func (w *writer) wideValues() []any {
-	return []any{
-		w.orNull(w.rng.IntN(256) - 128), w.orNull(w.rng.IntN(256)), w.orNull(w.rng.IntN(1<<16) - 1<<15),
-		w.orNull(w.rng.IntN(1<<24) - 1<<23), w.orNull(w.rng.Uint32()), w.orNull(int64(w.rng.Uint64())),
-		w.orNull(w.rng.Float32()), w.orNull(w.rng.NormFloat64()), w.orNull(oneOf(w, words)), w.orNull(w.fixedBytes(5)),
-		w.orNull(w.text(2)), w.orNull(w.long()), w.orNull(w.bytes(500)), w.orNull(w.duration()),
-		w.orNull(w.datetime()), w.orNull(w.datetime()), w.orNull(1901 + w.rng.IntN(255)),
-	}
-}
-
-func (w *writer) insertWide(ctx context.Context) error {
-	q := "INSERT INTO wide (" + wideColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, LEFT(?, 10), ?, LEFT(?, 50), ?, ?, ?, ?, ?, ?)"
-	return w.change(ctx, "wide insert", q, w.wideValues()...)
-}
-
-func (w *writer) updateWide(ctx context.Context) error {
-	var id int64
-	if ok, err := w.pickID(ctx, &id, "wide"); !ok {
-		return err
-	}
-	return w.change(ctx, "wide update", `UPDATE wide SET t1 = ?, t2 = ?, s1 = ?, m1 = ?, i1 = ?, b1 = ?, f1 = ?, d1 = ?,
-		c1 = LEFT(?, 10), c2 = ?, x1 = LEFT(?, 50), x2 = ?, x3 = ?, h1 = ?, dt0 = ?, ts0 = ?, y1 = ?, ver = ver + 1 WHERE id = ?`,
-		append(w.wideValues(), id)...)
-}
-
-func (w *writer) deleteWide(ctx context.Context) error {
-	var id int64
-	if ok, err := w.pickID(ctx, &id, "wide"); !ok {
-		return err
-	}
-	return w.change(ctx, "wide delete", "DELETE FROM wide WHERE id >= ? ORDER BY id LIMIT 2", id)
 }
 
 // insertJournal inserts rows that are the same as others, and as each other.
@@ -72,22 +31,26 @@ func (w *writer) insertJournal(ctx context.Context) error {
 
 // updateJournal changes one of perhaps many identical rows.
 func (w *writer) updateJournal(ctx context.Context) error {
-	return w.change(ctx, "journal update", "UPDATE journal SET amount = IF(amount > 1000, NULL, COALESCE(amount, 0) + 1) WHERE kind = ? LIMIT 1", w.rng.IntN(40))
+	return w.changeSome(ctx, "journal update", "UPDATE journal SET amount = CASE WHEN amount > 1000 THEN NULL ELSE COALESCE(amount, 0) + 1 END", "journal", "kind = ? LIMIT 1", w.rng.IntN(40))
 }
 
 func (w *writer) deleteJournal(ctx context.Context) error {
-	return w.change(ctx, "journal delete", "DELETE FROM journal WHERE kind = ? LIMIT 1", w.rng.IntN(40))
+	return w.changeSome(ctx, "journal delete", "DELETE FROM journal", "journal", "kind = ? LIMIT 1", w.rng.IntN(40))
 }
 
 func (w *writer) insertMetric(ctx context.Context) error {
 	return w.change(ctx, "metric insert", "INSERT INTO metric (k, v, b, note) VALUES (?, ?, ?, ?), (NULL, NULL, NULL, NULL)",
-		w.rng.IntN(30), w.orNull([]byte{1, 0}), w.orNull(w.rng.IntN(8)), w.orNull(oneOf(w, words)))
+		w.rng.IntN(30), w.orNull([]byte{1, 0}), w.orNull(w.d.bits(w.rng.IntN(8), 3)), w.orNull(oneOf(w, words)))
 }
 
 func (w *writer) updateMetric(ctx context.Context) error {
-	return w.change(ctx, "metric update", "UPDATE metric SET k = k + 1, note = ? WHERE k = ? LIMIT 1", w.orNull(oneOf(w, words)), w.rng.IntN(30))
+	return w.changeSome(ctx, "metric update", "UPDATE metric SET k = k + 1, note = ?", "metric", "k = ? LIMIT 1", w.orNull(oneOf(w, words)), w.rng.IntN(30))
 }
 
 func (w *writer) deleteMetric(ctx context.Context) error {
-	return w.change(ctx, "metric delete", "DELETE FROM metric WHERE k <=> ? LIMIT 2", w.orNull(w.rng.IntN(30)))
+	k := w.orNull(w.rng.IntN(30))
+	if k == nil {
+		return w.changeSome(ctx, "metric delete", "DELETE FROM metric", "metric", "k IS NULL LIMIT 2")
+	}
+	return w.changeSome(ctx, "metric delete", "DELETE FROM metric", "metric", "k = ? LIMIT 2", k)
 }

@@ -7,18 +7,6 @@ import (
 
 // Customers, orders, items and products: three levels of foreign keys.
 
-func (w *writer) insertCustomer(ctx context.Context) error {
-	var region int64
-	if ok, err := w.pickID(ctx, &region, "region"); !ok {
-		return err
-	}
-	return w.change(ctx, "customer insert",
-		`INSERT INTO customer (region_id, email, name, born, kind, tags, flags, credit) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		region, w.unique()+"@"+oneOf(w, latin), w.orNull(w.text(3)), w.orNull(w.date()),
-		oneOf(w, []string{"person", "company", "état"}), w.orNull(oneOf(w, []string{"", "new", "vip,late", "new,été"})),
-		w.orNull(w.rng.IntN(1<<12)), w.orNull(w.decimal(20, 10)))
-}
-
 func (w *writer) updateCustomer(ctx context.Context) error {
 	var id int64
 	if ok, err := w.pickID(ctx, &id, "customer"); !ok {
@@ -33,9 +21,9 @@ func (w *writer) updateCustomer(ctx context.Context) error {
 			w.unique()+"@"+oneOf(w, latin), id)
 	}
 	// Several rows, several values of a foreign key, in one statement.
-	return w.change(ctx, "customer update",
-		`UPDATE customer SET region_id = 1 + (region_id % 8), credit = COALESCE(credit, 0) + 0.0000000001, ver = ver + 1
-		WHERE id >= ? ORDER BY id LIMIT 3`, id)
+	return w.changeSome(ctx, "customer update",
+		"UPDATE customer SET region_id = 1 + (region_id % 8), credit = COALESCE(credit, 0) + 0.0000000001, ver = ver + 1",
+		"customer", "id >= ? ORDER BY id LIMIT 3", id)
 }
 
 // deleteCustomer is refused while the customer has orders or a passport.
@@ -77,17 +65,10 @@ func (w *writer) insertOrder(ctx context.Context) error {
 	if ok, err := w.pickID(ctx, &customer, "customer"); !ok {
 		return err
 	}
-	r, err := w.exec(ctx, `INSERT INTO orders (customer_id, placed, paid, span, total, doc, note) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+	order, ok, err := w.insert(ctx, `INSERT INTO orders (customer_id, placed, paid, span, total, doc, note) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		customer, w.datetime(), w.orNull(w.datetime()), w.orNull(w.duration()), w.orNull(w.decimal(10, 2)),
 		w.orNull(w.json()), w.orNull(w.long()))
-	if refused(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	order, err := r.LastInsertId()
-	if err != nil {
+	if !ok {
 		return err
 	}
 	w.did("order insert", 1)
@@ -126,7 +107,7 @@ func (w *writer) updateOrder(ctx context.Context) error {
 	}
 	if w.one(3) {
 		// The second part of a composite key moves.
-		return w.change(ctx, "item key change", "UPDATE item SET line = line + 10, ver = ver + 1 WHERE order_id = ? AND line < 1000 ORDER BY line DESC LIMIT 1", id)
+		return w.changeSome(ctx, "item key change", "UPDATE item SET line = line + 10, ver = ver + 1", "item", "order_id = ? AND line < 1000 ORDER BY line DESC LIMIT 1", id)
 	}
 	return w.change(ctx, "item update", "UPDATE item SET qty = qty + 1, weight = weight / 3, ver = ver + 1 WHERE order_id = ?", id)
 }
@@ -175,8 +156,8 @@ func (w *writer) updateProducts(ctx context.Context) error {
 	if ok, err := w.pickProduct(ctx, &sku); !ok {
 		return err
 	}
-	return w.change(ctx, "product update",
-		"UPDATE product SET stock = stock - 1, title = ?, ver = ver + 1 WHERE sku >= ? ORDER BY sku LIMIT ?",
+	return w.changeSome(ctx, "product update",
+		"UPDATE product SET stock = stock - 1, title = ?, ver = ver + 1", "product", "sku >= ? ORDER BY sku LIMIT ?",
 		w.orNull(w.text(4)), sku, 1+w.rng.IntN(6))
 }
 

@@ -8,9 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net"
-
-	"github.com/go-sql-driver/mysql"
 
 	"github.com/rowferry/rowferry/internal/testdb"
 )
@@ -18,30 +15,19 @@ import (
 // maxRetries is how often one transaction may lose against others.
 const maxRetries = 200
 
-// Server errors a load meets by its nature.
-const (
-	errDuplicate    = 1062
-	errIsReferenced = 1451
-	errNoParent     = 1452
-	errLockTimeout  = 1205
-	errDeadlock     = 1213
-	errChanged      = 1020 // MariaDB 11: the row changed since the snapshot
-	errShutdown     = 1053
-	errKilled       = 1927 // MariaDB
-	errKilledQuery  = 1317
-)
-
 // writer is one session that writes. It is used by one goroutine.
 type writer struct {
-	id     int
-	flavor testdb.Flavor
-	conn   *sql.Conn
-	live   *Live // that it is part of; nil of writer 0
-	rng    *rand.Rand
-	next   int64 // of the ledger
-	serial int   // makes names unique within the writer
-	stats  Stats
-	ops    map[string]int64 // done in the transaction under way
+	id      int
+	options Options
+	d       *dialect
+	weight  int // of all operations
+	conn    *sql.Conn
+	live    *Live // that it is part of; nil of writer 0
+	rng     *rand.Rand
+	next    int64 // of the ledger
+	serial  int   // makes names unique within the writer
+	stats   Stats
+	ops     map[string]int64 // done in the transaction under way
 }
 
 func newWriter(ctx context.Context, db *sql.DB, id int, o Options) (*writer, error) {
@@ -50,28 +36,23 @@ func newWriter(ctx context.Context, db *sql.DB, id int, o Options) (*writer, err
 		return nil, fmt.Errorf("load: writer %d: %w", id, err)
 	}
 	w := &writer{
-		id: id, flavor: o.Flavor, conn: conn,
+		id: id, options: o, d: dialectOf(o.Flavor), conn: conn,
 		rng:   rand.New(rand.NewPCG(o.Seed, uint64(id))),
 		stats: Stats{Ops: map[string]int64{}},
 	}
-	settings := []string{
-		fmt.Sprintf("SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 5, @writer = %d", id),
-		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+	for _, o := range w.d.ops {
+		w.weight += o.weight
 	}
-	if o.Domains > 1 && id%o.Domains > 0 {
-		set := "SET SESSION gtid_next = 'AUTOMATIC:tag_%d'"
-		if o.Flavor == testdb.MariaDB {
-			set = "SET SESSION gtid_domain_id = %d"
-		}
-		settings = append(settings, fmt.Sprintf(set, id%o.Domains))
-	}
-	for _, q := range settings {
+	for _, q := range w.d.session(id, o) {
 		if _, err = conn.ExecContext(ctx, q); err != nil {
 			break
 		}
 	}
+	if err == nil && o.Prepared {
+		err = w.settle(ctx)
+	}
 	if err == nil {
-		err = conn.QueryRowContext(ctx, "SELECT COALESCE(MAX(n), 0) + 1 FROM ledger WHERE writer = ?", id).Scan(&w.next)
+		_, err = w.pick(ctx, &w.next, "SELECT COALESCE(MAX(n), 0) + 1 FROM ledger WHERE writer = ?", id)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("load: writer %d: %w", id, err), conn.Close())
@@ -112,7 +93,7 @@ func (w *writer) transaction(ctx context.Context, do func(context.Context) error
 			}
 			return nil
 		}
-		if !again(err) {
+		if !w.d.again(err) {
 			return fmt.Errorf("load: writer %d, transaction %d: %w", w.id, w.next, err)
 		}
 		w.stats.Retries++
@@ -132,7 +113,7 @@ func (w *writer) rollback(ctx context.Context, do func(context.Context) error) e
 		}
 		return nil
 	}, "ROLLBACK")
-	if again(err) {
+	if w.d.again(err) {
 		return nil
 	}
 	w.stats.Rollbacks++
@@ -143,7 +124,7 @@ func (w *writer) rollback(ctx context.Context, do func(context.Context) error) e
 // having made a temporary table, it keeps the rows and logs the ROLLBACK too.
 // MySQL with GTIDs logs neither, whatever is done.
 func (w *writer) forceLogged(ctx context.Context) error {
-	if w.flavor != testdb.MariaDB {
+	if w.options.Flavor != testdb.MariaDB {
 		return nil
 	}
 	w.stats.LoggedRollbacks++
@@ -163,9 +144,13 @@ func (w *writer) attempt(ctx context.Context, do func(context.Context) error, en
 		err = do(ctx)
 	}
 	if err == nil {
-		_, err = w.exec(ctx, "INSERT INTO ledger (writer, n, at) VALUES (?, ?, UTC_TIMESTAMP(6))", w.id, w.next)
+		_, err = w.exec(ctx, "INSERT INTO ledger (writer, n, at) VALUES (?, ?, "+w.d.now+")", w.id, w.next)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case end == "COMMIT" && w.options.Prepared && w.id > 0 && w.one(4):
+		err = w.prepareFirst(ctx)
+	default:
 		_, err = w.exec(ctx, end)
 	}
 	if err != nil && ctx.Err() == nil {
@@ -178,7 +163,7 @@ func (w *writer) attempt(ctx context.Context, do func(context.Context) error, en
 
 // savepoint does work under a savepoint and takes it back half of the time.
 func (w *writer) savepoint(ctx context.Context, do func(context.Context) error) error {
-	if _, err := w.exec(ctx, "SAVEPOINT `sp`"); err != nil {
+	if _, err := w.exec(ctx, "SAVEPOINT "+w.d.savepoint); err != nil {
 		return err
 	}
 	before := maps.Clone(w.ops)
@@ -186,7 +171,7 @@ func (w *writer) savepoint(ctx context.Context, do func(context.Context) error) 
 		return err
 	}
 	if w.one(2) {
-		_, err := w.exec(ctx, "RELEASE SAVEPOINT `sp`")
+		_, err := w.exec(ctx, "RELEASE SAVEPOINT "+w.d.savepoint)
 		return err
 	}
 	if w.one(4) {
@@ -196,14 +181,15 @@ func (w *writer) savepoint(ctx context.Context, do func(context.Context) error) 
 	}
 	w.stats.Savepoints++
 	w.ops = before
-	_, err := w.exec(ctx, "ROLLBACK TO SAVEPOINT `sp`")
+	_, err := w.exec(ctx, "ROLLBACK TO SAVEPOINT "+w.d.savepoint)
 	return err
 }
 
 // exec runs a statement.
 func (w *writer) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	w.stats.Statements++
-	r, err := w.conn.ExecContext(ctx, query, args...)
+	bound, values := w.d.bind(query, args)
+	r, err := w.conn.ExecContext(ctx, bound, values...)
 	if err != nil {
 		return nil, fmt.Errorf("%.80s: %w", query, err)
 	}
@@ -212,21 +198,64 @@ func (w *writer) exec(ctx context.Context, query string, args ...any) (sql.Resul
 
 // try runs a statement that other writers' rows may refuse; a refusal changes
 // nothing and is no error. It returns how many rows the statement changed.
-func (w *writer) try(ctx context.Context, query string, args ...any) (int64, error) {
-	r, err := w.exec(ctx, query, args...)
-	if refused(err) {
-		return 0, nil
+func (w *writer) try(ctx context.Context, query string, args ...any) (n int64, err error) {
+	err = w.guard(ctx, func() error {
+		r, err := w.exec(ctx, query, args...)
+		if err == nil {
+			n, err = r.RowsAffected()
+		}
+		return err
+	})
+	return n, err
+}
+
+// insert inserts a row and returns the id that the server gave it, or reports
+// that other writers' rows refused it.
+func (w *writer) insert(ctx context.Context, query string, args ...any) (id int64, ok bool, err error) {
+	err = w.guard(ctx, func() error {
+		if w.d.returning {
+			ok, err = w.pick(ctx, &id, query+" RETURNING id", args...)
+			return err
+		}
+		r, err := w.exec(ctx, query, args...)
+		if err == nil {
+			id, err = r.LastInsertId()
+		}
+		ok = err == nil
+		return err
+	})
+	return id, ok, err
+}
+
+// guard does what may be refused; a refusal changes nothing and is no error.
+func (w *writer) guard(ctx context.Context, do func() error) error {
+	if !w.d.subtransactions {
+		if err := do(); !w.d.refused(err) {
+			return err
+		}
+		return nil
+	}
+	if _, err := w.exec(ctx, "SAVEPOINT guard"); err != nil {
+		return err
+	}
+	err := do()
+	if err != nil && !w.d.refused(err) {
+		return err
 	}
 	if err != nil {
-		return 0, err
+		if _, err := w.exec(ctx, "ROLLBACK TO SAVEPOINT guard"); err != nil {
+			return err
+		}
 	}
-	return r.RowsAffected()
+	_, err = w.exec(ctx, "RELEASE SAVEPOINT guard")
+	return err
 }
 
 // pick reads one value, or reports that there is no row.
 func (w *writer) pick(ctx context.Context, into any, query string, args ...any) (bool, error) {
 	w.stats.Statements++
-	err := w.conn.QueryRowContext(ctx, query, args...).Scan(into)
+	bound, values := w.d.bind(query, args)
+	err := w.conn.QueryRowContext(ctx, bound, values...).Scan(into)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -234,27 +263,4 @@ func (w *writer) pick(ctx context.Context, into any, query string, args ...any) 
 		return false, fmt.Errorf("%.80s: %w", query, err)
 	}
 	return true, nil
-}
-
-// lost reports whether the connection is gone, or the server is about to go.
-func lost(err error) bool {
-	var network net.Error
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) || errors.As(err, &network) ||
-		isServerError(err, errShutdown, errKilled, errKilledQuery)
-}
-
-func refused(err error) bool { return isServerError(err, errDuplicate, errIsReferenced, errNoParent) }
-func again(err error) bool   { return isServerError(err, errDeadlock, errLockTimeout, errChanged) }
-
-func isServerError(err error, numbers ...uint16) bool {
-	var e *mysql.MySQLError
-	if !errors.As(err, &e) {
-		return false
-	}
-	for _, n := range numbers {
-		if e.Number == n {
-			return true
-		}
-	}
-	return false
 }

@@ -1,13 +1,7 @@
 package load
 
-import (
-	"context"
-	"database/sql"
-	"fmt"
-)
-
-// books are the load's own tables; see the package comment.
-var books = []string{
+// mySQLBooks are the load's own tables; see the package comment.
+var mySQLBooks = []string{
 	`CREATE TABLE ledger (writer INT NOT NULL, n BIGINT NOT NULL, at DATETIME(6) NOT NULL, PRIMARY KEY (writer, n))`,
 	`CREATE TABLE digests (writer INT NOT NULL, tbl VARCHAR(64) COLLATE utf8mb4_bin NOT NULL,
 		cnt BIGINT NOT NULL, digest BIGINT NOT NULL, PRIMARY KEY (writer, tbl))`,
@@ -15,9 +9,9 @@ var books = []string{
 		col VARCHAR(64) COLLATE utf8mb4_bin NOT NULL, fsp INT, PRIMARY KEY (tbl, pos))`,
 }
 
-// tables are created in this order: parents first. No foreign key has an action,
-// since rows changed by one are invisible to triggers.
-var tables = []struct{ name, ddl string }{
+// mySQLTables are created in this order: parents first. No foreign key has an
+// action, since rows changed by one are invisible to triggers.
+var mySQLTables = []definition{
 	{"region", `(id INT NOT NULL AUTO_INCREMENT PRIMARY KEY,
 		code VARCHAR(12) COLLATE utf8mb4_bin NOT NULL UNIQUE,
 		name VARCHAR(60) COLLATE utf8mb4_unicode_ci, area DECIMAL(18,4), ver INT UNSIGNED NOT NULL DEFAULT 0)`},
@@ -59,32 +53,4 @@ var tables = []struct{ name, ddl string }{
 	// Without a key, with identical rows.
 	{"journal", `(kind TINYINT NOT NULL, txt VARCHAR(30), amount DECIMAL(8,2), at DATE, KEY (kind))`},
 	{"metric", `(k INT, v BINARY(4), b BIT(3), note TEXT, KEY (k))`},
-}
-
-// Tables returns the names of all tables the load makes, books first.
-func Tables() []string {
-	names := []string{"ledger", "digests", "digest_columns"}
-	for _, t := range tables {
-		names = append(names, t.name)
-	}
-	return names
-}
-
-// Create makes the load's tables and triggers in the database db is in.
-func Create(ctx context.Context, db *sql.DB) error {
-	statements := append([]string(nil), books...)
-	for _, t := range tables {
-		statements = append(statements, "CREATE TABLE "+t.name+" "+t.ddl)
-	}
-	for _, q := range statements {
-		if _, err := db.ExecContext(ctx, q); err != nil {
-			return fmt.Errorf("load: %.60s: %w", q, err)
-		}
-	}
-	for _, t := range tables {
-		if err := createTriggers(ctx, db, t.name); err != nil {
-			return fmt.Errorf("load: triggers of %s: %w", t.name, err)
-		}
-	}
-	return nil
 }

@@ -7,19 +7,15 @@ import (
 	"strings"
 )
 
-// createTriggers makes the triggers that keep a table's digest, and records
-// which columns it covers. They read the session's @writer; the writer's row is
-// there already, so writers never wait for each other here.
-func createTriggers(ctx context.Context, db *sql.DB, table string) error {
+// mySQLTriggers makes the triggers that keep a table's digest. They read the
+// session's @writer; the writer's row is there already, so writers never wait
+// for each other here.
+func mySQLTriggers(ctx context.Context, db *sql.DB, table string) error {
 	columns, err := digestColumns(ctx, db, table)
 	if err != nil {
 		return err
 	}
-	var values []string
-	for i, c := range columns {
-		values = append(values, fmt.Sprintf("('%s', %d, '%s', %s)", table, i+1, c.name, c.fsp))
-	}
-	statements := []string{"INSERT INTO digest_columns (tbl, pos, col, fsp) VALUES " + strings.Join(values, ", ")}
+	var statements []string
 	for _, e := range []struct{ event, count, digest string }{
 		{"INSERT", "+ 1", "+ " + checksum("NEW", columns)},
 		{"DELETE", "- 1", "- " + checksum("OLD", columns)},
@@ -35,6 +31,20 @@ func createTriggers(ctx context.Context, db *sql.DB, table string) error {
 		}
 	}
 	return nil
+}
+
+// mySQLCover records which columns a table's digest covers.
+func mySQLCover(ctx context.Context, db *sql.DB, table string) error {
+	columns, err := digestColumns(ctx, db, table)
+	if err != nil {
+		return err
+	}
+	var values []string
+	for i, c := range columns {
+		values = append(values, fmt.Sprintf("('%s', %d, '%s', %s)", table, i+1, c.name, c.fsp))
+	}
+	_, err = db.ExecContext(ctx, "INSERT INTO digest_columns (tbl, pos, col, fsp) VALUES "+strings.Join(values, ", "))
+	return err
 }
 
 // digestColumn is a column in a checksum: its name, its text as a format of the
