@@ -45,14 +45,10 @@ func (c *column) encodeOwn(s string) ([]byte, *rowferry.Error) {
 		return nil, rowferry.Errorf(rowferry.CodeOutOfRange, "a time has more digits than the target's column").
 			Fact("value", "%s", s).Fact("digits", "%d", c.typ.Scale)
 	}
-	switch {
-	case c.typ.Base != dialect.Timestamptz, strings.HasSuffix(s, "infinity"):
+	if c.typ.Base != dialect.Timestamptz || strings.HasSuffix(s, "infinity") {
 		return bytesOf(s), nil
-	case strings.HasSuffix(s, " BC"):
-		return []byte(strings.TrimSuffix(s, " BC") + "+00 BC"), nil
-	default:
-		return append([]byte(s), "+00"...), nil
 	}
+	return append([]byte(s), "+00"...), nil
 }
 
 func noSuchTime(s, what string) *rowferry.Error {

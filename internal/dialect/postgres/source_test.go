@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -95,7 +94,7 @@ CREATE TABLE odd (a int, b int, CHECK (b > 0), EXCLUDE (b WITH =));
 CREATE UNIQUE INDEX part ON odd (a) WHERE b > 1;
 CREATE UNIQUE INDEX added ON odd ((a + b));
 CREATE UNIQUE INDEX whole2 ON odd (b, a);
-CREATE TABLE byindex (x int UNIQUE, a int NOT NULL, b int NOT NULL);
+CREATE TABLE byindex (x int NOT NULL UNIQUE, a int NOT NULL, b int NOT NULL);
 CREATE UNIQUE INDEX byab ON byindex (b, a);
 ALTER TABLE byindex REPLICA IDENTITY USING INDEX byab;
 CREATE TABLE whole (a int PRIMARY KEY, b int); ALTER TABLE whole REPLICA IDENTITY FULL;
@@ -110,7 +109,7 @@ CREATE VIEW seen AS SELECT 1 AS a`)
 		is(t, "key", p.Table.PrimaryKey, []int{2, 0})
 		is(t, "identity", []any{p.Identity, p.IdentityColumns}, []any{byte('d'), []int{0, 2}})
 		is(t, "numbers", []int{p.Columns[0].Number, p.Columns[1].Number, p.Columns[2].Number, p.Columns[3].Number}, []int{1, 2, 4, 5})
-		is(t, "unique keys", uniques(p.Table), "b; d")
+		is(t, "unique keys", uniques(p.Table), "d; b")
 		is(t, "counting", []bool{p.Table.Columns[0].AutoIncrement, p.Table.Columns[2].AutoIncrement, p.Table.Columns[3].AutoIncrement}, []bool{false, true, true})
 		is(t, "nullable", []bool{p.Table.Columns[0].Nullable, p.Table.Columns[3].Nullable}, []bool{false, false})
 		is(t, "keys put off", []any{got["late"].Table.PrimaryKey, uniques(got["late"].Table), len(got["late"].Table.Unsupported), got["late"].IdentityColumns},
@@ -138,9 +137,6 @@ func uniques(t *schema.Table) string {
 	var keys []string
 	for _, u := range t.Uniques {
 		keys = append(keys, strings.Join(t.ColumnNames(u.Columns), ","))
-	}
-	if len(keys) == 2 && keys[0] != "b,a" {
-		slices.Sort(keys)
 	}
 	return strings.Join(keys, "; ")
 }

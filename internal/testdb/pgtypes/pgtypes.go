@@ -73,7 +73,7 @@ var texts = []Case{
 	as("varchar", "character varying", "text", "", "a "),
 	as("varchar5", "character varying(5)", "varchar", "", "  a  ", "éééé😀", "12345"),
 	as("char5", "character(5)", "varchar", "     ", "a    ", "éé😀ab"),
-	one("bpchar", "text", "a", ""),
+	one("bpchar", "text", "a", "a ", ""),
 	as("byte", `"char"`, "other", "a", ""),
 	one("name", "text", "", "a name", digits(63)),
 	as("citext", "public.citext", "text", "Abc", "aBC", ""),
