@@ -27,14 +27,19 @@ const ApplicationName = "rowferry"
 // error.
 var session = map[string]string{
 	"application_name":            ApplicationName,
+	"array_nulls":                 "on",
+	"bytea_output":                "hex",
 	"client_encoding":             "UTF8",
 	"DateStyle":                   "ISO, YMD",
 	"extra_float_digits":          "3",
 	"IntervalStyle":               "postgres",
+	"lc_monetary":                 "C",
 	"row_security":                "off",
 	"search_path":                 "pg_catalog",
 	"standard_conforming_strings": "on",
 	"TimeZone":                    "UTC",
+	"jit":                         "off", // compiling a query of the catalog takes longer than running it
+	"xmloption":                   "content",
 }
 
 // Connect opens a session with the given settings beside those that every
