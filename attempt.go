@@ -76,6 +76,7 @@ func (a *attempt) write(ctx context.Context, tx SinkTx) error {
 	w := newMapper(a.engine)
 	err := w.run(ctx, a.batch, writeChunk, func(ms []Mutation) error {
 		w.tally.written += uint64(len(ms))
+		inOrder(ms)
 		return put(ctx, tx, []part{{ms: ms}}, nil)
 	})
 	a.tally, a.shapes = w.tally, w.shapes

@@ -45,8 +45,8 @@ var configCodes = []CodeInfo{
 		"A command, flag or argument is not what the command takes. Flags come before arguments.",
 		notStarted, ways("see", "rowferry help COMMAND")},
 	{CodeBadPosition, ClassUsage, "a position cannot be read",
-		"Positions are written mysql-bin.000042:1337, as a GTID set (3e11fa47-…:1-5, tagged too), as MariaDB GTIDs (0-1-100,1-2-7), as an RFC 3339 time, or as earliest or latest.",
-		notStarted, ways("write", "mysql-bin.000042:1337, a GTID set, 2026-11-18T12:04:00Z, earliest or latest")},
+		"Positions are written mysql-bin.000042:1337, as a GTID set (3e11fa47-…:1-5, tagged too), as MariaDB GTIDs (0-1-100,1-2-7), as PostgreSQL's LSN (16/B374D848), as an RFC 3339 time, or as earliest or latest.",
+		notStarted, ways("write", "mysql-bin.000042:1337, a GTID set, an LSN, 2026-11-18T12:04:00Z, earliest or latest")},
 	{CodeZonelessTime, ClassUsage, "a time has no zone",
 		"A time without a zone means different moments to you, to the server and to this machine.",
 		notStarted, ways("write", "2026-11-18T12:04:00Z or 2026-11-18T13:04:00+01:00")},
@@ -70,7 +70,7 @@ var configCodes = []CodeInfo{
 		notStarted, ways("give it", "password_file, password_command, or ${env:NAME} in the configuration")},
 	{CodeNoStart, ClassUsage, "it was not said where to start",
 		"The pipeline has no checkpoint, and following a server from a place nobody chose would leave out what came before.",
-		notStarted, ways("from now on", "--from latest", "from all that is logged", "--from earliest", "from a place", "--from mysql-bin.000042:1337, a GTID set or a time")},
+		notStarted, ways("from now on", "--from latest", "from all that is logged", "--from earliest", "from a place", "--from mysql-bin.000042:1337, a GTID set, an LSN or a time")},
 }
 
 var sourceCodes = []CodeInfo{

@@ -40,6 +40,11 @@ type Change struct {
 	// ChecksOff is set where the source session had foreign-key or unique
 	// checks switched off, so that the order of changes may break them.
 	ChecksOff bool
+	// ChecksLate is set where the source looks at foreign keys at the end of a
+	// statement or of the transaction, as PostgreSQL does, and the table has some
+	// or is referred to: until the transaction ends, the order of changes may
+	// break them, and no longer.
+	ChecksLate bool
 }
 
 // Size returns the memory the change holds in bytes.

@@ -1,7 +1,6 @@
 package rowferry
 
 import (
-	"cmp"
 	"encoding/binary"
 	"hash/maphash"
 	"slices"
@@ -15,7 +14,9 @@ import (
 // could break starts a new segment: a unique value that is taken after another
 // row gave it up, a parent's key that changes, a delete or key change that sets
 // off others. Tables whose order is not free, and changes that the source made
-// with its checks off, pass as they are.
+// with its checks off, pass as they are. Foreign keys that the source looks at late hold
+// where a transaction ends, and so after a segment that ends there; what ends in
+// between may be refused, and is then written in order.
 //
 // What is known of the constraints is the source's; where the target has others,
 // it refuses, and the engine falls back to the source's own order. A compactor
@@ -80,7 +81,7 @@ func (c *compactor) add(m *Mutation, place int) {
 		x = c.orders.learn(m.Table)
 		c.learned = true
 	}
-	if m.ChecksOff || x.keeps(m) {
+	if m.ChecksOff || x.keeps(m) || m.ChecksLate && x.self != nil {
 		c.pass(m)
 		return
 	}
@@ -112,6 +113,15 @@ func (n *net) takes(m *Mutation) bool {
 func (c *compactor) pass(m *Mutation) {
 	c.close()
 	c.out = append(c.out, *m)
+	inOrder(c.out[len(c.out)-1:])
+}
+
+// inOrder makes ready mutations that are written in the source's own order,
+// which only a segment does without.
+func inOrder(ms []Mutation) {
+	for i := range ms {
+		ms[i].ChecksOff = ms[i].ChecksOff || ms[i].ChecksLate
+	}
 }
 
 // keeps reports whether a change of the table has to stay where it is: also
@@ -357,39 +367,4 @@ func (c *compactor) forget() {
 	c.nets = c.nets[:0]
 	clear(c.rows)
 	clear(c.released)
-}
-
-// compareNets orders a segment. Inserts of a table stay in the source's order,
-// and so do its deletes, for the sake of foreign keys to itself; updates of one
-// segment do not depend on each other.
-func compareNets(a, b *net) int {
-	if n := cmp.Compare(a.Op, b.Op); n != 0 {
-		return n // Insert, Update, Delete
-	}
-	ranks := cmp.Compare(a.order.rank, b.order.rank)
-	if a.Op == Delete {
-		ranks = -ranks
-	}
-	return cmp.Or(ranks, cmp.Compare(a.order.number, b.order.number), cmp.Compare(a.written, b.written), cmp.Compare(a.place(), b.place()))
-}
-
-// place is where the row's change stands in the source's order: a new row came
-// with its first change, and one that went, with its last.
-func (n *net) place() int {
-	if n.Op == Delete {
-		return n.last
-	}
-	return n.first
-}
-
-// pattern returns a number that updates of the same columns have in common.
-func (n *net) pattern() uint64 {
-	const prime = 1099511628211 // FNV-1a
-	h := uint64(14695981039346656037)
-	for o := range n.After {
-		if !n.After[o].IsAbsent() && n.After[o] != n.Before[o] {
-			h = (h ^ uint64(o)) * prime
-		}
-	}
-	return h
 }

@@ -20,8 +20,9 @@ type Mutation struct {
 	Source schema.Name   // the table the change was made to
 	Origin *Origin
 	Index  int // 0-based place of the change in its transaction; with Origin.Tx a stable idempotency key
-	// ChecksOff: see Change.
-	ChecksOff bool
+	// ChecksOff and ChecksLate: see Change. Sinks are told of ChecksOff alone,
+	// which then stands for both.
+	ChecksOff, ChecksLate bool
 }
 
 // Handler says what a change to one entity becomes in the target. It is

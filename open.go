@@ -264,7 +264,7 @@ func (e *Engine) accept(ctx context.Context, at Checkpoint, rules string) error 
 		Remedy("resume", "run the same command without --from").
 		Remedy("move", "rowferry checkpoint set").
 		Remedy("start over", "use another --name and another target")
-	r, err := e.parts.Source.Open(ctx, Start{})
+	r, err := e.parts.Source.Open(ctx, Start{Peek: true})
 	if err != nil {
 		return errors.Join(conflict, err)
 	}

@@ -110,6 +110,15 @@ type Syncer interface {
 	Sync(ctx context.Context) error
 }
 
+// Forgetter is a CheckpointKeeper that can forget a pipeline.
+type Forgetter interface {
+	CheckpointKeeper
+	// DeleteCheckpoint deletes the row that is still as was (fence and sequence),
+	// in a transaction of its own: no engine can commit for it any more.
+	// CodeFenced when the row is not as was.
+	DeleteCheckpoint(ctx context.Context, was Checkpoint) error
+}
+
 // Appender is a Sink without transactions whose target is a file that grows:
 // how much of it is committed is part of the checkpoint, which makes it exactly
 // once in effect. Nothing is cut off or written before Adopt, or without it

@@ -29,6 +29,9 @@ type Start struct {
 	// Spool gives overflow areas to a source that has to put transactions
 	// aside before they are committed. Nil where there are none.
 	Spool func() (Spool, error)
+	// Peek asks for Begin alone: nothing is made at the source or taken there for
+	// a reader that is closed at once.
+	Peek bool
 	// A reader that begins without Tables tells, at the start of its first
 	// Tx, a Shape for every table in scope that it knows already.
 }

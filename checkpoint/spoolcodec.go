@@ -11,17 +11,18 @@ import (
 
 // A change is encoded as
 //
-//	flags   1 byte: the operation in bits 0 to 3, then Before, After, ChecksOff
+//	flags   1 byte: the operation in bits 0 to 3, then Before, After, ChecksOff, ChecksLate
 //	table   uvarint: 0 is none, n is the n-th table of the spool
 //	rows    Before, then After, each only when its flag is set:
 //	        uvarint number of values, then each value as its kind in 1 byte and
 //	        Int: varint · Uint: uvarint · Float: 8 bytes little endian ·
 //	        Text, Bytes: uvarint length, bytes · Absent, Null: nothing
 const (
-	opMask        = 0x0f
-	flagBefore    = 0x10
-	flagAfter     = 0x20
-	flagChecksOff = 0x40
+	opMask         = 0x0f
+	flagBefore     = 0x10
+	flagAfter      = 0x20
+	flagChecksOff  = 0x40
+	flagChecksLate = 0x80
 )
 
 func appendChange(b []byte, c *rowferry.Change, table uint64) []byte {
@@ -34,6 +35,9 @@ func appendChange(b []byte, c *rowferry.Change, table uint64) []byte {
 	}
 	if c.ChecksOff {
 		flags |= flagChecksOff
+	}
+	if c.ChecksLate {
+		flags |= flagChecksLate
 	}
 	b = append(b, flags)
 	b = binary.AppendUvarint(b, table)
@@ -91,7 +95,7 @@ const slabValues = 4096
 func decodeChange(s string, tables []*schema.Table, slab *[]rowferry.Value) (rowferry.Change, error) {
 	d := decoder{s: s, tables: tables, slab: slab}
 	flags := d.byte()
-	c := rowferry.Change{Op: rowferry.Op(flags & opMask), ChecksOff: flags&flagChecksOff != 0}
+	c := rowferry.Change{Op: rowferry.Op(flags & opMask), ChecksOff: flags&flagChecksOff != 0, ChecksLate: flags&flagChecksLate != 0}
 	if c.Op < rowferry.Insert || c.Op > rowferry.Drop || flags&0x80 != 0 {
 		d.bad = true
 	}

@@ -40,7 +40,7 @@ func (h *handler) Handle(dst []rowferry.Mutation, c *rowferry.Change) ([]rowferr
 		return dst, err
 	}
 	return append(dst, rowferry.Mutation{
-		Op: c.Op, Table: t, Before: c.Before, After: c.After, Source: c.Table.Name, ChecksOff: c.ChecksOff,
+		Op: c.Op, Table: t, Before: c.Before, After: c.After, Source: c.Table.Name, ChecksOff: c.ChecksOff, ChecksLate: c.ChecksLate,
 	}), nil
 }
 

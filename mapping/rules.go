@@ -30,6 +30,8 @@ type Options struct {
 	// where the tables in scope are all of one; "" keeps the database. A rename
 	// with a dot goes before it.
 	Into string
+	// Postgres tells that the source is PostgreSQL: its "databases" are schemas.
+	Postgres bool
 }
 
 // Rules decide scope and names. They are immutable and safe for concurrent
@@ -39,6 +41,7 @@ type Rules struct {
 	renames    map[schema.Name]schema.Name
 	namespaces bool
 	into       string
+	system     []string
 }
 
 type pattern struct {
@@ -46,8 +49,11 @@ type pattern struct {
 	schema, table string
 }
 
-// systemSchemas hold the servers' own tables. They are never in scope.
-var systemSchemas = []string{"mysql", "information_schema", "performance_schema", "sys"}
+// Schemas of the servers' own tables, which are never in scope.
+var (
+	systemSchemas   = []string{"mysql", "information_schema", "performance_schema", "sys"}
+	postgresSchemas = []string{"information_schema", "pg_catalog", "pg_toast"}
+)
 
 // checkpointTable is Rowferry's own. A source that is itself a target of
 // Rowferry logs it; it is never in scope.
@@ -56,7 +62,10 @@ const checkpointTable = "rowferry_checkpoint"
 // New checks the options. Every error is CodeBadValue; all are returned,
 // joined.
 func New(o Options) (*Rules, error) {
-	r := &Rules{renames: map[schema.Name]schema.Name{}, namespaces: o.Namespaces, into: o.Into}
+	r := &Rules{renames: map[schema.Name]schema.Name{}, namespaces: o.Namespaces, into: o.Into, system: systemSchemas}
+	if o.Postgres {
+		r.system = postgresSchemas
+	}
 	for _, text := range o.Tables {
 		p, err := parsePattern(text)
 		if err != nil {
@@ -144,7 +153,7 @@ func parseName(text string) (schema.Name, error) {
 
 // InScope reports whether changes of the source table are applied.
 func (r *Rules) InScope(n schema.Name) bool {
-	if n.Table == checkpointTable || slices.Contains(systemSchemas, strings.ToLower(n.Schema)) {
+	if n.Table == checkpointTable || slices.Contains(r.system, strings.ToLower(n.Schema)) {
 		return false
 	}
 	in := len(r.patterns) == 0

@@ -17,7 +17,8 @@ type MySQLServer struct {
 // texts and blobs, which are of the longest kind since a shape does not tell
 // their size, and for what only MariaDB has: on MySQL its UUID, INET4 and INET6
 // are text, and its JSON, which is text there, is LONGTEXT that must be JSON, so
-// that every document arrives as it was written.
+// that every document arrives as it was written. Of a PostgreSQL source's types
+// it takes those that ForMySQL returns.
 //
 // A text column keeps its character set and collation. Where the server does
 // not have them, or the source did not tell, it gets one that compares byte by
@@ -30,6 +31,8 @@ func MySQLType(t Type, s MySQLServer) (declared, finer string, err error) {
 		sign = " UNSIGNED"
 	}
 	switch t.Kind {
+	case Bool:
+		return "TINYINT(1)", "", nil
 	case Int:
 		name, ok := map[int]string{8: "TINYINT", 16: "SMALLINT", 24: "MEDIUMINT", 32: "INT", 64: "BIGINT"}[t.Bits]
 		if !ok {
@@ -57,7 +60,7 @@ func MySQLType(t Type, s MySQLServer) (declared, finer string, err error) {
 		collation, finer := s.Collation(t)
 		return textType(t) + " " + collation, finer, nil
 	case JSON:
-		if !s.MariaDB && t.Charset != "" { // the text that MariaDB calls JSON
+		if t.Charset != "" && (!s.MariaDB || t.Native != "") { // the text that MariaDB calls JSON, or PostgreSQL's
 			return "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "", nil
 		}
 		return "JSON", "", nil
@@ -105,6 +108,8 @@ func (s MySQLServer) Collation(t Type) (clause, finer string) {
 	}
 	exact := s.Exact()
 	switch {
+	case t.Native != "" && name == "":
+		finer = "the source takes different values of it for equal, so it"
 	case t.Charset == "":
 		finer = "its character set is not known, so it"
 	case name == "":

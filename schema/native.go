@@ -9,7 +9,7 @@ import "fmt"
 // when it arrives. A REAL column stores -0.0 as 0.0, which it equals. The error names a type that cannot be carried at all.
 func SQLiteType(t Type) (string, error) {
 	switch t.Kind {
-	case Int, Year:
+	case Int, Year, Bool:
 		return "INTEGER", nil
 	case Bit:
 		if t.Length > 63 {
@@ -18,7 +18,7 @@ func SQLiteType(t Type) (string, error) {
 		return "INTEGER", nil
 	case Float32, Float64:
 		return "REAL", nil
-	case Decimal, Char, VarChar, Text, Date, Time, DateTime, Timestamp, Enum, Set, JSON, UUID, Inet4, Inet6:
+	case Decimal, Char, VarChar, Text, Date, Time, DateTime, Timestamp, Enum, Set, JSON, UUID, Inet4, Inet6, Other:
 		return "TEXT", nil
 	case Binary, VarBinary, Blob:
 		return "BLOB", nil

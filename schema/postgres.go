@@ -10,10 +10,16 @@ const longestVarchar = 10_485_760
 // holds every value, numeric for unsigned 64-bit ones, varchar rather than
 // char, whose trailing spaces do not count, interval for the signed durations
 // of TIME, and json, which keeps the text. What no type of PostgreSQL holds
-// (zero dates, U+0000 in text) is refused when it arrives. The error names a
-// type that cannot be carried at all.
+// (zero dates, U+0000 in text) is refused when it arrives. A type of another
+// PostgreSQL is the very same again. The error names a type that cannot be
+// carried at all.
 func PostgresType(t Type) (string, error) {
+	if t.Native != "" {
+		return t.Native, nil
+	}
 	switch t.Kind {
+	case Bool:
+		return "boolean", nil
 	case Int:
 		return postgresInteger(t)
 	case Year:

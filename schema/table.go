@@ -203,7 +203,16 @@ func (t *Table) validOrdinals(what string, ordinals []int) error {
 }
 
 // ByteExact reports whether the source compares the columns at the ordinals
-// byte by byte, as a target without its collations will.
+// byte by byte, as a target without its collations and types will.
 func (t *Table) ByteExact(ordinals []int) bool {
 	return !slices.ContainsFunc(ordinals, func(o int) bool { return !t.Columns[o].Type.byteExact() })
+}
+
+// SameInPostgres reports whether a PostgreSQL target compares the columns at the
+// ordinals as the source does.
+func (t *Table) SameInPostgres(ordinals []int) bool {
+	return !slices.ContainsFunc(ordinals, func(o int) bool {
+		c := t.Columns[o].Type
+		return !c.byteExact() && !c.ownEquality()
+	})
 }

@@ -101,11 +101,14 @@ type Type struct {
 	User []UserType `json:"user,omitempty"`
 }
 
-// UserType is an enum or a composite type of a PostgreSQL source.
+// UserType is a type of a PostgreSQL source that somebody made. One with
+// neither Labels nor Fields (a range, a type in C, the rows of a table) has to
+// be in the target already.
 type UserType struct {
-	Name   string   `json:"name"`             // quoted and with its schema, as Native has it
-	Labels []string `json:"labels,omitempty"` // of an enum, in order
-	Fields []Field  `json:"fields,omitempty"` // of a composite type, in order
+	Name      string   `json:"name"`                // quoted and with its schema, as Native has it
+	Labels    []string `json:"labels,omitempty"`    // of an enum, in order
+	Fields    []Field  `json:"fields,omitempty"`    // of a composite type, in order
+	Extension string   `json:"extension,omitempty"` // that the type belongs to
 }
 
 // Field is an attribute of a composite type.
@@ -145,9 +148,14 @@ func (t Type) String() string {
 
 // byteExact reports whether equal means equal bytes. Binary collations pad
 // with spaces ('a' = 'a ') unless they say otherwise; fixed CHAR has no
-// trailing spaces to begin with.
+// trailing spaces to begin with. A numeric without a scale prints 1.0 and 1.00,
+// and what is carried as a PostgreSQL prints it may have several forms too: an
+// interval is '1 day' or '24:00:00'.
 func (t Type) byteExact() bool {
-	if !t.Kind.Textual() {
+	switch {
+	case t.Kind == Other, t.Kind == JSON, t.Kind == Decimal && t.Precision == 0:
+		return false
+	case !t.Kind.Textual():
 		return true
 	}
 	c := strings.ToLower(t.Collation)
@@ -159,4 +167,11 @@ func (t Type) byteExact() bool {
 	default:
 		return false
 	}
+}
+
+// ownEquality reports whether a column of the type compares in every PostgreSQL
+// as it does at the source: it is one of PostgreSQL's types, and not one that
+// compares by a collation of its column which takes different texts for equal.
+func (t Type) ownEquality() bool {
+	return t.Native != "" && (!t.Kind.Textual() || t.Collation != "" || len(t.User) > 0 || t.Native == "bpchar")
 }

@@ -30,7 +30,7 @@ type command struct {
 func commands() []*command {
 	return []*command{
 		runCommand(), replayCommand(), tailCommand(), doctorCommand(), statusCommand(), checkpointCommand(),
-		sequencesCommand(), explainCommand(), completionCommand(), versionCommand(),
+		sequencesCommand(), destroyCommand(), explainCommand(), completionCommand(), versionCommand(),
 	}
 }
 

@@ -29,7 +29,7 @@ func checkpointSetCommand() *command {
 func checkpointSet(ctx context.Context, in *invocation) (err error) {
 	if len(in.args) == 0 {
 		return rowferry.Errorf(rowferry.CodeUsage, "rowferry checkpoint set takes a position").
-			Remedy("write", "rowferry checkpoint set [flags] mysql-bin.000042:1337")
+			Remedy("write", "rowferry checkpoint set [flags] mysql-bin.000042:1337, or a GTID set, or an LSN")
 	}
 	s, err := in.settings()
 	if err == nil {

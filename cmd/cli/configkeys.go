@@ -54,12 +54,12 @@ func configKeys() *key {
 		{name: "target", kind: mappingKey, doc: "Where rows go.", keys: targetKeys()},
 		{
 			name: "tables", kind: listKey, flag: "tables", example: `["shop.*", "!shop.tmp_*"]`, check: checkPattern,
-			doc: "The tables in scope, as `database.table` with `*`, `?` and `[a-z]`. A leading `!` takes out. The last pattern that matches a table decides. Without the key, the tables of the database that the source's URL names, or else every table but the server's own.",
+			doc: "The tables in scope, as `database.table` with `*`, `?` and `[a-z]`; of a PostgreSQL source as `schema.table`. A leading `!` takes out. The last pattern that matches a table decides. Without the key, the tables of the database that the source's URL names, or else every table but the server's own; of a PostgreSQL source the tables of all schemas.",
 			set: func(s *settings, _ []string, v string) { s.tables = append(s.tables, v) },
 		},
 		{
 			name: "entities", kind: namedKey, named: checkEntity, example: "{shop.customers: {to: clients}}",
-			doc:  "Rules for single source tables, by `database.table`.",
+			doc:  "Rules for single source tables, by `database.table`, or `schema.table` of a PostgreSQL source.",
 			each: &key{name: "database.table", kind: mappingKey, doc: "One source table.", keys: entityKeys()},
 		},
 		{
@@ -84,28 +84,28 @@ func sourceKeys() []*key {
 	return slices.Concat([]*key{
 		{
 			name: "url", flag: "source", example: "mysql://rowferry@prod-replica:3306/shop", check: checkSource,
-			doc: "The server whose log is followed, as `mysql://user@host:port/database` or `mariadb://…`, percent-encoded where needed; a Unix socket stands in the host's place as `%2Frun%2Fmysqld.sock`. Or binlog files, as `binlog:` and a path that may have `*`, `?` and `[0-9]` in its last parts. A path after `binlog:///` is absolute.",
+			doc: "The server whose log is followed, as `mysql://user@host:port/database`, `mariadb://…` or `postgres://…`, percent-encoded where needed; a Unix socket stands in the host's place as `%2Frun%2Fmysqld.sock`. Of a PostgreSQL server, one database is read, which the URL has to name. Or binlog files, as `binlog:` and a path that may have `*`, `?` and `[0-9]` in its last parts. A path after `binlog:///` is absolute.",
 			set: func(s *settings, _ []string, v string) { s.setSource(v, s.beside) },
 		},
 	}, serverKeys(func(s *settings) *server { return &s.source }), []*key{
 		{
 			name: "server_id", kind: numberKey, flag: "server-id", example: "4711", check: checkServerID,
-			doc: "The number that the source knows this replica by, different from that of every server and replica beside it. Without the key, one at random that no replica has.",
+			doc: "MySQL and MariaDB: the number that the source knows this replica by, different from that of every server and replica beside it. Without the key, one at random that no replica has.",
 			set: func(s *settings, _ []string, v string) { s.serverID = serverIDOf(v) },
 		},
 		{
 			name: "schema", flag: "schema", example: "shop-schema.sql",
-			doc: "A file with the tables' CREATE statements of the moment the log starts (`mysqldump --no-data`). Needed where the log has neither full row metadata nor the CREATE statements themselves, and for unique and foreign keys.",
+			doc: "MySQL and MariaDB: a file with the tables' CREATE statements of the moment the log starts (`mysqldump --no-data`). Needed where the log has neither full row metadata nor the CREATE statements themselves, and for unique and foreign keys.",
 			set: func(s *settings, _ []string, v string) { s.schema = s.beside(v) },
 		},
-	})
+	}, slotKeys())
 }
 
 func targetKeys() []*key {
 	return slices.Concat([]*key{
 		{
 			name: "url", flag: "target", example: "postgres://rowferry@staging/shop", check: checkTarget,
-			doc: "The target: a server, as `postgres://user@host:port/database`, `mysql://…` or `mariadb://…`; `sqlite:` and a path for a SQLite file, `jsonl:` and a path for JSON lines, `jsonl:-` for JSON lines on standard output. A path after `sqlite:///` is absolute. In MySQL and MariaDB, a database in the URL takes the place of the source's; in PostgreSQL it is where to connect, and the source's databases become schemas.",
+			doc: "The target: a server, as `postgres://user@host:port/database`, `mysql://…` or `mariadb://…`; `sqlite:` and a path for a SQLite file, `jsonl:` and a path for JSON lines, `jsonl:-` for JSON lines on standard output. A path after `sqlite:///` is absolute. In MySQL and MariaDB, a database in the URL takes the place of the source's; in PostgreSQL it is where to connect, and the source's databases become schemas. Schemas of a PostgreSQL source count as databases here, and stay schemas in PostgreSQL.",
 			set: func(s *settings, _ []string, v string) { s.setTarget(v, s.beside) },
 		},
 	}, serverKeys(func(s *settings) *server { return &s.sink }), []*key{

@@ -5,16 +5,16 @@ var (
 	nameOption  = &option{name: "name", value: "NAME", usage: "the pipeline's name, under which its checkpoint is kept", def: defaultName, key: "name"}
 	filesOption = &option{name: "files", value: "GLOB", usage: "binlog files, as paths or quoted globs", list: true, key: "source.url", instead: "source"}
 	// sourceOption and targetOption take no password: see refuseSecrets.
-	sourceOption    = &option{name: "source", value: "URL", usage: "where changes come from: mysql://user@host:port/database or mariadb://…, or binlog:path for files", key: "source.url", instead: "files"}
+	sourceOption    = &option{name: "source", value: "URL", usage: "where changes come from: mysql://user@host:port/database, mariadb://… or postgres://…, or binlog:path for files", key: "source.url", instead: "files"}
 	schemaOption    = &option{name: "schema", value: "FILE", usage: "the tables' CREATE statements of the moment the log starts (mysqldump --no-data)", key: "source.schema"}
 	targetOption    = &option{name: "target", value: "URL", usage: "where rows go: postgres://user@host:port/database, mysql://…, mariadb://…, sqlite:path.db, jsonl:path or jsonl:- for standard output", key: "target.url"}
 	triggersOption  = &option{name: "triggers", value: "WHAT", usage: "let triggers of target tables fire, or suppress them; without it, target tables that have triggers are refused", values: triggerModes, key: "target.triggers"}
 	matchOption     = &option{name: "match", value: "HOW", usage: "how an update or delete finds its row: by key and old values, or by its key alone", values: []string{matchRow, matchKey}, def: matchRow, key: "target.match"}
-	tablesOption    = &option{name: "tables", value: "PATTERN", usage: "tables in scope, as database.table with * and ?; ! takes out; without it, the database that the source's URL names, or all", list: true, key: "tables"}
+	tablesOption    = &option{name: "tables", value: "PATTERN", usage: "tables in scope, as database.table with * and ?, or schema.table of PostgreSQL; ! takes out; without it, the database that the source's URL names, or all", list: true, key: "tables"}
 	memoryOption    = &option{name: "memory", value: "SIZE", usage: "the most memory to use, in KiB, MiB or GiB, at least 96MiB", def: "256MiB", key: "memory"}
 	stateOption     = &option{name: "state", value: "DIR", usage: "the directory of the pipeline's own state", def: defaultState, key: "state"}
 	fromOption      = &option{name: "from", value: "POS|TIME", usage: "where a pipeline without a checkpoint starts: file:position, GTID set, RFC 3339 time or earliest", def: "earliest"}
-	fromHereOption  = &option{name: "from", value: "POS|TIME", usage: "where a pipeline without a checkpoint starts: file:position, GTID set, RFC 3339 time, earliest or latest"}
+	fromHereOption  = &option{name: "from", value: "POS|TIME", usage: "where a pipeline without a checkpoint starts: file:position, GTID set, RFC 3339 time, LSN, earliest or latest"}
 	tailFromOption  = &option{name: "from", value: "POS|TIME", usage: "where to begin: file:position, GTID set, RFC 3339 time, earliest or latest; without it, the files' beginning, and a server's latest"}
 	tailUntilOption = &option{name: "until", value: "POS|TIME", usage: "stop after this position or before this time; without it, at the end of the files, and never for a server"}
 	untilOption     = &option{name: "until", value: "POS|TIME", usage: "stop after this position or before this time", def: "the end of the files"}

@@ -55,9 +55,13 @@ func (w *wiring) needStart(ctx context.Context) error {
 		return err
 	}
 	again := s.goOn()
-	return rowferry.Errorf(rowferry.CodeNoStart, "pipeline %q has no checkpoint, and it was not said where to start", s.name).
+	begun := rowferry.Errorf(rowferry.CodeNoStart, "pipeline %q has no checkpoint, and it was not said where to start", s.name).
 		Fact("source", "%s", s.source.endpoint).Fact("target", "%s", s.target).Fact("state", "%s", s.state).
-		Remedy("from now on", "%s --from latest", again).
-		Remedy("from all that is logged", "%s --from earliest", again).
+		Remedy("from now on", "%s --from latest", again)
+	if s.fromPostgres() {
+		return begun.Remedy("from all that a slot has kept", "%s --from earliest", again).
+			Remedy("from a place that it has kept", "%s --from 16/B374D848", again)
+	}
+	return begun.Remedy("from all that is logged", "%s --from earliest", again).
 		Remedy("from a place", "%s --from mysql-bin.000042:1337, a GTID set or a time", again)
 }

@@ -33,6 +33,9 @@ func (v *server) set(url string) {
 	v.endpoint = e
 }
 
+// fromPostgres reports whether the source is a PostgreSQL server.
+func (s *settings) fromPostgres() bool { return s.source.endpoint.Scheme == "postgres" }
+
 // shortestTimeout is the shorter of the servers' timeouts: who wants answers
 // soon wants a server that is back to be noticed soon.
 func (s *settings) shortestTimeout() time.Duration {
@@ -80,7 +83,12 @@ func (s *settings) sourceText() string {
 
 // defaultScope puts the database that the source's URL names in place of
 // patterns that were not given.
+//
+// A PostgreSQL source's is where to connect: its tables' names have schemas.
 func (s *settings) defaultScope() {
+	if s.fromPostgres() {
+		return
+	}
 	if db := s.source.endpoint.Database; s.source.given() && db != "" && len(s.tables) == 0 {
 		s.tables = []string{literalPattern.Replace(db) + ".*"}
 	}

@@ -27,6 +27,8 @@ type settings struct {
 	files    []string // globs, where the source is files
 	source   server   // where it is a server
 	serverID uint32   // 0 lets the source choose
+	slot     slotNames
+	passing  bool // read by a slot that ends with the command
 	schema   string
 	target   string // URL, without a password
 	sink     server // where the target is a server
@@ -79,6 +81,9 @@ func (in *invocation) settings() (*settings, error) {
 	s.once = in.on("once")
 	errs = append(errs, in.checked(s)...)
 	s.defaultScope()
+	if len(errs) == 0 {
+		errs = append(errs, s.fits())
+	}
 	return s, errors.Join(errs...)
 }
 
@@ -117,6 +122,27 @@ func (in *invocation) checked(s *settings) (errs []error) {
 		errs = append(errs, checkPattern(t))
 	}
 	return errs
+}
+
+// fits refuses what is not for the kind of source there is.
+func (s *settings) fits() error {
+	var errs []error
+	refuse := func(what, kind string) {
+		errs = append(errs, rowferry.Errorf(rowferry.CodeBadValue, "%s is for %s, and the source is %s", what, kind, s.sourceText()).
+			Remedy("leave it out", "%s", what))
+	}
+	if s.fromPostgres() && s.serverID != 0 {
+		refuse("source.server_id", "a MySQL or MariaDB server")
+	}
+	if s.fromPostgres() && s.schema != "" {
+		refuse("source.schema", "a binlog, whose tables PostgreSQL describes by itself")
+	}
+	if s.source.given() && !s.fromPostgres() {
+		for _, k := range s.slot.given() {
+			refuse("source."+k, "a PostgreSQL server")
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // as leaves a path as it was given on the command line.

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"math"
 	"os"
@@ -18,7 +20,7 @@ func tailCommand() *command {
 		name:    "tail",
 		summary: "print the changes of a server, or in binlog files",
 		about: "Prints every change in log order: before and after, coloured, on a terminal; one JSON object per line otherwise, in the form that the jsonl target writes. --output overrides that. A transaction is printed when its end has been read, so what was rolled back is not printed.\n\n" +
-			"A server is followed from now on, or from --from, until the command is interrupted. Nothing is written and no position is kept.",
+			"A server is followed from now on, or from --from, until the command is interrupted. Nothing is written and no position is kept. A PostgreSQL server is followed from now on only, by a slot that ends with the command, and needs a publication: that of the pipeline, or source.publication.",
 		example: "rowferry tail --files /backup/mysql-bin.000042 --tables 'shop.orders'",
 		options: []*option{
 			filesOption, sourceOption, tailFromOption, onceOption, tailUntilOption, tablesOption, schemaOption, memoryOption, patienceOption,
@@ -47,8 +49,12 @@ func tail(ctx context.Context, in *invocation) error {
 	}
 	// The pipeline's own number would take its engine's place at the source.
 	s.serverID = 0
+	if s.fromPostgres() {
+		s.passing = true
+		s.slot.slot = passingSlot()
+	}
 	w := newWiring(in, s, s.modeOf("tail", math.MaxInt64))
-	rules, err := mapping.New(mapping.Options{Tables: s.tables, Namespaces: true})
+	rules, err := mapping.New(mapping.Options{Tables: s.tables, Namespaces: true, Postgres: s.fromPostgres()})
 	if err != nil {
 		return err
 	}
@@ -64,6 +70,13 @@ func tail(ctx context.Context, in *invocation) error {
 	w.parts.State = state
 	w.closers = append(w.closers, state.Close, w.parts.Sink.Close)
 	return w.mode.ended(ctx, errors.Join(w.print(ctx), w.close()))
+}
+
+// passingSlot is a name that no slot has.
+func passingSlot() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // documented never to fail
+	return "rowferry_tail_" + hex.EncodeToString(b[:])
 }
 
 // tailResult is what the envelope says of a tail.

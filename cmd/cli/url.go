@@ -53,7 +53,7 @@ func joinURL(scheme, path string) string {
 }
 
 var (
-	sourceSchemes = []string{"binlog", "mysql", "mariadb"}
+	sourceSchemes = []string{"binlog", "mysql", "mariadb", "postgres"}
 	targetSchemes = []string{"postgres", "mysql", "mariadb", "sqlite", "jsonl"}
 )
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/rowferry/rowferry"
@@ -14,6 +15,7 @@ import (
 	"github.com/rowferry/rowferry/sink/jsonl"
 	"github.com/rowferry/rowferry/sink/sqlite"
 	"github.com/rowferry/rowferry/source/mysql"
+	pgsource "github.com/rowferry/rowferry/source/postgres"
 )
 
 // wiring is one pipeline's parts, opened and ready for an engine.
@@ -91,7 +93,7 @@ func (w *wiring) close() error {
 
 // rules are the mapping rules that the settings mean.
 func (s *settings) rules() (*mapping.Rules, error) {
-	o := mapping.Options{Tables: s.tables, Renames: s.renames}
+	o := mapping.Options{Tables: s.tables, Renames: s.renames, Postgres: s.fromPostgres()}
 	switch s.targetScheme() {
 	case "mysql", "mariadb":
 		o.Namespaces, o.Into = true, s.sink.endpoint.Database
@@ -119,6 +121,9 @@ func checkTargetName(text string) error {
 // source is the log that the settings name. What can be told to be wrong is
 // told here, before anything is made or asked.
 func (s *settings) openSource(ctx context.Context, rules *mapping.Rules, b budget, in *invocation) (rowferry.Source, error) {
+	if s.fromPostgres() {
+		return s.openSlot(ctx, rules, b, in)
+	}
 	for _, p := range []string{s.from, s.until} {
 		if p == "" {
 			continue
@@ -242,15 +247,23 @@ func (s *settings) peek(ctx context.Context) (peeked, error) {
 	return p, errors.Join(err, store.Close())
 }
 
-// parsePosition reads a place in a log that can stand in a checkpoint.
-func parsePosition(text string) (rowferry.Position, mysql.PositionKind, error) {
-	p, err := mysql.ParsePosition(text)
+// positionLSN is the kind of PostgreSQL's positions.
+const positionLSN = "LSN"
+
+// parsePosition reads a place in a log that can stand in a checkpoint. Positions
+// of two kinds are never of one pipeline.
+func parsePosition(text string) (p rowferry.Position, kind string, err error) {
+	if strings.Contains(text, "/") && !strings.Contains(text, ":") { // as no other kind has
+		p, err := pgsource.ParsePosition(text)
+		return p, positionLSN, err
+	}
+	parsed, err := mysql.ParsePosition(text)
 	if err != nil {
-		return "", 0, err
+		return "", "", err
 	}
-	if !p.Concrete() {
-		return "", 0, rowferry.Errorf(rowferry.CodeBadPosition, "%s is not a place in a log by itself", text).
-			Remedy("write", "mysql-bin.000042:1337, or a GTID set")
+	if !parsed.Concrete() {
+		return "", "", rowferry.Errorf(rowferry.CodeBadPosition, "%s is not a place in a log by itself", text).
+			Remedy("write", "mysql-bin.000042:1337, a GTID set, or an LSN, 16/B374D848")
 	}
-	return rowferry.Position(p.String()), p.Kind, nil
+	return rowferry.Position(parsed.String()), fmt.Sprint(parsed.Kind), nil
 }

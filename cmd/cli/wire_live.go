@@ -9,6 +9,7 @@ import (
 	mysqlsink "github.com/rowferry/rowferry/sink/mysql"
 	"github.com/rowferry/rowferry/sink/postgres"
 	"github.com/rowferry/rowferry/source/mysql"
+	pgsource "github.com/rowferry/rowferry/source/postgres"
 )
 
 // opening says how a target's server is opened.
@@ -34,6 +35,34 @@ func (s *settings) openLive(ctx context.Context, rules *mapping.Rules, b budget,
 	return mysql.Live(mysql.LiveOptions{
 		Endpoint: endpoint, ServerID: s.serverID, From: s.from, Until: s.until, Once: s.once,
 		Scope: rules.InScope, Dump: s.schema, DefaultDB: endpoint.Database, ChunkBytes: b.ChunkBytes, Log: in.log,
+	}), nil
+}
+
+// openSlot is the PostgreSQL server that the settings name as the source.
+func (s *settings) openSlot(ctx context.Context, rules *mapping.Rules, b budget, in *invocation) (*pgsource.Source, error) {
+	if s.from != "" {
+		if err := pgsource.CheckFrom(s.from); err != nil {
+			return nil, err
+		}
+	}
+	if err := pgsource.CheckUntil(s.until); err != nil {
+		return nil, err
+	}
+	if s.source.endpoint.Database == "" {
+		return nil, rowferry.Errorf(rowferry.CodeBadValue, "the source's URL names no database, of which a PostgreSQL server has one log each").
+			Remedy("write", "%s/DATABASE", s.sourceText())
+	}
+	endpoint, err := s.source.login(ctx, s, in.env)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := endpoint.TLSConfig(); err != nil { // before anything is made
+		return nil, err
+	}
+	return pgsource.Live(pgsource.Options{
+		Endpoint: endpoint, Pipeline: s.name, Slot: s.slot.slot, Publication: s.slot.publication, Temporary: s.passing,
+		Partitions: s.slot.partitions, Origin: s.slot.origin, From: s.from, Until: s.until, Once: s.once,
+		Scope: rules.InScope, ChunkBytes: b.ChunkBytes, Log: in.log,
 	}), nil
 }
 

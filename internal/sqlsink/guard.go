@@ -66,6 +66,44 @@ func (t *Table) appendGuarded(dst []int, m *rowferry.Mutation) []int {
 	return dst[:from+mostGuarded]
 }
 
+// Mingles adds the columns that the update m changes to others, in order, and
+// reports whether m may be written by a statement that writes all of them: they
+// are no more than are compared, and both images have them at a size that is.
+func (t *Table) Mingles(columns []int, m *rowferry.Mutation) (both []int, ok bool) {
+	both = columns
+	for o := range t.Columns {
+		if t.Columns[o].Computed {
+			continue
+		}
+		if m.Before[o].IsAbsent() || m.After[o].IsAbsent() || len(m.Before[o].Str()) > mostCompared {
+			return columns, false
+		}
+		if m.Before[o] == m.After[o] {
+			continue
+		}
+		if !t.Columns[o].guarded {
+			return columns, false
+		}
+		if at, found := slices.BinarySearch(both, o); !found {
+			both = slices.Insert(slices.Clip(both), at, o)
+		}
+	}
+	return both, len(both) <= mostGuarded
+}
+
+// GuardedWith returns the columns that updates which Mingles took are compared
+// in: those they write, and as many others of m as may be.
+func (t *Table) GuardedWith(columns []int, m *rowferry.Mutation) []int {
+	all := slices.Clone(columns)
+	for o := 0; o < len(t.Columns) && len(all) < mostGuarded; o++ {
+		if t.guards(m, o) && !slices.Contains(columns, o) {
+			all = append(all, o)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
 // alters reports whether m is an update that gives the column another value.
 func (t *Table) alters(m *rowferry.Mutation, o int) bool {
 	return m.Op == rowferry.Update && !m.After[o].IsAbsent() && m.After[o] != m.Before[o]

@@ -92,7 +92,7 @@ func (t *Table) zeroBits(dst []byte) (all, bits []byte) {
 // Scattered notes the pattern of an update, and reports whether the table's
 // updates have so many that a statement prepared for one is hardly used again.
 func (t *Table) Scattered(pattern []byte) bool {
-	if len(t.patterns) >= mostPatterns {
+	if t.IsScattered() {
 		return true
 	}
 	if t.patterns == nil {
@@ -101,6 +101,9 @@ func (t *Table) Scattered(pattern []byte) bool {
 	t.patterns[string(pattern)] = struct{}{}
 	return false
 }
+
+// IsScattered reports whether the updates so far had so many patterns.
+func (t *Table) IsScattered() bool { return len(t.patterns) >= mostPatterns }
 
 // Changes reports whether the update gives one of the columns another value.
 func (t *Table) Changes(m *rowferry.Mutation, ordinals []int) bool {
@@ -150,7 +153,7 @@ func (t *Table) CheckImages(m *rowferry.Mutation) error {
 // checkAfter refuses an insert that would leave a column to the target: neither
 // its default nor its NULL need be the source's value. An update without a
 // generated column would leave it as it was: MariaDB from 11 on logs updates
-// so. A target that numbers its keys fills a NULL by itself, so a NULL in the
+// so, where a PostgreSQL leaves out only what did not change. A target that numbers its keys fills a NULL by itself, so a NULL in the
 // key is refused here.
 func (t *Table) checkAfter(m *rowferry.Mutation) error {
 	for o := range t.Columns {
@@ -159,7 +162,7 @@ func (t *Table) checkAfter(m *rowferry.Mutation) error {
 			switch {
 			case m.Op == rowferry.Insert:
 				return t.absent(m, o, "the image of a new row lacks a column")
-			case t.Shape.Columns[o].Generated != schema.NotGenerated:
+			case t.Shape.Columns[o].Generated != schema.NotGenerated && t.Shape.Columns[o].Type.Native == "":
 				return t.absent(m, o, "the image of a changed row lacks a generated column, which the change may have changed too")
 			}
 		}

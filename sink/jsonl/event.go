@@ -202,18 +202,20 @@ func broken(m *rowferry.Mutation, format string, args ...any) error {
 	return err
 }
 
-// appendValue appends one value. It reports false for text that is not UTF-8
-// and for numbers that JSON does not have (NaN, infinities).
+// appendValue appends one value. It reports false for text that is not UTF-8.
 func appendValue(dst []byte, v rowferry.Value, k schema.Kind) ([]byte, bool) {
 	switch v.Kind() {
 	case rowferry.Null:
 		return append(dst, "null"...), true
 	case rowferry.Int:
+		if k == schema.Bool && uint64(v.Int()) <= 1 {
+			return strconv.AppendBool(dst, v.Int() == 1), true
+		}
 		return strconv.AppendInt(dst, v.Int(), 10), true
 	case rowferry.Uint:
 		return strconv.AppendUint(dst, v.Uint(), 10), true
 	case rowferry.Float:
-		return appendFloat(dst, v.Float(), k)
+		return appendFloat(dst, v.Float(), k), true
 	case rowferry.Text:
 		if !utf8.ValidString(v.Str()) {
 			return dst, false
@@ -228,15 +230,22 @@ func appendValue(dst []byte, v rowferry.Value, k schema.Kind) ([]byte, bool) {
 	}
 }
 
-func appendFloat(dst []byte, f float64, k schema.Kind) ([]byte, bool) {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return dst, false
+// appendFloat appends a number, or as a string what JSON has no number for, in
+// PostgreSQL's words.
+func appendFloat(dst []byte, f float64, k schema.Kind) []byte {
+	switch {
+	case math.IsNaN(f):
+		return append(dst, `"NaN"`...)
+	case math.IsInf(f, 1):
+		return append(dst, `"Infinity"`...)
+	case math.IsInf(f, -1):
+		return append(dst, `"-Infinity"`...)
 	}
 	bits := 64
 	if k == schema.Float32 && float64(float32(f)) == f {
 		bits = 32
 	}
-	return strconv.AppendFloat(dst, f, 'g', -1, bits), true
+	return strconv.AppendFloat(dst, f, 'g', -1, bits)
 }
 
 // appendBase64 encodes a piece at a time, so that a large value is not copied

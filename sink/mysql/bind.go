@@ -28,7 +28,7 @@ func (c carrier) String() string { return carriers[c] }
 
 func carrierOf(t schema.Type) (carrier, error) {
 	switch t.Kind {
-	case schema.Int, schema.Year:
+	case schema.Int, schema.Year, schema.Bool:
 		return carryInteger, nil
 	case schema.Bit:
 		return carryBits, nil
@@ -106,6 +106,9 @@ func (s *Sink) parameter(to values, c *column, v rowferry.Value) *rowferry.Error
 		case err != nil:
 			return err
 		}
+		if err := c.own(v.Str()); err != nil {
+			return err
+		}
 		to.Text(v.Str())
 	case c.carry == carryBytes && kind == rowferry.Bytes:
 		if err := s.fits(v); err != nil {
@@ -114,6 +117,31 @@ func (s *Sink) parameter(to values, c *column, v rowferry.Value) *rowferry.Error
 		to.Bytes(v.Str())
 	default:
 		return sqlsink.Miscarried(v, c.carry.String())
+	}
+	return nil
+}
+
+// own refuses a text of a PostgreSQL that the column has no value for: the server
+// would cut spaces off at the end of one that is too long, whatever its mode.
+func (c *column) own(s string) *rowferry.Error {
+	if c.foreign {
+		return nil
+	}
+	switch c.have.Kind {
+	case schema.VarChar:
+		if n := utf8.RuneCountInString(s); n > c.have.Length {
+			return rowferry.Errorf(rowferry.CodeOutOfRange, "a text is longer than the target's column").
+				Fact("value", "%s", sqlsink.Shorten(s)).Fact("characters", "%d", n).Fact("most", "%d", c.have.Length)
+		}
+	case schema.Decimal:
+		if s == "NaN" {
+			return rowferry.Errorf(rowferry.CodeOutOfRange, "MySQL's DECIMAL has no NaN")
+		}
+	case schema.Date, schema.DateTime, schema.Timestamp:
+		if len(s) < 5 || s[4] != '-' || strings.HasSuffix(s, " BC") {
+			return rowferry.Errorf(rowferry.CodeOutOfRange, "MySQL has dates of the years up to 9999 alone").Fact("value", "%s", s)
+		}
+	default: // holds what the source's type does
 	}
 	return nil
 }

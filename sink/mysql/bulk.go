@@ -175,18 +175,28 @@ type joinComposer struct {
 	unsized bool     // of one of them the server knows no length
 }
 
-// compose writes the statement for rows changes like m: of the columns that are
-// written, the key, and the old values that are compared.
-func (j *joinComposer) compose(m *rowferry.Mutation, rows int) *statement {
-	t, st := j.target, &statement{rows: rows}
+// like is compose for rows changes like m.
+func (j *joinComposer) like(m *rowferry.Mutation, rows int) *statement {
+	var columns []int
+	for o := range j.target.columns {
+		if m.Op == rowferry.Update && j.target.Writes(m, o) {
+			columns = append(columns, o)
+		}
+	}
+	return j.compose(m.Op, columns, j.target.Guarded(m), rows)
+}
+
+// compose writes the statement for rows updates or deletes: of the columns that
+// an update writes, the key, and the old values that are compared.
+func (j *joinComposer) compose(op rowferry.Op, written, guarded []int, rows int) *statement {
+	t, st := j.target, &statement{rows: rows, set: written}
 	var sets, on []string
 	for o := range t.columns {
 		quoted := t.column(o)
 		switch {
-		case m.Op == rowferry.Update && t.Writes(m, o):
-			st.set = append(st.set, o)
+		case slices.Contains(written, o):
 			sets = append(sets, quoted+" = "+j.give(j.written(o)))
-		case m.Op == rowferry.Update && t.columns[o].onUpdate && !t.Columns[o].Computed:
+		case op == rowferry.Update && t.columns[o].onUpdate && !t.Columns[o].Computed:
 			sets = append(sets, quoted+" = "+quoted)
 		}
 	}
@@ -198,16 +208,20 @@ func (j *joinComposer) compose(m *rowferry.Mutation, rows int) *statement {
 			on = append(on, j.sameAs(o, given))
 		}
 	}
-	for _, o := range t.Guarded(m) {
+	for _, o := range guarded {
 		st.match = append(st.match, o)
 		on = append(on, j.sameAs(o, j.give(j.compared(o))))
 	}
-	v := j.rows(rows)
-	if m.Op == rowferry.Delete {
-		st.sql = "DELETE " + t.quoted + " FROM " + v + " STRAIGHT_JOIN " + t.quoted + " ON " + strings.Join(on, " AND ")
+	joined := j.rows(rows) + " STRAIGHT_JOIN " + t.quoted
+	if t.primary { // statistics of a table that was just filled may tell of a few rows, which it would read all for each
+		joined += " FORCE INDEX (PRIMARY)"
+	}
+	joined += " ON " + strings.Join(on, " AND ")
+	if op == rowferry.Delete {
+		st.sql = "DELETE " + t.quoted + " FROM " + joined
 		return st
 	}
-	st.sql = "UPDATE " + v + " STRAIGHT_JOIN " + t.quoted + " ON " + strings.Join(on, " AND ") + " SET " + strings.Join(sets, ", ")
+	st.sql = "UPDATE " + joined + " SET " + strings.Join(sets, ", ")
 	return st
 }
 

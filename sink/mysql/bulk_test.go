@@ -1,6 +1,7 @@
 package mysql_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/rowferry/rowferry"
@@ -45,6 +46,60 @@ func TestBulkBesides(t *testing.T) {
 		p.bulk(deletes[:40])
 		if got := one(t, db, "SELECT GROUP_CONCAT(what, ' ', n ORDER BY what) FROM (SELECT what, COUNT(*) n FROM fired GROUP BY what) x"); got != "delete 40,insert 43,update 43" {
 			t.Errorf("fired: %s", got)
+		}
+	})
+}
+
+// TestMingled: updates of ever other columns that are written together leave
+// alone what a row has of its own in a column that only others change.
+func TestMingled(t *testing.T) {
+	onEach(t, func(t *testing.T, server *testdb.Server) {
+		name, db := testdb.NewDatabase(t, server)
+		var statements []string
+		sink := open(t, server, name, func(o *mysql.Options) {
+			o.Trace = func(sql string, _ []string) { statements = append(statements, sql) }
+		})
+		defer sink.Close()
+		const wide = 20
+		columns := []schema.Column{col("id", integer)}
+		for c := range wide {
+			columns = append(columns, col(fmt.Sprintf("c%d", c), integer))
+		}
+		table := keyed("t", columns...)
+		row := func(id int64, changed ...int) rowferry.Row {
+			r := rowferry.Row{i(id)}
+			for c := range int64(wide) {
+				r = append(r, i(100*c))
+			}
+			for _, c := range changed {
+				r[1+c] = i(7)
+			}
+			return r
+		}
+		p := begin(t, sink)
+		p.must(shaped(table))
+		var inserts, first, second []rowferry.Mutation
+		for id := range int64(wide * wide) {
+			a, b := int(id)/wide, int(id)%wide
+			inserts = append(inserts, inserted(table, row(id)...))
+			first = append(first, updated(table, row(id), row(id, a, b)))
+			second = append(second, updated(table, row(id, a, b), row(id)))
+		}
+		p.bulk(inserts)
+		p.bulk(first)
+		statements = nil
+		p.bulk(second)
+		if n := len(statements); n > len(second)/4 {
+			t.Errorf("%d updates were %d statements", len(second), n)
+		}
+		p.bulk(first)
+		mustExec(t, db, "UPDATE t SET c19 = 5 WHERE id = 377") // (18, 17): others of its statement change c19
+		err := p.bulkFails(second[360:])
+		if code := rowferry.CodeOf(err); code != rowferry.CodeRowMissing && code != rowferry.CodeRowDiffers {
+			t.Errorf("written over: %v", err)
+		}
+		if got := one(t, db, "SELECT CONCAT_WS(' ', c19, c18, c17) FROM t WHERE id = 377"); got != "5 7 7" {
+			t.Errorf("the row has %s", got)
 		}
 	})
 }

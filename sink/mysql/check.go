@@ -122,6 +122,8 @@ func (s *Sink) hasKey(t *schema.Table, f schema.ForeignKey, x *existing) bool {
 // do: strict mode refuses what does not fit.
 func keeps(have schema.Type, c existingColumn, want schema.Type) bool {
 	switch want.Kind {
+	case schema.Bool:
+		return have.Kind == schema.Int
 	case schema.Int:
 		if have.Kind != schema.Int {
 			return false
@@ -146,6 +148,9 @@ func keeps(have schema.Type, c existingColumn, want schema.Type) bool {
 	case schema.Year, schema.Date:
 		return have.Kind == want.Kind
 	case schema.Char, schema.VarChar, schema.Text:
+		if want.Kind == schema.VarChar && unmeasured(want) {
+			want.Length = 0
+		}
 		return keepsText(have, c, want, want.Length)
 	case schema.Enum, schema.Set:
 		return have.Kind == want.Kind && keepsLabels(have, want) || keepsText(have, c, want, longest(want)) && have.Kind != schema.Char
@@ -159,6 +164,13 @@ func keeps(have schema.Type, c existingColumn, want schema.Type) bool {
 	}
 }
 
+// unmeasured reports whether a PostgreSQL source says no length of a type, which
+// is then as long as a key of ours has room for. That of an existing table may
+// have less: what does not fit is refused when it comes.
+func unmeasured(want schema.Type) bool {
+	return want.Native != "" && !strings.HasPrefix(want.Native, "character(") && !strings.HasPrefix(want.Native, "character varying(")
+}
+
 // plainFloat reports whether a floating-point column does not round to declared
 // digits: FLOAT(7,3) does.
 func plainFloat(have schema.Type, c existingColumn) bool {
@@ -170,7 +182,7 @@ func keepsBytes(have schema.Type, c existingColumn, want schema.Type) bool {
 	case schema.Binary:
 		return want.Kind == schema.Binary && have.Length == want.Length
 	case schema.VarBinary, schema.Blob:
-		return c.bytes >= int64(want.Length)
+		return c.bytes >= int64(want.Length) || unmeasured(want)
 	default:
 		return false
 	}

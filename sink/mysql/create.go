@@ -64,13 +64,34 @@ func (s *Sink) columnClause(t *schema.Table, i int) (line, finer string, err err
 	default:
 		line += " NULL"
 	}
-	if c.AutoIncrement && c.Type.Kind == schema.Int {
+	if i == counting(t) {
 		line += " AUTO_INCREMENT"
 	}
-	if c.Type.Kind == schema.JSON && strings.HasPrefix(declared, "LONGTEXT") {
+	if c.Type.Kind == schema.JSON && c.Type.Native == "" && strings.HasPrefix(declared, "LONGTEXT") {
 		line += " CHECK (JSON_VALID(" + quote(c.Name) + "))"
 	}
 	return line, finer, nil
+}
+
+// counting returns the ordinal of the column that counts by itself, or -1. MySQL
+// has one in a table, where a PostgreSQL has as many as it likes, and gives it a
+// value for each NULL.
+func counting(t *schema.Table) int {
+	counts := func(i int) bool {
+		c := t.Columns[i]
+		return c.AutoIncrement && c.Type.Kind == schema.Int && (!c.Nullable || c.Type.Native == "")
+	}
+	for _, i := range t.PrimaryKey {
+		if counts(i) {
+			return i
+		}
+	}
+	for i := range t.Columns {
+		if counts(i) {
+			return i
+		}
+	}
+	return -1
 }
 
 // keyTerms returns a unique key's columns with their prefixes.
@@ -90,10 +111,10 @@ func keyTerms(t *schema.Table, u schema.Index) string {
 // without a key, over its first few columns of small values.
 func helpingKeys(t *schema.Table) []string {
 	var keys []string
-	for i, c := range t.Columns {
+	if i := counting(t); i >= 0 {
 		first := func(u schema.Index) bool { return u.Columns[0] == i }
-		if c.AutoIncrement && !(len(t.PrimaryKey) > 0 && t.PrimaryKey[0] == i) && !slices.ContainsFunc(t.Uniques, first) {
-			keys = append(keys, quote(c.Name))
+		if !(len(t.PrimaryKey) > 0 && t.PrimaryKey[0] == i) && !slices.ContainsFunc(t.Uniques, first) {
+			keys = append(keys, quote(t.Columns[i].Name))
 		}
 	}
 	const most = 4

@@ -101,10 +101,10 @@ type preparation struct {
 	told    map[schema.Name]*rowferry.Mutation // the shapes of this call, by place
 }
 
-// placed returns the shape under the names that its table and its parents have
-// on the server.
+// placed returns the shape with the types that it has in MySQL, under the names
+// that its table and its parents have on the server.
 func (s *Sink) placed(t *schema.Table) *schema.Table {
-	p := t.WithName(s.place(t.Name))
+	p := schema.ForMySQL(t).WithName(s.place(t.Name))
 	p.ForeignKeys = slices.Clone(t.ForeignKeys)
 	for i := range p.ForeignKeys {
 		p.ForeignKeys[i].Parent = s.place(p.ForeignKeys[i].Parent)

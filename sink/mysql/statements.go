@@ -57,7 +57,7 @@ func (b *batch) joined(t *target, ms []rowferry.Mutation) (*statement, *wanted) 
 		return st, nil
 	}
 	j := joinComposer{target: t, server: &b.sink.server, text: textClasses[class]}
-	st := j.compose(&ms[0], joinCounts[count])
+	st := j.like(&ms[0], joinCounts[count])
 	return nil, &wanted{st, t, string(b.key), st.rows * (len(st.set) + len(st.match))}
 }
 
@@ -122,6 +122,9 @@ func (b *batch) next(ctx context.Context, ms []rowferry.Mutation) (n int, t *tar
 	}
 	if t, err = b.sink.target(ctx, &ms[0]); err != nil {
 		return 0, nil, nil, nil, err
+	}
+	if n, columns := b.mingled(t, ms); n > 0 {
+		return n, t, b.mingle(t, ms[:n], columns), nil, nil
 	}
 	if n = b.flown(t, ms); n > 0 {
 		st, w = b.single(t, &ms[0], n)

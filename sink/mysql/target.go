@@ -17,6 +17,7 @@ type target struct {
 	existing *existing
 	columns  []column // one for each of Shape.Columns
 	acted    []int    // columns outside the key that foreign keys of the target may change by themselves
+	primary  bool     // rows are found by the target's primary key
 
 	children     []*reference // foreign keys that point here, once they were needed
 	childrenRead bool
@@ -26,6 +27,7 @@ type target struct {
 type column struct {
 	carry    carrier
 	have     schema.Type // the target's type
+	foreign  bool        // the source is no PostgreSQL
 	onUpdate bool        // changes by itself with an update that leaves it out
 	helps    bool        // may be part of a key that helps to find rows
 	coarse   bool        // compares by a collation that takes different texts for equal
@@ -63,7 +65,8 @@ func (s *Sink) adopt(t *schema.Table, place schema.Name, x *existing) (*target, 
 		Table:  sqlsink.Table{Shape: t, Identity: t.Identity(), Columns: make([]sqlsink.Column, len(t.Columns))},
 		quoted: quoteName(x.shape.Name), existing: x, columns: make([]column, len(t.Columns)),
 	}
-	for i, c := range t.Columns {
+	mapped := schema.ForMySQL(t)
+	for i, c := range mapped.Columns {
 		carry, err := carrierOf(c.Type)
 		if err != nil {
 			return nil, rowferry.Errorf(rowferry.CodeTypeRefused, "a column's type cannot be carried to MySQL: %w", err).
@@ -77,7 +80,8 @@ func (s *Sink) adopt(t *schema.Table, place schema.Name, x *existing) (*target, 
 			Computed: have.Generated != schema.NotGenerated,
 		}
 		n.columns[i] = column{
-			carry: carry, have: have.Type, onUpdate: x.columns[o].onUpdate, helps: x.made && helps(t, i),
+			carry: carry, have: have.Type, onUpdate: x.columns[o].onUpdate, helps: x.made && helps(mapped, i),
+			foreign: c.Type.Native == "",
 			coarse:  s.coarse(have.Type),
 			lenient: have.Type.Kind == schema.Enum && !slices.Contains(have.Type.Labels, ""),
 		}
@@ -85,6 +89,8 @@ func (s *Sink) adopt(t *schema.Table, place schema.Name, x *existing) (*target, 
 			n.columns[i].room = x.columns[o].bytes
 		}
 	}
+	n.primary = len(n.Identity) > 0 && len(n.Identity) == len(x.shape.PrimaryKey) &&
+		!slices.ContainsFunc(n.Identity, func(o int) bool { return !n.Columns[o].Key })
 	if !s.options.ByKey && len(x.triggers) == 0 { // which may give columns other values than the source's
 		n.Guard(func(o int) bool { return n.columns[o].have.Kind != schema.JSON })
 	}

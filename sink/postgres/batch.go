@@ -257,6 +257,7 @@ func (b *batch) Commit(ctx context.Context, cp rowferry.Checkpoint) error {
 		return b.refuseCommit(err)
 	}
 	s.open, b.over = nil, true
+	s.durable.note(cp)
 	if err := failpoint.Hit("commit.sent"); err != nil {
 		return err
 	}

@@ -25,10 +25,28 @@ const (
 
 // column is a column of the shape as the target has it.
 type column struct {
-	kind   schema.Kind
-	typ    dialect.ColumnType
-	loose  bool // compares by a collation that takes different texts for equal
-	always bool // GENERATED ALWAYS AS IDENTITY
+	kind     schema.Kind
+	typ      dialect.ColumnType
+	oid      uint32 // of a parameter
+	cast     string // the type without a modifier
+	listed   bool   // arrays of the type carry its values
+	equality string // the operator by which keys compare
+	foreign  bool   // the source is no PostgreSQL
+	native   bool   // of the very type that it has at the source
+	loose    bool   // compares by a collation that takes different texts for equal
+	always   bool   // GENERATED ALWAYS AS IDENTITY
+}
+
+// newColumn returns what a column of the source's type s is written as to x.
+func newColumn(s schema.Type, x *dialect.Column) column {
+	c := column{
+		kind: s.Kind, typ: x.Type, oid: x.Type.OID(), cast: x.Cast, listed: x.Listed, equality: x.Equals,
+		foreign: s.Native == "", native: s.Native != "" && s.Native == x.Declared, loose: x.Loose, always: x.Always,
+	}
+	if c.oid == 0 {
+		c.oid = x.OID
+	}
+	return c
 }
 
 // format returns the format in which the column's values travel: text, but for
@@ -46,7 +64,12 @@ func (c *column) encode(v rowferry.Value) ([]byte, *rowferry.Error) {
 	if v.IsNull() {
 		return nil, nil
 	}
+	if c.kind == schema.Other {
+		return c.encodeText(v)
+	}
 	switch c.typ.Base {
+	case dialect.Bool:
+		return c.encodeBool(v)
 	case dialect.Int2, dialect.Int4, dialect.Int8, dialect.Numeric:
 		return c.encodeNumber(v)
 	case dialect.Float4, dialect.Float8:
@@ -68,6 +91,17 @@ func (c *column) encode(v rowferry.Value) ([]byte, *rowferry.Error) {
 
 func (c *column) miscarried(v rowferry.Value) *rowferry.Error {
 	return sqlsink.Miscarried(v, string(c.typ.Base))
+}
+
+func (c *column) encodeBool(v rowferry.Value) ([]byte, *rowferry.Error) {
+	switch {
+	case v == rowferry.IntValue(0):
+		return []byte("f"), nil
+	case v == rowferry.IntValue(1):
+		return []byte("t"), nil
+	default:
+		return nil, c.miscarried(v)
+	}
 }
 
 // bounds of the integer types.
@@ -99,8 +133,19 @@ func (c *column) encodeNumber(v rowferry.Value) ([]byte, *rowferry.Error) {
 }
 
 // checkDecimal refuses what is no plain decimal number, and what the column
-// would round or has no room for.
+// would round or has no room for. PostgreSQL's numeric has values that are no
+// numbers, of which the infinities are in none with a precision.
 func (c *column) checkDecimal(s string) *rowferry.Error {
+	switch {
+	case c.foreign:
+	case c.native, s == "NaN":
+		return nil
+	case s == "Infinity", s == "-Infinity":
+		if c.typ.Precision > 0 {
+			return rowferry.Errorf(rowferry.CodeOutOfRange, "a numeric with a precision holds no infinity").Fact("value", "%s", s)
+		}
+		return nil
+	}
 	whole, fraction, dotted := strings.Cut(strings.TrimPrefix(s, "-"), ".")
 	if !onlyDigits(whole) || dotted && !onlyDigits(fraction) {
 		return rowferry.Errorf(rowferry.CodeInternal, "a decimal number is written in a way that is not known").Fact("value", "%q", sqlsink.Shorten(s))
@@ -187,8 +232,6 @@ func (c *column) encodeText(v rowferry.Value) ([]byte, *rowferry.Error) {
 		return nil, rowferry.Errorf(rowferry.CodeOutOfRange, "PostgreSQL's text cannot hold the character U+0000").Fact("value", "%q", sqlsink.Shorten(s))
 	}
 	switch c.typ.Base {
-	case dialect.Text:
-		return bytesOf(s), nil
 	case dialect.VarChar:
 		// The server would cut off spaces at the end without a word.
 		if n := c.typ.Length; n > 0 && len(s) > n && utf8.RuneCountInString(s) > n {
@@ -196,13 +239,17 @@ func (c *column) encodeText(v rowferry.Value) ([]byte, *rowferry.Error) {
 				Fact("value", "%s", sqlsink.Shorten(s)).Fact("characters", "%d", utf8.RuneCountInString(s)).Fact("most", "%d", n)
 		}
 		return bytesOf(s), nil
-	case dialect.Date, dialect.DateTime, dialect.Timestamptz, dialect.Interval:
-		return c.encodeTemporal(s)
-	case dialect.JSON, dialect.JSONB, dialect.UUID, dialect.Inet:
-		return bytesOf(s), nil
+	case dialect.Date, dialect.Time, dialect.DateTime, dialect.Timestamptz, dialect.Interval:
+		if c.kind != schema.Other {
+			return c.encodeTemporal(s)
+		}
+	case dialect.Text, dialect.JSON, dialect.JSONB, dialect.UUID, dialect.Inet:
 	default:
-		return nil, c.miscarried(v)
+		if !c.native {
+			return nil, c.miscarried(v)
+		}
 	}
+	return bytesOf(s), nil
 }
 
 func tooLong(n int) *rowferry.Error {

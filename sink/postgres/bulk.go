@@ -126,16 +126,8 @@ func (b *batch) together(ctx context.Context, t *target, ms []rowferry.Mutation)
 // composeArrays writes the SQL for many changes like m.
 func (t *target) composeArrays(m *rowferry.Mutation) *statement {
 	st := &statement{}
-	var given, names, sets, on []string
-	add := func(o int) string {
-		base := t.columns[o].typ.Base
-		if base == dialect.BitString {
-			base = dialect.VarBit // bit alone means one bit, to which a cast would cut
-		}
-		given = append(given, "$"+strconv.Itoa(len(given)+1)+"::"+string(base)+"[]")
-		st.types, st.formats = append(st.types, 0), append(st.formats, textFormat)
-		return "v.a" + strconv.Itoa(len(given))
-	}
+	v := &unnested{statement: st}
+	var names, values, sets, on []string
 	overriding := ""
 	for o := range t.columns {
 		if m.Op == rowferry.Delete || !t.Writes(m, o) {
@@ -143,18 +135,19 @@ func (t *target) composeArrays(m *rowferry.Mutation) *statement {
 		}
 		st.set = append(st.set, o)
 		names = append(names, t.Columns[o].Quoted)
-		sets = append(sets, t.Columns[o].Quoted+" = "+add(o))
+		values = append(values, v.add(&t.columns[o]))
+		sets = append(sets, t.Columns[o].Quoted+" = "+values[len(values)-1])
 		if t.columns[o].always {
 			overriding = " OVERRIDING SYSTEM VALUE"
 		}
 	}
 	if m.Op == rowferry.Insert {
-		st.sql = "INSERT INTO " + t.quoted + " (" + strings.Join(names, ", ") + ")" + overriding + " SELECT * FROM unnest(" + strings.Join(given, ", ") + ")"
+		st.sql = "INSERT INTO " + t.quoted + " (" + strings.Join(names, ", ") + ")" + overriding + " SELECT " + strings.Join(values, ", ") + " FROM " + v.rows()
 		return st
 	}
 	for _, o := range t.Identity {
 		st.match = append(st.match, o)
-		on = append(on, t.columns[o].equals("o."+t.Columns[o].Quoted, add(o), false))
+		on = append(on, t.columns[o].equals("o."+t.Columns[o].Quoted, v.add(&t.columns[o]), false))
 	}
 	for _, o := range t.Guarded(m) {
 		name := "o." + t.Columns[o].Quoted
@@ -162,19 +155,51 @@ func (t *target) composeArrays(m *rowferry.Mutation) *statement {
 			name += ` COLLATE "C"`
 		}
 		st.match = append(st.match, o)
-		on = append(on, name+" IS NOT DISTINCT FROM "+add(o))
+		on = append(on, name+" IS NOT DISTINCT FROM "+v.add(&t.columns[o]))
 	}
-	as := make([]string, len(given))
-	for i := range as {
-		as[i] = "a" + strconv.Itoa(i+1)
-	}
-	v := "unnest(" + strings.Join(given, ", ") + ") v(" + strings.Join(as, ", ") + ") WHERE " + strings.Join(on, " AND ")
+	where := v.rows() + " WHERE " + strings.Join(on, " AND ")
 	if m.Op == rowferry.Delete {
-		st.sql = "DELETE FROM " + t.quoted + " o USING " + v
+		st.sql = "DELETE FROM " + t.quoted + " o USING " + where
 	} else {
-		st.sql = "UPDATE " + t.quoted + " o SET " + strings.Join(sets, ", ") + " FROM " + v
+		st.sql = "UPDATE " + t.quoted + " o SET " + strings.Join(sets, ", ") + " FROM " + where
 	}
 	return st
+}
+
+// unnested are the parameters of a statement as rows v, a column for each.
+type unnested struct {
+	statement *statement
+	given, as []string
+}
+
+// add adds a parameter for a column's values, and returns one of them.
+func (u *unnested) add(c *column) string {
+	element, cast := c.element()
+	n := strconv.Itoa(len(u.given) + 1)
+	u.given, u.as = append(u.given, "$"+n+"::"+element+"[]"), append(u.as, "a"+n)
+	u.statement.types, u.statement.formats = append(u.statement.types, 0), append(u.statement.formats, textFormat)
+	return "v.a" + n + cast
+}
+
+func (u *unnested) rows() string {
+	return "unnest(" + strings.Join(u.given, ", ") + ") v(" + strings.Join(u.as, ", ") + ")"
+}
+
+// element returns the type whose arrays carry the column's values, and how one of
+// them becomes a value of the column's type. There are no arrays of arrays, so
+// those are carried as texts. Other types are not, where it can be helped: a text
+// is not always cast as the type is read.
+func (c *column) element() (element, cast string) {
+	switch {
+	case c.typ.Base == dialect.BitString:
+		return string(dialect.VarBit), "" // bit alone means one bit, to which a cast would cut
+	case c.typ.Base != "":
+		return string(c.typ.Base), ""
+	case c.listed:
+		return c.cast, ""
+	default:
+		return "text", "::" + c.cast
+	}
 }
 
 // array writes values as the text of an array

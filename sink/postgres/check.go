@@ -32,6 +32,9 @@ func (s *Sink) check(ctx context.Context, t *schema.Table, x *dialect.Existing) 
 		e.Facts = append(e.Facts, facts...)
 		return e
 	}
+	if err := s.checkTypes(ctx, t, x); err != nil {
+		return err
+	}
 	awaited, err := s.awaited(ctx, t, x)
 	if err != nil {
 		return err
@@ -91,7 +94,7 @@ func differences(t *schema.Table, x *dialect.Existing) []rowferry.Fact {
 		switch {
 		case err != nil:
 			differ(c.Name, "%v", err)
-		case have.Generated == schema.NotGenerated && !got.Type.Keeps(c.Type):
+		case have.Generated == schema.NotGenerated && !got.Keeps(c.Type):
 			differ(c.Name, "is %s in the source, which needs %s, and is %s in the target", c.Type, want, got.Declared)
 		}
 		if c.Nullable && !have.Nullable && have.Generated == schema.NotGenerated {

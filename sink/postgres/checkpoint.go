@@ -193,6 +193,7 @@ func (s *Sink) ReadCheckpoint(ctx context.Context, pipeline string) (*rowferry.C
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
+	s.durable.note(all[0])
 	return &all[0], nil
 }
 
@@ -210,12 +211,16 @@ func (s *Sink) WriteCheckpoint(ctx context.Context, was *rowferry.Checkpoint, no
 	if err := sqlsink.CheckReplacement(was, now); err != nil {
 		return err
 	}
-	return s.within(ctx, func() error {
+	err := s.within(ctx, func() error {
 		if was != nil {
 			return s.replace(ctx, *was, now)
 		}
 		return s.insert(ctx, now)
 	})
+	if err == nil {
+		s.durable.note(now)
+	}
+	return err
 }
 
 // insert writes the row of a pipeline that has none. Where another engine is

@@ -59,7 +59,7 @@ func (t *target) compose(m *rowferry.Mutation) *statement {
 		for i := range t.columns {
 			if t.Writes(m, i) {
 				st.set = append(st.set, i)
-				st.types = append(st.types, t.columns[i].typ.OID())
+				st.types = append(st.types, t.columns[i].oid)
 				st.formats = append(st.formats, t.columns[i].format())
 			}
 		}
@@ -136,18 +136,22 @@ func (t *target) same(st *statement, o int) string {
 // param adds a parameter of the column's type, taken from Before, to st.
 func (t *target) param(st *statement, o int) string {
 	st.match = append(st.match, o)
-	st.types = append(st.types, t.columns[o].typ.OID())
+	st.types = append(st.types, t.columns[o].oid)
 	st.formats = append(st.formats, t.columns[o].format())
 	return "$" + strconv.Itoa(len(st.types))
 }
 
-// plain reports whether equal values of the column's type are the same.
+// plain reports whether equal values of the column's type are the same, and all
+// of them can be compared. What is carried as a PostgreSQL prints it may be of a
+// type without an equality.
 func (c *column) plain() bool {
 	switch c.typ.Base {
+	case dialect.Text, dialect.VarChar:
+		return true
 	case dialect.Float4, dialect.Float8, dialect.JSON, dialect.JSONB:
 		return false
 	default:
-		return true
+		return c.kind != schema.Other
 	}
 }
 
@@ -157,7 +161,7 @@ func (c *column) plain() bool {
 // such care, since its own uniqueness compares that way too; json, which has no
 // equality, is in none.
 func (c *column) equals(name, param string, exactly bool) string {
-	plain := name + " = " + param
+	plain := name + " " + c.equality + " " + param
 	same := name + "::text = " + param + "::text"
 	switch {
 	case c.loose:
@@ -170,7 +174,15 @@ func (c *column) equals(name, param string, exactly bool) string {
 	switch c.typ.Base {
 	case dialect.Float4, dialect.Float8, dialect.Interval, dialect.JSONB:
 		return plain + " AND " + same
+	case dialect.Numeric:
+		if c.typ.Precision == 0 {
+			return plain + " AND " + same
+		}
+	case dialect.BpChar: // whose cast to text cuts off spaces
+		return plain + " AND concat(" + name + ") = concat(" + param + ")"
+	case "": // which need not have an equality
+		return same
 	default:
-		return plain
 	}
+	return plain
 }

@@ -102,7 +102,7 @@ func (s *Sink) addForeignKey(ctx context.Context, t *schema.Table, f schema.Fore
 		reason = fmt.Sprintf("%s is a %s in the target", f.Parent, parent.Kind)
 	case !parent.References(f.Referenced):
 		reason = fmt.Sprintf("%s has no primary or unique key over exactly (%s)", f.Parent, strings.Join(f.Referenced, ", "))
-	case !t.ByteExact(f.Columns) && !f.Acts():
+	case !t.SameInPostgres(f.Columns) && !f.Acts():
 		reason = "it compares by a collation that PostgreSQL does not have"
 	}
 	switch {
@@ -111,7 +111,7 @@ func (s *Sink) addForeignKey(ctx context.Context, t *schema.Table, f schema.Fore
 	case reason != "":
 		s.notice(fmt.Sprintf("table %s is made without the foreign key %s: %s", t.Name, sqlsink.DescribeKey(t, f), reason))
 		return nil
-	case !t.ByteExact(f.Columns):
+	case !t.SameInPostgres(f.Columns):
 		s.notice(fmt.Sprintf("table %s: the foreign key %s is kept for its action, but compares exactly: "+
 			"a row whose value equals its parent's only by collation will be refused", t.Name, sqlsink.DescribeKey(t, f)))
 	}

@@ -83,6 +83,9 @@ func (s *Sink) create(ctx context.Context, t *schema.Table) (*dialect.Existing, 
 	if err := s.ensureSchema(ctx, dialect.Namespace(t.Name)); err != nil {
 		return nil, err
 	}
+	if err := s.makeTypes(ctx, t); err != nil {
+		return nil, err
+	}
 	for _, sql := range statements {
 		if err := s.run(ctx, sql); err != nil {
 			return nil, err

@@ -91,6 +91,8 @@ type Sink struct {
 	hindered   bool     // a lock was not to be had
 	demoted    bool     // the server takes no writes any more: another may answer by now
 	noticed    map[string]bool
+	lane       bool        // of another sink
+	durable    *durability // one for a sink and its lanes
 }
 
 var (
@@ -117,7 +119,7 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 }
 
 func newSink(o Options) *Sink {
-	s := &Sink{options: o, shapes: map[schema.Name]*schema.Table{}, targets: map[schema.Name]*target{}, silent: map[string]*dialect.Existing{}, noticed: map[string]bool{}}
+	s := &Sink{options: o, shapes: map[schema.Name]*schema.Table{}, targets: map[schema.Name]*target{}, silent: map[string]*dialect.Existing{}, noticed: map[string]bool{}, durable: &durability{}}
 	s.statements = sqlsink.NewStatements(func(st *statement) { s.released = append(s.released, st.name) })
 	return s
 }
@@ -131,6 +133,7 @@ func (s *Sink) Lane(ctx context.Context) (rowferry.Sink, error) {
 	o := s.options
 	o.Notice = nil
 	l := newSink(o)
+	l.lane, l.durable = true, s.durable
 	if _, err := l.session(ctx); err != nil {
 		return nil, err
 	}
@@ -188,7 +191,7 @@ func (s *Sink) settings() map[string]string {
 }
 
 const sessionQuery = `SELECT current_setting('server_version_num'), current_setting('server_encoding'),
-  current_setting('session_replication_role'), current_setting('search_path')`
+  current_setting('session_replication_role'), current_setting('search_path'), current_setting('synchronous_commit')`
 
 // oldest is the first version whose behaviour is known: 13.
 const oldest = 130000
@@ -197,6 +200,9 @@ const oldest = 130000
 // would not be what they are elsewhere.
 func (s *Sink) checkSession(ctx context.Context) error {
 	return s.query(ctx, sessionQuery, func(r dialect.Row) error {
+		if r.Text(4) == "off" {
+			s.durable.relaxed.Store(true)
+		}
 		version, err := strconv.Atoi(r.Text(0))
 		if err != nil {
 			return rowferry.Errorf(rowferry.CodeTargetUnfit, "the target calls its version %q", r.Text(0))
@@ -283,6 +289,9 @@ func (s *Sink) Close() error {
 		<-conn.CleanupDone()
 	}
 	s.gone = nil
+	if !s.lane {
+		s.durable.drop()
+	}
 	return err
 }
 

@@ -84,7 +84,7 @@ func (s *Sink) adopt(ctx context.Context, t *schema.Table, x *dialect.Existing) 
 			Key:      slices.Contains(x.Shape.PrimaryKey, o),
 			Computed: x.Shape.Columns[o].Generated != schema.NotGenerated,
 		}
-		n.columns[i] = column{kind: c.Type.Kind, typ: x.Columns[o].Type, loose: x.Columns[o].Loose, always: x.Columns[o].Always}
+		n.columns[i] = newColumn(c.Type, &x.Columns[o])
 	}
 	if !s.options.ByKey && (len(x.Triggers) == 0 || s.options.Triggers == triggersSuppress) { // others may give columns other values than the source's
 		n.Guard(func(o int) bool { return n.columns[o].plain() })

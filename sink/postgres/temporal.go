@@ -12,6 +12,9 @@ import (
 // sure that PostgreSQL has such a day and keeps every digit: it would round a
 // fraction that is longer than the column's.
 func (c *column) encodeTemporal(s string) ([]byte, *rowferry.Error) {
+	if !c.foreign {
+		return c.encodeOwn(s)
+	}
 	switch c.typ.Base {
 	case dialect.Date:
 		if !isDate(s) {
@@ -32,6 +35,23 @@ func (c *column) encodeTemporal(s string) ([]byte, *rowferry.Error) {
 			return append([]byte(s), "+00"...), nil
 		}
 		return bytesOf(s), nil
+	}
+}
+
+// encodeOwn carries a date or time of another PostgreSQL, which may be infinite,
+// before Christ and after the year 9999.
+func (c *column) encodeOwn(s string) ([]byte, *rowferry.Error) {
+	if _, fraction, ok := strings.Cut(strings.TrimSuffix(s, " BC"), "."); ok && len(fraction) > c.typ.Scale {
+		return nil, rowferry.Errorf(rowferry.CodeOutOfRange, "a time has more digits than the target's column").
+			Fact("value", "%s", s).Fact("digits", "%d", c.typ.Scale)
+	}
+	switch {
+	case c.typ.Base != dialect.Timestamptz, strings.HasSuffix(s, "infinity"):
+		return bytesOf(s), nil
+	case strings.HasSuffix(s, " BC"):
+		return []byte(strings.TrimSuffix(s, " BC") + "+00 BC"), nil
+	default:
+		return append([]byte(s), "+00"...), nil
 	}
 }
 

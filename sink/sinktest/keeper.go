@@ -68,6 +68,29 @@ var keeperClauses = []clause{
 		e.fenced(e.keeper.WriteCheckpoint(ctx, &other, other))
 		e.sees(first)
 	}},
+	{"a checkpoint is deleted only as it was", func(e *env) {
+		forgetter, ok := e.keeper.(rowferry.Forgetter)
+		if !ok {
+			e.t.Fatal("the sink cannot forget a pipeline")
+		}
+		e.fenced(forgetter.DeleteCheckpoint(ctx, checkpoint("p")))
+		first, other := checkpoint("p"), checkpoint("q")
+		e.must(e.keeper.WriteCheckpoint(ctx, nil, first))
+		e.must(e.keeper.WriteCheckpoint(ctx, nil, other))
+		stale := first
+		stale.Fence++
+		e.fenced(forgetter.DeleteCheckpoint(ctx, stale))
+		stale = first
+		stale.Sequence++
+		e.fenced(forgetter.DeleteCheckpoint(ctx, stale))
+		e.sees(first)
+		e.must(forgetter.DeleteCheckpoint(ctx, first))
+		if cp, err := e.keeper.ReadCheckpoint(ctx, "p"); err != nil || cp != nil {
+			e.t.Errorf("after it was deleted: %+v, %v", cp, err)
+		}
+		e.fenced(forgetter.DeleteCheckpoint(ctx, first))
+		e.sees(other)
+	}},
 	{"of two engines one gets the checkpoint", func(e *env) {
 		first := checkpoint("p")
 		e.must(e.keeper.WriteCheckpoint(ctx, nil, first))

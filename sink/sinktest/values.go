@@ -119,6 +119,7 @@ func kinds() []kind {
 		{"binary", schema.Type{Kind: schema.Binary, Length: 4}, vals([]byte("a\x00\x00\x00"))},
 	}
 	labels := []string{"a", "b", "1"}
+	all = append(all, ownKinds()...)
 	return append(all, []kind{
 		{"decimal", schema.Type{Kind: schema.Decimal, Precision: 65, Scale: 30}, vals(
 			"0.000000000000000000000000000000", "-99999999999999999999999999999999999.999999999999999999999999999999", "12.500000000000000000000000000001")},

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"bytes"
 	"math/bits"
 	"slices"
 
@@ -27,6 +28,8 @@ type rowDecoder struct {
 	text   string // rows, as a string that values share; empty unless copies
 	made   []byte // text of one value that is made here
 	budget int    // bytes that may still be made
+	// Of the old image of the update at hand: where each field's bytes lie.
+	from, to []int
 }
 
 // An event's values may take this much for itself and this much for each of
@@ -48,7 +51,7 @@ func newRowDecoder(tm *replication.TableMapEvent, shape *schema.Table, srv serve
 		return nil, rowferry.Errorf(rowferry.CodeShapeMismatch, "the shape of table %s does not fit its rows", shape.Name).
 			Fact("known", "%d columns", len(shape.Columns)).Fact("logged", "%d columns", len(cols))
 	}
-	d := &rowDecoder{shape: shape, fields: make([]field, len(cols)), memory: &arena{}, generatedAbsent: srv.mariadb && srv.since(11, 0)}
+	d := &rowDecoder{shape: shape, fields: make([]field, len(cols)), from: make([]int, len(cols)), to: make([]int, len(cols)), memory: &arena{}, generatedAbsent: srv.mariadb && srv.since(11, 0)}
 	b := &shapeBuilder{name: shape.Name, srv: srv}
 	for i := range cols {
 		if i >= len(shape.Columns) {
@@ -95,7 +98,7 @@ func (d *rowDecoder) decode(dst []rowferry.Change, hdr *replication.RowsEvent, r
 	for pos := 0; pos < len(rows); {
 		c := rowferry.Change{Op: op, Table: d.shape, ChecksOff: off}
 		var first rowferry.Row
-		if first, pos, err = d.image(hdr.ColumnBitmap1, pos); err != nil {
+		if first, pos, err = d.image(hdr.ColumnBitmap1, pos, nil); err != nil {
 			return dst[:was], err
 		}
 		switch op {
@@ -105,7 +108,7 @@ func (d *rowDecoder) decode(dst []rowferry.Change, hdr *replication.RowsEvent, r
 			c.Before = first
 		default:
 			c.Before = first
-			if c.After, pos, err = d.image(hdr.ColumnBitmap2, pos); err != nil {
+			if c.After, pos, err = d.image(hdr.ColumnBitmap2, pos, first); err != nil {
 				return dst[:was], err
 			}
 		}
@@ -191,8 +194,10 @@ func anyBit(bitmap []byte, n int) bool {
 	return false
 }
 
-// image decodes one row image at pos and returns the position after it.
-func (d *rowDecoder) image(present []byte, pos int) (rowferry.Row, int, error) {
+// image decodes one row image at pos and returns the position after it. What has
+// the same bytes as in the image before it, that of the same row, gets the value
+// it has there: most of a wide row does not change.
+func (d *rowDecoder) image(present []byte, pos int, old rowferry.Row) (rowferry.Row, int, error) {
 	count := 0
 	for i, b := range present {
 		if rest := len(d.fields) - 8*i; rest < 8 {
@@ -228,14 +233,32 @@ func (d *rowDecoder) image(present []byte, pos int) (rowferry.Row, int, error) {
 			row[i] = rowferry.NullValue()
 			continue
 		}
+		if old != nil && !old[i].IsAbsent() && !old[i].IsNull() && d.same(i, pos) {
+			row[i] = old[i]
+			pos += d.to[i] - d.from[i]
+			continue
+		}
+		if old == nil {
+			d.from[i] = pos
+		}
 		if pos, err = d.value(f, &row[i], pos); err != nil {
 			return nil, 0, err
+		}
+		if old == nil {
+			d.to[i] = pos
 		}
 	}
 	if pos > len(d.rows) {
 		return nil, 0, d.damaged(&d.fields[len(d.fields)-1])
 	}
 	return row, pos, nil
+}
+
+// same reports whether the field has the bytes at pos that it had in the old
+// image: with its length before them, if it has one, they are the same value.
+func (d *rowDecoder) same(i, pos int) bool {
+	was := d.rows[d.from[i]:d.to[i]]
+	return len(d.rows)-pos >= len(was) && bytes.Equal(was, d.rows[pos:pos+len(was)])
 }
 
 // spend takes bytes from the event's budget.

@@ -96,7 +96,7 @@ func (e *TypeError) Unwrap() error { return e.Err }
 func finerKeys(t *schema.Table) []string {
 	var finer []string
 	loose := func(columns []int) bool {
-		return !t.ByteExact(columns)
+		return !t.SameInPostgres(columns)
 	}
 	if loose(t.PrimaryKey) {
 		finer = append(finer, "the primary key")
@@ -188,7 +188,7 @@ func rowIndex(t *schema.Table) []string {
 // large reports whether values may be too large for an index.
 func large(t schema.Type) bool {
 	switch t.Kind {
-	case schema.Text, schema.Blob, schema.JSON, schema.Set:
+	case schema.Text, schema.Blob, schema.JSON, schema.Set, schema.Other: // which need not have an order
 		return true
 	default:
 		return t.Length > 160

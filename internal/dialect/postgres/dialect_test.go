@@ -62,8 +62,11 @@ func TestColumnType(t *testing.T) {
 		{1186, -1, ColumnType{Base: Interval, Scale: 6}},
 		{1186, 0x7fff<<16 | 3, ColumnType{Base: Interval, Scale: 3}},
 		{1186, 0xc<<16 | 0xffff, ColumnType{Scale: 6}}, // hour to minute
-		{1042, 44, ColumnType{}},                       // char(40)
-		{16, -1, ColumnType{}},
+		{1042, 44, ColumnType{Base: BpChar, Length: 40}},
+		{16, -1, ColumnType{Base: Bool}},
+		{1083, -1, ColumnType{Base: Time, Scale: 6}},
+		{1083, 2, ColumnType{Base: Time, Scale: 2}},
+		{28, -1, ColumnType{}}, // xid
 	} {
 		if got := columnType(c.oid, c.mod); got != c.want {
 			t.Errorf("type %d with %d is %+v, want %+v", c.oid, c.mod, got, c.want)

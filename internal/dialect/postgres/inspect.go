@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -32,6 +33,14 @@ type Existing struct {
 type Column struct {
 	Declared string
 	Type     ColumnType
+	OID      uint32 // of the type
+	// Cast is the type without a modifier, for a cast of a text to it.
+	Cast string
+	// Listed is set where arrays of the type have commas between their elements and
+	// are unnested into one column.
+	Listed bool
+	// Equals is the operator by which its keys compare.
+	Equals string
 	// Filled is set where the database gives the column a value by itself.
 	Filled bool
 	// Always is set for GENERATED ALWAYS AS IDENTITY.
@@ -178,7 +187,9 @@ func (in *inspection) relation(r Row) error {
 
 const columnQuery = `SELECT a.attrelid, a.attnum, a.attname, a.attnotnull, a.atthasdef OR a.attidentity <> '', a.attidentity = 'a', a.attgenerated,
   a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod), NOT coalesce(l.collisdeterministic, true),
-  a.attidentity <> '' OR pg_catalog.pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname) IS NOT NULL
+  a.attidentity <> '' OR pg_catalog.pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname) IS NOT NULL,
+  pg_catalog.format_type(a.atttypid, -1), CASE WHEN a.atttypid >= 16384 THEN ` + ownEquals + ` END,
+  EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid AND t.typarray <> 0 AND t.typdelim = ',' AND t.typtype <> 'c')
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
   WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum`
@@ -200,7 +211,8 @@ func (in *inspection) column(r Row) error {
 	if err != nil {
 		return err
 	}
-	c := Column{Declared: r.Text(9), Type: columnType(uint32(oid), int(mod)), Filled: r.Bool(4), Always: r.Bool(5), Loose: r.Bool(10)}
+	c := Column{Declared: r.Text(9), Type: columnType(uint32(oid), int(mod)), Filled: r.Bool(4), Always: r.Bool(5), Loose: r.Bool(10),
+		OID: uint32(oid), Cast: r.Text(12), Equals: cmp.Or(r.Text(13), "="), Listed: r.Bool(14)}
 	s := schema.Column{Name: r.Text(2), Type: c.Type.logical(), Nullable: !r.Bool(3), AutoIncrement: r.Bool(11)}
 	switch g := r.Text(6); g {
 	case "":
@@ -215,6 +227,21 @@ func (in *inspection) column(r Row) error {
 	x.Columns = append(x.Columns, c)
 	x.Shape.Columns = append(x.Shape.Columns, s)
 	return nil
+}
+
+// ownEquals is the operator by which a type that came with an extension compares,
+// where it has one of its own: the session does not search the extension's
+// schema.
+const ownEquals = `(SELECT format('OPERATOR(%I.=)', s.nspname) FROM pg_catalog.pg_opclass k
+    JOIN pg_catalog.pg_am m ON m.oid = k.opcmethod AND m.amname = 'btree'
+    JOIN pg_catalog.pg_amop y ON y.amopfamily = k.opcfamily AND y.amoplefttype = k.opcintype AND y.amoprighttype = k.opcintype AND y.amopstrategy = 3
+    JOIN pg_catalog.pg_operator o ON o.oid = y.amopopr AND o.oprname = '=' JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace
+    WHERE k.opcdefault AND k.opcintype = a.atttypid)`
+
+// Keeps reports whether the column stores every value of the source type s that
+// PostgreSQL can hold at all, unchanged.
+func (c *Column) Keeps(s schema.Type) bool {
+	return s.Native != "" && c.Declared == s.Native || c.Type.Keeps(s)
 }
 
 // of returns the table whose oid is the row's first column.

@@ -6,11 +6,13 @@ import (
 	"github.com/rowferry/rowferry/schema"
 )
 
-// Base is one of the types that Rowferry writes values of, as pg_type names it.
+// Base is one of the types whose values Rowferry writes in a form of their own,
+// as pg_type names it.
 type Base string
 
 // The base types.
 const (
+	Bool        Base = "bool"
 	Int2        Base = "int2"
 	Int4        Base = "int4"
 	Int8        Base = "int8"
@@ -19,10 +21,12 @@ const (
 	Float8      Base = "float8"
 	BitString   Base = "bit"
 	VarBit      Base = "varbit"
+	BpChar      Base = "bpchar"
 	VarChar     Base = "varchar"
 	Text        Base = "text"
 	Bytea       Base = "bytea"
 	Date        Base = "date"
+	Time        Base = "time"
 	DateTime    Base = "timestamp"
 	Timestamptz Base = "timestamptz"
 	Interval    Base = "interval"
@@ -34,6 +38,7 @@ const (
 
 // oids are fixed for built-in types (src/include/catalog/pg_type.dat).
 var oids = map[Base]uint32{
+	Bool: 16, BpChar: 1042, Time: 1083,
 	Int2: 21, Int4: 23, Int8: 20, Numeric: 1700, Float4: 700, Float8: 701, BitString: 1560, VarBit: 1562,
 	VarChar: 1043, Text: 25, Bytea: 17, Date: 1082, DateTime: 1114, Timestamptz: 1184, Interval: 1186,
 	JSON: 114, JSONB: 3802, UUID: 2950, Inet: 869,
@@ -50,8 +55,8 @@ var bases = func() map[uint32]Base {
 
 // ColumnType is the type of an existing column.
 type ColumnType struct {
-	Base   Base // "" where it is none that Rowferry writes: a domain, an array, an enum …
-	Length int  // of varchar, bit and varbit; 0 where it has none
+	Base   Base // "" where it is none of them: a domain, an array, an enum …
+	Length int  // of varchar, bpchar, bit and varbit; 0 where it has none
 	// Precision and Scale are those of a numeric; Precision is 0 where it has
 	// none. For temporal types Scale is the number of fractional digits.
 	Precision, Scale int
@@ -63,7 +68,7 @@ type ColumnType struct {
 func columnType(oid uint32, mod int) ColumnType {
 	t := ColumnType{Base: bases[oid]}
 	switch t.Base {
-	case VarChar:
+	case VarChar, BpChar:
 		if mod >= 4 {
 			t.Length = mod - 4
 		}
@@ -74,7 +79,7 @@ func columnType(oid uint32, mod int) ColumnType {
 			t.Precision = (mod - 4) >> 16 & 0xffff
 			t.Scale = ((mod-4)&0x7ff ^ 1024) - 1024 // signed, 11 bits
 		}
-	case DateTime, Timestamptz:
+	case DateTime, Timestamptz, Time:
 		if t.Scale = 6; mod >= 0 {
 			t.Scale = mod
 		}
@@ -93,8 +98,9 @@ func columnType(oid uint32, mod int) ColumnType {
 	return t
 }
 
-// OID returns the type of a parameter for a column of type t. Text serves
-// varchar too: a varchar parameter would be compared as text anyway.
+// OID returns the type of a parameter for a column of type t, 0 where it has no
+// Base. Text serves varchar too: a varchar parameter would be compared as text
+// anyway.
 func (t ColumnType) OID() uint32 {
 	if t.Base == VarChar {
 		return oids[Text]
@@ -112,6 +118,8 @@ func (t ColumnType) Keeps(s schema.Type) bool {
 		return carriedAsText(s.Kind)
 	}
 	switch s.Kind {
+	case schema.Bool:
+		return t.Base == Bool || t.keepsInteger(schema.Type{Bits: 2})
 	case schema.Int, schema.Year:
 		return t.keepsInteger(s)
 	case schema.Decimal:
@@ -137,7 +145,8 @@ func (t ColumnType) Keeps(s schema.Type) bool {
 	case schema.Timestamp:
 		return t.Base == Timestamptz && t.Scale >= s.Fsp
 	case schema.Time:
-		return t.Base == Interval && t.Scale >= s.Fsp
+		// MySQL's is signed, and passes 24 hours.
+		return (t.Base == Interval || t.Base == Time && s.Native != "") && t.Scale >= s.Fsp
 	case schema.JSON:
 		return t.Base == JSON || t.Base == JSONB
 	case schema.UUID:
@@ -152,7 +161,7 @@ func (t ColumnType) Keeps(s schema.Type) bool {
 func carriedAsText(k schema.Kind) bool {
 	switch k {
 	case schema.Decimal, schema.Char, schema.VarChar, schema.Text, schema.Date, schema.Time, schema.DateTime, schema.Timestamp,
-		schema.Enum, schema.Set, schema.JSON, schema.UUID, schema.Inet4, schema.Inet6:
+		schema.Enum, schema.Set, schema.JSON, schema.UUID, schema.Inet4, schema.Inet6, schema.Other:
 		return true
 	default:
 		return false
@@ -215,6 +224,8 @@ func decimalDigits(bits int) int {
 // for people and for names and keys, no more.
 func (t ColumnType) logical() schema.Type {
 	switch t.Base {
+	case Bool:
+		return schema.Type{Kind: schema.Bool}
 	case Int2:
 		return schema.Type{Kind: schema.Int, Bits: 16}
 	case Int4:
@@ -229,7 +240,7 @@ func (t ColumnType) logical() schema.Type {
 		return schema.Type{Kind: schema.Float64}
 	case BitString, VarBit:
 		return schema.Type{Kind: schema.Bit, Length: t.Length}
-	case VarChar:
+	case VarChar, BpChar:
 		if t.Length > 0 {
 			return schema.Type{Kind: schema.VarChar, Length: t.Length}
 		}
@@ -242,7 +253,7 @@ func (t ColumnType) logical() schema.Type {
 		return schema.Type{Kind: schema.DateTime, Fsp: t.Scale}
 	case Timestamptz:
 		return schema.Type{Kind: schema.Timestamp, Fsp: t.Scale}
-	case Interval:
+	case Interval, Time:
 		return schema.Type{Kind: schema.Time, Fsp: t.Scale}
 	case JSON, JSONB:
 		return schema.Type{Kind: schema.JSON}

@@ -1,0 +1,51 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/rowferry/rowferry"
+	dialect "github.com/rowferry/rowferry/internal/dialect/sqlite"
+)
+
+var _ rowferry.Forgetter = (*Sink)(nil)
+
+// DeleteCheckpoint deletes the row that is still as was, in a transaction of its
+// own.
+func (s *Sink) DeleteCheckpoint(ctx context.Context, was rowferry.Checkpoint) error {
+	if err := s.idle(ctx); err != nil {
+		return err
+	}
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	err := s.deleteCheckpoint(was)
+	if err == nil {
+		err = s.translate(dialect.Exec(s.conn, "COMMIT"))
+	}
+	if err != nil {
+		if rerr := s.abandon(); rerr != nil {
+			return fmt.Errorf("%w (and the rollback failed: %w)", err, rerr)
+		}
+	}
+	return err
+}
+
+func (s *Sink) deleteCheckpoint(was rowferry.Checkpoint) error {
+	exists, err := s.hasCheckpoints()
+	if err != nil {
+		return err
+	}
+	if !exists || was.Fence > math.MaxInt64 || was.Sequence > math.MaxInt64 {
+		return s.fenced(was)
+	}
+	if s.options.Trace != nil {
+		s.options.Trace("DELETE FROM rowferry_checkpoint", []string{was.Pipeline})
+	}
+	err = dialect.Exec(s.conn, "DELETE FROM rowferry_checkpoint WHERE pipeline = ? AND fence = ? AND sequence = ?", was.Pipeline, int64(was.Fence), int64(was.Sequence))
+	if err == nil && s.conn.Changes() != 1 {
+		return s.fenced(was)
+	}
+	return s.translate(err)
+}

@@ -1,0 +1,116 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
+)
+
+// protocol returns the version of pgoutput's protocol that a server speaks.
+func protocol(version int) int {
+	switch {
+	case version >= 160000:
+		return 4
+	case version >= 150000:
+		return 3
+	default:
+		return 2
+	}
+}
+
+// statement is the command that the log is asked for with. Without a place to
+// put transactions aside, the server keeps those that are not committed.
+func (o *opened) statement() string {
+	publication := strings.ReplaceAll(dialect.Quote(o.publication), "'", "''")
+	options := fmt.Sprintf("proto_version '%d', publication_names '%s'", protocol(o.version), publication)
+	if o.start.Spool != nil {
+		options += ", streaming 'on'"
+	}
+	if o.options.Origin == OriginNone {
+		options += ", origin 'none'"
+	}
+	return fmt.Sprintf("START_REPLICATION SLOT %s LOGICAL %s (%s)", dialect.Quote(o.slot), o.begin, options)
+}
+
+// follow asks for the log from the beginning on.
+func (r *reader) follow(ctx context.Context) error {
+	patience, err := r.patience(ctx)
+	if err != nil {
+		return err
+	}
+	endpoint := r.opened.options.Endpoint
+	if err := r.opened.stream.SyncConn(ctx); err != nil {
+		return translate(ctx, endpoint, err)
+	}
+	hijacked, err := r.opened.stream.Hijack()
+	if err != nil {
+		return translate(ctx, endpoint, err)
+	}
+	r.in = newFrames(hijacked.Conn)
+	if err := r.ask(ctx); err != nil {
+		_ = hijacked.Conn.Close() // nothing was begun
+		return err
+	}
+	r.feedback = newFeedback(hijacked.Conn, patience, endpoint.Wait())
+	return nil
+}
+
+// patience is how long the server waits for us; 0 is for ever.
+func (r *reader) patience(ctx context.Context) (patience time.Duration, err error) {
+	err = command(ctx, r.opened.options.Endpoint, r.opened.stream, "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'", func(row dialect.Row) error {
+		millis, err := strconv.ParseInt(row.Text(0), 10, 64)
+		patience = time.Duration(millis) * time.Millisecond
+		return err
+	})
+	return patience, err
+}
+
+// ask sends the command and waits for the log to begin.
+func (r *reader) ask(ctx context.Context) error {
+	endpoint := r.opened.options.Endpoint
+	if _, err := r.in.conn.Write(appendFrame(nil, 'Q', append([]byte(r.opened.statement()), 0))); err != nil {
+		return translate(ctx, endpoint, err)
+	}
+	for {
+		kind, body, err := r.in.next(ctx)
+		if err != nil {
+			return translate(ctx, endpoint, err)
+		}
+		switch kind {
+		case frameCopyBoth:
+			return nil
+		case frameError:
+			return r.streamError(ctx, parseServerError(body))
+		case frameNotice:
+			if err := r.notice(ctx, body); err != nil {
+				return err
+			}
+		case frameParameter, frameNotify:
+		default:
+			return unexpected(kind)
+		}
+	}
+}
+
+// leaving is how long the server may take to let the slot go.
+const leaving = 5 * time.Second
+
+// hangUp ends the connection. It waits until the server has let the slot go,
+// which is when it closes its side, so that the next reader finds it free. What
+// fails here was said before, or does not matter any more.
+func (r *reader) hangUp() {
+	r.in.watch(context.Background())
+	conn := r.in.conn
+	if err := r.feedback.close(); err == nil {
+		if err := conn.SetReadDeadline(time.Now().Add(min(leaving, r.opened.options.Endpoint.Wait()))); err == nil {
+			_, err := io.Copy(io.Discard, conn)
+			r.opened.options.Log.Debug("the source let the slot go", "error", err)
+		}
+	}
+	_ = conn.Close()
+}

@@ -1,0 +1,79 @@
+package postgres
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// assembly collects the changes of the open transaction.
+type assembly struct {
+	open    bool
+	commit  commit
+	id      string
+	time    time.Time
+	changes []rowferry.Change
+	size    int // of changes, in bytes
+}
+
+// begin opens a transaction. The first one begins with the shapes that are known
+// from the start.
+func (r *reader) begin(c commit, what string, at time.Time) {
+	r.text = append(r.text[:0], what...)
+	if c.xid != 0 {
+		r.text = strconv.AppendUint(append(r.text, ' '), uint64(c.xid), 10)
+	}
+	r.text = c.lsn.append(append(r.text, " at "...))
+	r.tx = assembly{open: true, commit: c, id: r.memory.str(r.text), time: at, changes: r.memory.begin()}
+	for _, s := range r.tables.pending {
+		r.add(rowferry.Change{Op: rowferry.Shape, Table: s}, changeBase)
+	}
+	r.tables.pending = nil
+}
+
+func (r *reader) add(c rowferry.Change, size int) {
+	r.tx.changes = append(r.tx.changes, c)
+	r.tx.size += size
+}
+
+// drop tells that a table no longer has the name under which it is known.
+func (r *reader) drop(gone *schema.Table) {
+	if gone != nil {
+		r.add(rowferry.Change{Op: rowferry.Drop, Table: gone}, changeBase)
+	}
+}
+
+// tell tells the shape of the rows that follow, where it is another one than was
+// told.
+func (r *reader) tell(t *table) {
+	if t.known.shape != t.shape {
+		t.known.shape = t.shape
+		r.add(rowferry.Change{Op: rowferry.Shape, Table: t.shape}, changeBase)
+	}
+}
+
+// part hands over what was collected, as a chunk that is not the last, once it
+// is enough.
+func (r *reader) part() *rowferry.Tx {
+	if r.tx.size < r.chunk {
+		return nil
+	}
+	tx := r.memory.tx()
+	tx.ID, tx.CommitTime, tx.Changes = r.tx.id, r.tx.time, r.memory.end(r.tx.changes)
+	r.tx.changes, r.tx.size = r.memory.begin(), 0
+	return tx
+}
+
+// finish hands over the transaction that ends at a place.
+func (r *reader) finish(end lsn) *rowferry.Tx {
+	tx := r.memory.tx()
+	tx.ID, tx.CommitTime, tx.Changes = r.tx.id, r.tx.time, r.memory.end(r.tx.changes)
+	r.text = end.append(r.text[:0])
+	tx.Log = r.memory.str(r.text)
+	tx.Last, tx.Position, tx.Lineage = true, rowferry.Position(tx.Log), r.lineage
+	r.tx = assembly{}
+	r.last, r.moved = end, time.Now()
+	return tx
+}
