@@ -21,7 +21,7 @@ quickstart: build ## replay a recorded shop into a SQLite file
 	  --target sqlite:$(QS)/out/shop.db --state $(QS)/out/state
 
 servers:         ## install the database servers that make test needs
-	@scripts/servers mariadb mysql postgres15
+	@scripts/servers mariadb mysql postgres15 postgres
 
 test: servers    ## install what is needed and run every test
 	@scripts/test

@@ -231,3 +231,19 @@ func TestCascadesFromOutOfScope(t *testing.T) {
 		}
 	}
 }
+
+// TestPostgresScope: of a PostgreSQL source, schemas are in scope that are called
+// as MySQL's own databases, and PostgreSQL's own are not.
+func TestPostgresScope(t *testing.T) {
+	for _, postgres := range []bool{false, true} {
+		r, err := mapping.New(mapping.Options{Postgres: postgres})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, system := range map[string]bool{"sys": !postgres, "mysql": !postgres, "information_schema": true, "pg_catalog": postgres, "public": false} {
+			if got := r.InScope(schema.Name{Schema: name, Table: "t"}); got == system {
+				t.Errorf("postgres %t: a table in %s is in scope: %t", postgres, name, got)
+			}
+		}
+	}
+}

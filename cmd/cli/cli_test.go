@@ -204,7 +204,7 @@ func TestUsage(t *testing.T) {
 `},
 		{"a time as a checkpoint", []string{"checkpoint", "set", "--target", "sqlite:x", "2026-11-18T12:04:00Z"}, 2, `✗ RF-1007  2026-11-18T12:04:00Z is not a place in a log by itself
     Nothing was started.
-    → write   mysql-bin.000042:1337, or a GTID set
+    → write   mysql-bin.000042:1337, a GTID set, or an LSN, 16/B374D848
 `},
 		{"no such file", []string{"replay", "--files", "testdata/none.*", "--target", "sqlite:x"}, 3, `✗ RF-2020  no file matches "testdata/none.*"
     Everything applied so far is checkpointed.

@@ -91,16 +91,27 @@ func TestConfigValid(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
+	got, err = loadConfig(folder+"valid-postgres.yaml", nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = defaultSettings()
+	want.config, want.name, want.target = folder+"valid-postgres.yaml", "shop-to-file", "jsonl:"+folder+"rows.jsonl"
+	want.source = server{endpoint: connect.Endpoint{Scheme: "postgres", Host: "prod", Port: 5432, User: "rowferry", Database: "shop"}}
+	want.slot = slotNames{slot: "ferry_1", publication: "Shop's own", partitions: "leaf", origin: "none"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
 	if _, err := parseConfig("example.yaml", exampleConfig, nil, false); err != nil {
 		t.Errorf("the example on the reference page: %v", err)
 	}
 }
 
-// TestConfigKeysAreComplete asserts that the two valid files, and so the test
+// TestConfigKeysAreComplete asserts that the valid files, and so the test
 // above, use every key there is.
 func TestConfigKeysAreComplete(t *testing.T) {
 	text := ""
-	for _, name := range []string{"valid", "valid-server"} {
+	for _, name := range []string{"valid", "valid-server", "valid-postgres"} {
 		b, err := os.ReadFile("testdata/config/" + name + ".yaml")
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +122,7 @@ func TestConfigKeysAreComplete(t *testing.T) {
 	text += "password_command:"
 	walkKeys(configKeys(), "", func(full string, k *key) {
 		if !strings.Contains(full, "<") && !strings.Contains(text, k.name+":") {
-			t.Errorf("neither valid.yaml nor valid-server.yaml uses %s", full)
+			t.Errorf("no valid file uses %s", full)
 		}
 		if k.doc == "" || k.kind == textKey && k.set == nil {
 			t.Errorf("%s has no documentation or no effect", full)

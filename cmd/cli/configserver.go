@@ -92,6 +92,25 @@ func (l *loader) agree() {
 		}
 		l.certificate(side.name)
 	}
+	l.kinds()
+}
+
+// kinds checks that keys which are for one kind of source server stand beside the
+// URL of one.
+func (l *loader) kinds() {
+	url := l.places["source.url"]
+	if url == nil || l.failed(url) || !l.s.source.given() {
+		return
+	}
+	wrong, kind := []string{"slot", "publication", "partitions", "origin"}, "PostgreSQL"
+	if l.s.fromPostgres() {
+		wrong, kind = []string{"server_id", "schema"}, "MySQL and MariaDB"
+	}
+	for _, k := range wrong {
+		if at := l.places["source."+k]; at != nil {
+			l.fail(l.problem(rowferry.CodeBadValue, at, "source.%s is for %s, and source.url names another server", k, kind).Remedy("leave out", "%s", k))
+		}
+	}
 }
 
 // failed reports whether the value of the key at that place was refused: then

@@ -34,7 +34,7 @@ func guides(t *testing.T) map[string]string {
 		}
 		pages[path] = string(text)
 	}
-	for _, name := range []string{"staging", "migration", "resume"} {
+	for _, name := range []string{"staging", "migration", "resume", "postgres"} {
 		if pages["docs/guides/"+name+".md"] == "" {
 			t.Errorf("there is no guide %s", name)
 		}

@@ -131,12 +131,12 @@ func TestIdle(t *testing.T) {
 		o(&pipe)
 		p.begun(pipe)
 		r := p.following(rowferry.Start{}, o)
-		const elsewhere = "INSERT INTO other (v) SELECT repeat(md5(g::text), 50) FROM generate_series(1, 5000) g"
+		const noTransaction = "SELECT pg_logical_emit_message(false, '', repeat('x', 3000000))"
 		p.run("INSERT INTO t VALUES (1, 'one')")
 		first := take(t, r, 1)[0]
-		p.run(elsewhere)
+		p.ask(noTransaction)
 		idle := take(t, r, 1)[0]
-		if len(idle.Changes) > 0 || idle.CommitTime.IsZero() || idle.Lineage != first.Lineage || idle.Log != string(idle.Position) {
+		if !strings.HasPrefix(idle.ID, "idle") || len(idle.Changes) > 0 || idle.CommitTime.IsZero() || idle.Lineage != first.Lineage || idle.Log != string(idle.Position) {
 			t.Errorf("an idle log gives %+v", idle)
 		}
 		if ahead := p.ask(fmt.Sprintf("SELECT '%s'::pg_lsn - '%s'::pg_lsn > %d", idle.Position, first.Position, idleBytes)); ahead != "true" {
@@ -152,10 +152,28 @@ func TestIdle(t *testing.T) {
 		if _, err := open.ExecContext(t.Context(), "INSERT INTO t SELECT g, repeat('x', 500) FROM generate_series(100, 700) g"); err != nil {
 			t.Fatal(err)
 		}
-		p.run(elsewhere + "\nINSERT INTO t VALUES (2, 'two')")
-		for len(idle.Changes) == 0 {
-			if idle = take(t, r, 1)[0]; strings.HasPrefix(idle.ID, "idle") {
-				t.Errorf("beside an open transaction there is %+v", idle)
+		p.ask(noTransaction)
+		now := p.ask("SELECT pg_current_wal_flush_lsn()")
+		read := make(chan []*rowferry.Tx)
+		go func() {
+			var txs []*rowferry.Tx
+			for n := 0; n == 0; {
+				tx, err := r.Next(context.Background())
+				if err != nil {
+					t.Error(err)
+					break
+				}
+				txs, n = append(txs, tx), len(tx.Changes)
+			}
+			read <- txs
+		}()
+		p.await(p.senderSays("write_lsn >= '%s'", now))
+		told := p.ask(p.senderSays("reply_time"))
+		p.await(p.senderSays("reply_time > '%s'::timestamptz + 3 * interval '%s'", told, idlePause))
+		p.run("INSERT INTO t VALUES (2, 'two')")
+		for _, tx := range <-read {
+			if strings.HasPrefix(tx.ID, "idle") {
+				t.Errorf("beside an open transaction there is %+v", tx)
 			}
 		}
 		if err := open.Commit(); err != nil {

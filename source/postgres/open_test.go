@@ -24,7 +24,6 @@ type place struct {
 	name   string
 	db     *sql.DB
 	user   string // "" is the superuser
-	source *Source
 }
 
 // newPlace makes a database whose pipeline leaves nothing behind.

@@ -151,7 +151,7 @@ func (o *opening) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	making := false
+	var making bool
 	if o.begin, making, err = o.from(slot); err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func parseUntil(text string) (until, error) {
 
 // from decides where reading begins, or that the slot is to be made first. A
 // position that the caller names is never answered with a new slot.
-func (o *opening) from(found *slot) (at lsn, make bool, err error) {
+func (o *opening) from(found *slot) (at lsn, making bool, err error) {
 	if o.start.Position != "" {
 		at, err = parseLSN(string(o.start.Position))
 		if err == nil && found == nil {

@@ -20,10 +20,18 @@ type known struct {
 	oid   uint32        // of the table whose rows came under the name; 0: none came yet
 }
 
+// shaper says how tables look now.
+type shaper interface {
+	// table returns a table, or nil where there is none of that oid.
+	table(ctx context.Context, oid uint32) (*dialect.SourceTable, error)
+	// typeOf returns the type of a column that the table need not have any more.
+	typeOf(ctx context.Context, c describedColumn) (schema.Type, error)
+}
+
 // tables are the tables that the log describes, and what is known of them.
 type tables struct {
 	opened  *opened
-	catalog *catalog
+	catalog shaper
 	byOID   map[uint32]*table
 	known   map[schema.Name]*known
 	fresh   map[uint32]*dialect.SourceTable // as of Open; each is looked at once
@@ -33,7 +41,7 @@ type tables struct {
 
 // newTables begins with the shapes recorded at the start, or those that the
 // catalog has.
-func newTables(o *opened, c *catalog) *tables {
+func newTables(o *opened, c shaper) *tables {
 	t := &tables{opened: o, catalog: c, byOID: map[uint32]*table{}, known: map[schema.Name]*known{},
 		fresh: map[uint32]*dialect.SourceTable{}, bare: map[schema.Name]bool{}}
 	for _, s := range o.start.Tables {
@@ -147,17 +155,17 @@ func (t *tables) related(s *schema.Table) bool {
 }
 
 // settle makes ready to read rows.
-func (x *table) settle() error {
-	x.columns = make([]column, len(x.said.columns))
-	for i, c := range x.said.columns {
-		x.columns[i] = columnOf(&x.shape.Columns[i].Type, c.key)
+func (t *table) settle() error {
+	t.columns = make([]column, len(t.said.columns))
+	for i, c := range t.said.columns {
+		t.columns[i] = columnOf(&t.shape.Columns[i].Type, c.key)
 		if c.key {
-			x.key = append(x.key, i)
+			t.key = append(t.key, i)
 		}
 	}
-	if pk := x.shape.PrimaryKey; x.said.identity == 'i' && pk != nil && !slices.Equal(x.key, slices.Sorted(slices.Values(pk))) {
+	if pk := t.shape.PrimaryKey; t.said.identity == 'i' && pk != nil && !slices.Equal(t.key, slices.Sorted(slices.Values(pk))) {
 		return rowferry.Errorf(rowferry.CodeReplicaIdentity, "a table has a primary key, and an index over other columns as its replica identity: its changes do not tell the key").
-			Fact("table", "%s", x.name).Remedy("mend it", "%s", identifyBy(x.name, "DEFAULT"))
+			Fact("table", "%s", t.name).Remedy("mend it", "%s", identifyBy(t.name, "DEFAULT"))
 	}
 	return nil
 }
