@@ -23,7 +23,7 @@ type postgresSide struct {
 // the snapshot.
 var postgresSession = []string{
 	"SET TimeZone = 'UTC'", "SET DateStyle = 'ISO, YMD'", "SET IntervalStyle = 'postgres'",
-	"SET extra_float_digits = 1", "SET search_path = ''",
+	"SET extra_float_digits = 1", "SET search_path = ''", "SET jit = off",
 	"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", "SELECT COUNT(*) FROM pg_catalog.pg_class",
 }
 

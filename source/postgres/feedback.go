@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/rowferry/rowferry/internal/failpoint"
 )
 
 const (
@@ -82,8 +84,16 @@ func (f *feedback) run() {
 				continue
 			}
 		}
-		sent, told = time.Now(), f.durable.Load()
-		if _, err := f.conn.Write(appendFrame(nil, frameCopyData, f.report(ask))); err != nil {
+		now := f.durable.Load()
+		err := error(nil)
+		if now != told {
+			err = failpoint.Hit("ack")
+		}
+		sent, told = time.Now(), now
+		if err == nil {
+			_, err = f.conn.Write(appendFrame(nil, frameCopyData, f.report(ask)))
+		}
+		if err != nil {
 			f.failed.Store(&err)
 			_ = f.conn.Close() // it is broken already
 			return

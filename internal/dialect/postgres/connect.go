@@ -38,6 +38,7 @@ var session = map[string]string{
 	"search_path":                 "pg_catalog",
 	"standard_conforming_strings": "on",
 	"TimeZone":                    "UTC",
+	"jit":                         "off", // compiling a query of the catalog takes longer than running it
 	"xmloption":                   "content",
 }
 

@@ -109,6 +109,12 @@ func (w *writer) deleteTree(ctx context.Context) error {
 	if ok, err := w.pickID(ctx, &node, "tree"); !ok || node == 1 {
 		return err
 	}
+	if w.d.atEnd && !w.options.Loose { // in whatever order it is logged
+		if _, err := w.try(ctx, "DELETE FROM tree WHERE parent_id = ?", node); err != nil {
+			return err
+		}
+		return w.change(ctx, "tree delete", "DELETE FROM tree WHERE id = ?", node)
+	}
 	return w.changeSome(ctx, "tree delete", "DELETE FROM tree", "tree", "id = ? OR parent_id = ? ORDER BY id DESC", node, node)
 }
 
