@@ -81,8 +81,8 @@ func rows(txs []sourcetest.Transaction) string {
 					fmt.Fprintf(&b, " %s", rowText(row))
 				}
 			}
-			if c.ChecksOff {
-				b.WriteString(" checks off")
+			if c.ChecksLate {
+				b.WriteString(" checks late")
 			}
 			b.WriteByte('\n')
 		}

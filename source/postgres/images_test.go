@@ -5,6 +5,7 @@ import (
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/testdb"
+	"github.com/rowferry/rowferry/source/sourcetest"
 )
 
 // Each replica identity, with and without a change of the key, with a value
@@ -68,7 +69,7 @@ delete i [(absent) 2 (absent)]
 insert k [k×2600 1]
 update k [k×2600 (absent)] [k×2600 2]
 delete k [k×2600 (absent)]
-insert e [1 NULL] checks off`)
+insert e [1 NULL] checks late`)
 		for _, tx := range txs {
 			for i := range tx.Changes {
 				c := &tx.Changes[i]
@@ -131,5 +132,25 @@ truncate c
 truncate b
 truncate a
 insert a [2]`)
+	})
+}
+
+// A foreign key that is made later has the rows of its parent told for it too.
+func TestLaterForeignKey(t *testing.T) {
+	eachServer(t, func(t *testing.T, k testdb.Kind) {
+		t.Parallel()
+		p := newPlace(t, k)
+		p.run("CREATE TABLE a (id int PRIMARY KEY)\nCREATE TABLE b (id int PRIMARY KEY)")
+		p.begun(p.pipe())
+		r := p.following(rowferry.Start{})
+		p.run("BEGIN; INSERT INTO a VALUES (1); INSERT INTO b VALUES (1); COMMIT")
+		before := take(t, r, 1)
+		p.run("ALTER TABLE b ADD FOREIGN KEY (id) REFERENCES a\nDELETE FROM b\nDELETE FROM a")
+		wantRows(t, sourcetest.Join(before, nil), "insert a [1]\ninsert b [1]")
+		for _, c := range sourcetest.Join(take(t, r, 2), nil)[1].Changes {
+			if c.Op == rowferry.Delete && !c.ChecksLate {
+				t.Errorf("the delete of %s is not told as one of a parent", c.Table.Name)
+			}
+		}
 	})
 }

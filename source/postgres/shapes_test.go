@@ -106,9 +106,9 @@ INSERT INTO a VALUES (4, 4, 'sad')`)
 		if s := strings.TrimSpace(rows(got)); s != strings.TrimSpace(`
 insert a [1 1.50 glad]
 shape a (id integer, n numeric(8,3), m public.mood, w integer)
-insert a [2 2.250 mad 2]
+insert a [2 2.250 mad 2] checks late
 shape a (id integer, n numeric(8,3), m public.mood)
-insert a [3 3.000 sad]
+insert a [3 3.000 sad] checks late
 shape a (id integer, nn numeric(8,3), m public.mood)
 insert a [4 4.000 sad]`) {
 			t.Errorf("read\n%s", s)

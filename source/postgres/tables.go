@@ -134,6 +134,9 @@ func (t *tables) settle(ctx context.Context, x *table, was *schema.Table) error 
 		x.shape = was
 	}
 	x.late = t.related(x.shape)
+	for _, other := range t.byOID { // which may be known longer than this foreign key
+		other.late = other.late || slices.ContainsFunc(x.shape.ForeignKeys, func(f schema.ForeignKey) bool { return f.Parent == other.name })
+	}
 	if err := x.shape.Validate(); err != nil {
 		return rowferry.Errorf(rowferry.CodeShapeUnknown, "the source describes a table that cannot be: %w", err)
 	}
