@@ -46,7 +46,7 @@ func (p pair) options() []testdb.Option {
 
 // load are the options of a load on the source.
 func (p pair) load(seed uint64, writers int) load.Options {
-	return load.Options{Seed: seed, Writers: writers, Flavor: p.source.Flavor(), Prepared: p.how == streamed, Loose: true}
+	return load.Options{Seed: seed, Writers: writers, Flavor: p.source.Flavor(), Prepared: p.how == streamed}
 }
 
 // namespace is the part of a table's name at the source before its own, which

@@ -36,7 +36,6 @@ type dialect struct {
 	// subtransactions: a statement that is refused spoils its transaction, unless
 	// it is rolled back to a savepoint.
 	subtransactions bool
-	atEnd           bool // foreign keys are looked at when a statement ends
 	returning       bool // an INSERT returns the id it gave, by RETURNING
 	refused         func(error) bool
 	again           func(error) bool

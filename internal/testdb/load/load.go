@@ -24,11 +24,6 @@ type Options struct {
 	// Prepared makes writers prepare every fourth transaction, and then commit it
 	// or roll it back, on PostgreSQL, whose max_prepared_transactions must allow it.
 	Prepared bool
-	// Loose adds statements to PostgreSQL's load that it logs in an order in which
-	// a foreign key does not hold between the rows, since it looks at them when the
-	// statement ends: parents deleted before their children, and a key changed
-	// before those that refer to it.
-	Loose bool
 	// Reconnect makes a writer whose connection was lost connect again, until ctx
 	// is done, instead of ending the load.
 	Reconnect bool

@@ -102,18 +102,13 @@ func (w *writer) moveTree(ctx context.Context) error {
 	return w.change(ctx, "tree move", "UPDATE tree SET parent_id = ?, ver = ver + 1 WHERE id = ?", parent, node)
 }
 
-// deleteTree deletes a node and its children in one statement, youngest first;
-// it is refused while one of them has children.
+// deleteTree deletes a node and its children in one statement, youngest first
+// where the engine looks at foreign keys row by row, else in any order; it is
+// refused while one of them has children.
 func (w *writer) deleteTree(ctx context.Context) error {
 	var node int64
 	if ok, err := w.pickID(ctx, &node, "tree"); !ok || node == 1 {
 		return err
-	}
-	if w.d.atEnd && !w.options.Loose { // in whatever order it is logged
-		if _, err := w.try(ctx, "DELETE FROM tree WHERE parent_id = ?", node); err != nil {
-			return err
-		}
-		return w.change(ctx, "tree delete", "DELETE FROM tree WHERE id = ?", node)
 	}
 	return w.changeSome(ctx, "tree delete", "DELETE FROM tree", "tree", "id = ? OR parent_id = ? ORDER BY id DESC", node, node)
 }

@@ -85,17 +85,12 @@ func (w *writer) insertAlbum(ctx context.Context) error {
 		id, w.orNull(w.bytes(100)), w.rng.IntN(6))
 }
 
-// renameAlbum changes a key, and by the foreign key's action those of the rows
-// below it, of which there are some in a loose load only.
+// renameAlbum changes a key, and after it by the foreign key's action those of
+// the rows below it.
 func (w *writer) renameAlbum(ctx context.Context) error {
 	var id string
 	if ok, err := w.pickAlbum(ctx, &id); !ok {
 		return err
-	}
-	if !w.options.Loose {
-		if _, err := w.try(ctx, "DELETE FROM photo WHERE album_id = ?", id); err != nil {
-			return err
-		}
 	}
 	return w.change(ctx, "album rename", "UPDATE album SET id = ?, ver = ver + 1 WHERE id = ?", w.albumKey(), id)
 }

@@ -58,7 +58,7 @@ var postgres = dialect{
 	},
 	bits:            func(value, width int) any { return fmt.Sprintf("%0*b", width, value) },
 	bind:            bindPostgres,
-	subtransactions: true, atEnd: true, returning: true,
+	subtransactions: true, returning: true,
 	refused: func(err error) bool { return hasState(err, uniqueViolation, foreignKeyViolation) },
 	again: func(err error) bool {
 		// A deferred foreign key is looked at when the transaction ends.

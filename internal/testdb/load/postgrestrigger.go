@@ -24,14 +24,14 @@ func postgresTriggers(ctx context.Context, db *sql.DB, table string) error {
 		{"delete", "OLD TABLE AS gone", "- (SELECT COUNT(*) FROM gone)", "- " + sum("gone")},
 		{"update", "OLD TABLE AS gone NEW TABLE AS added", "+ 0", "+ " + sum("added") + " - " + sum("gone")},
 	} {
-		_, rest, _ := strings.Cut(e.rows, " AS ")
-		rest, _, _ = strings.Cut(rest, " ")
+		_, changed, _ := strings.Cut(e.rows, " AS ")
+		changed, _, _ = strings.Cut(changed, " ")
 		function := "digest_" + table + "_" + e.event
 		statements = append(statements,
 			fmt.Sprintf(`CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 				UPDATE digests SET cnt = cnt %s, digest = digest %s
 				WHERE writer = current_setting('load.writer')::int AND tbl = '%s' AND EXISTS (SELECT 1 FROM %s);
-				RETURN NULL; END $$`, function, e.count, e.digest, table, rest),
+				RETURN NULL; END $$`, function, e.count, e.digest, table, changed),
 			fmt.Sprintf("CREATE TRIGGER %s AFTER %s ON %s REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION %[1]s()", function, e.event, table, e.rows))
 	}
 	for _, q := range statements {
