@@ -65,7 +65,7 @@ func MySQLType(t Type, s MySQLServer) (declared, finer string, err error) {
 		}
 		return "JSON", "", nil
 	case UUID, Inet4, Inet6:
-		if s.MariaDB {
+		if s.MariaDB && t.Native == "" { // its UUID refuses some of PostgreSQL's
 			return strings.ToUpper(t.Kind.String()), "", nil
 		}
 		length := map[Kind]int{UUID: 36, Inet4: 15, Inet6: 45}[t.Kind]
