@@ -204,7 +204,7 @@ func (s *scope) hidden(o Options, p *publication) (all []schema.Name) {
 			all = append(all, f.name)
 		}
 	}
-	slices.SortFunc(all, compareNames)
+	slices.SortFunc(all, schema.Name.Compare)
 	return all
 }
 

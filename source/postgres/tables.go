@@ -246,7 +246,7 @@ func same(a, b *schema.Table) bool {
 
 // notices names the tables that were read without knowing their constraints.
 func (t *tables) notices() (all []string) {
-	for _, n := range slices.SortedFunc(maps.Keys(t.bare), compareNames) {
+	for _, n := range slices.SortedFunc(maps.Keys(t.bare), schema.Name.Compare) {
 		all = append(all, fmt.Sprintf("%s: the catalog has another shape than the log at this place, so its unique and foreign keys are not known", n))
 	}
 	return all
