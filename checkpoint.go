@@ -33,7 +33,26 @@ type Checkpoint struct {
 type Held struct {
 	Shapes int      `json:"shapes,omitempty"` // tables whose shape the log told
 	Oldest Position `json:"oldest,omitempty"` // where the oldest of it can be read again
+	// Copy is how far a copy is that the pipeline began with: not what only the
+	// state directory has, but what a batch changes like it.
+	Copy CopyState `json:"copy,omitzero"`
 }
+
+// CopyState is how far a copy is; zero where there is none, or it is complete.
+type CopyState struct {
+	Phase CopyPhase `json:"phase,omitempty"`
+	Until Mark      `json:"until,omitempty"` // where merging ends
+}
+
+// CopyPhase is a part of a copy; see Copier.
+type CopyPhase string
+
+// The parts of a copy.
+const (
+	Loading    CopyPhase = "loading"
+	Merging    CopyPhase = "merging"
+	Completing CopyPhase = "completing"
+)
 
 // Record is what one batch writes to the State.
 type Record struct {

@@ -100,25 +100,43 @@ type Loader interface {
 	// others are. Nil where they have to come one by one: the first is never nil.
 	// It is closed before the Sink is.
 	Load(ctx context.Context) (Load, error)
+	// Chunks returns the chunks of the pipeline that were claimed, by table and
+	// number. It makes nothing.
+	Chunks(ctx context.Context, pipeline string) ([]Chunk, error)
+	// ForgetChunks deletes them.
+	ForgetChunks(ctx context.Context, pipeline string) error
 	// Complete makes the unique keys and foreign keys of the tables that PrepareLoad
 	// made without them, those of parents first, and calls each before every one. It
 	// is idempotent. A row that breaks one is CodeRowRefused, with the key's name.
 	Complete(ctx context.Context, shapes []Mutation, each func(what string)) error
 }
 
+// Chunk is a part of a table's copy: the rows behind the end of the chunk with
+// the number before its own, and not behind its own end. The target keeps them,
+// in the table rowferry_chunk, so that what is loaded and what is said to be can
+// never differ.
+type Chunk struct {
+	Table  schema.Name // the source's
+	Number int         // from 0
+	Upto   string      // the key where it ends, in the engine's own form; empty: the table's end
+	Done   bool        // its rows are there
+	Rows   int64       // so many, once they are
+}
+
 // Load is a connection that loads one chunk at a time. It is used by one
-// goroutine.
+// goroutine. Claim and Commit do nothing, and fail with CodeFenced, where the
+// pipeline's checkpoint row has another fence or sequence than cp; it cannot get
+// one before they are done. Loads do not wait for each other there.
 type Load interface {
-	// Begin begins a chunk of the table of the given Shape mutation. Where again is
-	// set, rows of it may be there already, from before a crash: they become what
-	// Write is given. Else they are not, and the fastest way to write may be taken.
-	Begin(ctx context.Context, shape *Mutation, again bool) error
+	// Claim notes that a chunk is to be loaded, in a transaction of its own.
+	Claim(ctx context.Context, cp Checkpoint, c Chunk) error
+	// Begin begins a chunk of the table of the given Shape mutation. None of its
+	// rows are there.
+	Begin(ctx context.Context, shape *Mutation) error
 	// Write writes inserts of that table.
 	Write(ctx context.Context, ms []Mutation) error
-	// Commit makes the chunk durable, as long as the pipeline's checkpoint row has
-	// cp's fence and sequence, else CodeFenced, and nothing is committed. Neither
-	// can change before the commit is done. Loads do not wait for each other there.
-	Commit(ctx context.Context, cp Checkpoint) error
+	// Commit makes the chunk durable, together with the note that it is done.
+	Commit(ctx context.Context, cp Checkpoint, c Chunk) error
 	// Rollback undoes the chunk. It may be called after a failed Commit.
 	Rollback() error
 	// Close closes the connection. An open chunk is rolled back.
@@ -135,5 +153,8 @@ type MergeTx interface {
 	//   - an Update, which leaves the key as it is, writes the columns that After
 	//     has; where there is no such row it does nothing;
 	//   - after a Delete there is no such row. Before has at least the key.
+	//
+	// Deletes come in a call of their own, before what takes their place by the
+	// target's collation.
 	Merge(ctx context.Context, ms []Mutation) error
 }
