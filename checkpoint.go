@@ -38,9 +38,9 @@ type Held struct {
 	Copy CopyState `json:"copy,omitzero"`
 }
 
-// CopyState is how far a copy is; zero where there is none, or it is complete.
+// CopyState is how far a copy is; zero where the pipeline began without one.
 type CopyState struct {
-	Phase CopyPhase `json:"phase,omitempty"`
+	Phase CopyPhase `json:"phase"`
 	Until Mark      `json:"until,omitempty"` // where merging ends
 }
 
@@ -52,7 +52,12 @@ const (
 	Loading    CopyPhase = "loading"
 	Merging    CopyPhase = "merging"
 	Completing CopyPhase = "completing"
+	// Copied is what a pipeline stays that began with a copy.
+	Copied CopyPhase = "copied"
 )
+
+// going reports whether there is a copy to go on with.
+func (c CopyState) going() bool { return c.Phase != "" && c.Phase != Copied }
 
 // Record is what one batch writes to the State.
 type Record struct {
