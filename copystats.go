@@ -27,6 +27,9 @@ type CopiedTable struct {
 	Done     bool
 }
 
+// Going reports whether there is a copy to go on with.
+func (p *CopyProgress) Going() bool { return CopyState{Phase: p.Phase}.going() }
+
 // Rows returns how many rows are loaded, and about how many there are.
 func (p *CopyProgress) Rows() (loaded, estimate int64) {
 	for _, t := range p.Tables {
