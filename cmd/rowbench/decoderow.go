@@ -45,11 +45,15 @@ func (s *stage) decodeJob(ctx context.Context) (*decodeJob, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, err := strconv.ParseUint(l.beginOffset, 10, 32)
+	o, ok := l.origin.(*mysqlOrigin)
+	if !ok {
+		return nil, fmt.Errorf("%s has no log of files", l.server.Kind)
+	}
+	from, err := strconv.ParseUint(o.beginOffset, 10, 32)
 	if err != nil {
 		return nil, err
 	}
-	file, offset, err := l.place(ctx)
+	file, offset, err := o.place(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -62,8 +66,8 @@ func (s *stage) decodeJob(ctx context.Context) (*decodeJob, error) {
 		return nil, err
 	}
 	return &decodeJob{
-		URL: sourceURL(l.server), MariaDB: isMariaDB(l.server), Port: l.server.Port, Files: files, Schema: path,
-		From: l.beginFile, FromAt: uint32(from), To: file, ToAt: uint32(to),
+		URL: o.url(), MariaDB: isMariaDB(l.server), Port: l.server.Port, Files: files, Schema: path,
+		From: o.beginFile, FromAt: uint32(from), To: file, ToAt: uint32(to),
 	}, nil
 }
 

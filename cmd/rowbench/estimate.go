@@ -51,7 +51,7 @@ func scaled(d time.Duration, by float64) time.Duration { return time.Duration(fl
 func ratioTime(r *row, o *options) (clock time.Duration, turns int) {
 	native := scaled(o.time(), headroom)
 	ferry := scaled(native, 1/max(r.figure.reach, 0.5))
-	return times(o.turns, native+ferry) + times(len(workerCounts), trialTime(o.time())) + scaled(o.time(), writeTimes), 2*o.turns + 1
+	return times(o.turns, native+ferry) + times(len(waysOf(r.source)), trialTime(o.time())) + scaled(o.time(), writeTimes), 2*o.turns + 1
 }
 
 // estimate is about how long a group takes.
