@@ -16,11 +16,16 @@ const (
 // that, and a share of a native turn's time.
 const decodeGuess = 200_000
 
+// growToDecode makes the log long enough for readers alone.
+func (l *sourceLog) growToDecode(ctx context.Context, o *options) error {
+	rows := int(decodeGuess * o.time().Seconds() / 6)
+	return l.grow(ctx, min(rows, l.work.guess*int(1+o.seconds)))
+}
+
 // measureDecoding compares our reader with go-mysql's on the same log, each in
 // a process of its own on one core.
 func measureDecoding(ctx context.Context, s *stage, r *row) ([]*entry, error) {
-	rows := int(decodeGuess * s.b.opts.time().Seconds() / 6)
-	if err := s.log.grow(ctx, min(rows, s.log.work.guess*int(1+s.b.opts.seconds))); err != nil {
+	if err := s.log.growToDecode(ctx, s.b.opts); err != nil {
 		return nil, err
 	}
 	job, err := s.decodeJob(ctx)

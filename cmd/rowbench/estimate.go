@@ -20,6 +20,7 @@ var (
 	byRatio    = method{measureRatio, ratioTime}
 	byLatency  = method{measureLatency, func(_ *row, o *options) (time.Duration, int) { return times(3*o.turns, o.latencyTime()), 2 * o.turns }}
 	byDecoding = method{measureDecoding, func(_ *row, o *options) (time.Duration, int) { return times(4*o.turns+4, o.time()/6), 0 }}
+	byReading  = method{measureReading, func(_ *row, o *options) (time.Duration, int) { return times(o.turns+2, o.time()/6), 0 }}
 	byCost     = method{measureCost, func(_ *row, o *options) (time.Duration, int) { return times(o.turns+3, o.aloneTime()), o.turns + 3 }}
 	alone      = method{measureAlone, func(_ *row, o *options) (time.Duration, int) { return times(o.turns+2, o.aloneTime()), o.turns + 2 }}
 	byTrips    = method{measureTrips, func(_ *row, o *options) (time.Duration, int) {

@@ -114,7 +114,9 @@ func plan(o *options) []*group {
 func postgresGroup(source testdb.Kind, w *workload, o *options) *group {
 	g := &group{source: source, work: w}
 	if !o.short {
-		g.rows = append(g.rows, &row{source: source, target: source, workload: "cost " + w.name, durability: relaxed, method: byCost})
+		g.rows = append(g.rows,
+			&row{source: source, target: source, workload: "cost " + w.name, durability: relaxed, method: byCost},
+			&row{source: source, workload: "decode " + w.name, method: byReading})
 	}
 	g.addRatios()
 	return g
