@@ -53,15 +53,20 @@ func openSchema(s *testdb.Server) (*sql.DB, error) {
 	return sql.Open("pgx", s.DSN(postgresDatabase)+"&search_path="+database)
 }
 
-// begin makes the slot first, so that whoever has the marker is not behind it.
+// begin makes the slot first, so that whoever has the marker is not behind it;
+// and rests before that, so that what that logs is not read on the clock.
 func (o *postgresOrigin) begin(ctx context.Context, mark func(context.Context) error) (err error) {
+	if err := o.rest(ctx); err != nil {
+		return err
+	}
 	if err := o.server.Exec(ctx, makingSlot(clockSlot)); err != nil {
 		return err
 	}
-	if o.beginAt, err = o.logged(ctx); err != nil {
+	if err := mark(ctx); err != nil {
 		return err
 	}
-	return mark(ctx)
+	o.beginAt, err = o.logged(ctx)
+	return err
 }
 
 // logged is how long the log is.
