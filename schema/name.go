@@ -1,5 +1,7 @@
 package schema
 
+import "cmp"
+
 // Name is a table's qualified name. Schema is the MySQL database or the
 // PostgreSQL schema; it is empty in an engine without namespaces (SQLite).
 type Name struct {
@@ -14,4 +16,9 @@ func (n Name) String() string {
 		return n.Table
 	}
 	return n.Schema + "." + n.Table
+}
+
+// Compare orders names by schema, then by table.
+func (n Name) Compare(o Name) int {
+	return cmp.Or(cmp.Compare(n.Schema, o.Schema), cmp.Compare(n.Table, o.Table))
 }

@@ -256,11 +256,9 @@ func TestOwnServerID(t *testing.T) {
 	}
 }
 
-// TestTailFollows prints what happens at a server from now on, until it is
-// interrupted.
-func TestTailFollows(t *testing.T) {
-	o := newOrigin(t, testdb.MariaDB1011, "sqlite:shop.db")
-	o.insert(t, 1)
+// seesOne has tail follow, and see the one row that is inserted then.
+func seesOne(t *testing.T, o *origin) {
+	t.Helper()
 	p := start(t, "tail", "-v", "-c", "shop.yaml")
 	p.waitFor(t, "following")
 	o.exec(t, "INSERT INTO item (label) VALUES ('seen')")
@@ -276,6 +274,14 @@ func TestTailFollows(t *testing.T) {
 	if n := events(t, "{"+string(out)); n != 1 || !strings.Contains(string(out), "seen") {
 		t.Errorf("%d events: %s", n, out)
 	}
+}
+
+// TestTailFollows prints what happens at a server from now on, until it is
+// interrupted.
+func TestTailFollows(t *testing.T) {
+	o := newOrigin(t, testdb.MariaDB1011, "sqlite:shop.db")
+	o.insert(t, 1)
+	seesOne(t, o)
 	left, err := os.ReadDir(".")
 	if err != nil || len(left) != 2 {
 		t.Errorf("left behind: %v, %v", left, err)

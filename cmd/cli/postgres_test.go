@@ -204,21 +204,7 @@ func TestTailPostgres(t *testing.T) {
 	o.insert(t, 1)
 	at := "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = 'rowferry_shop'"
 	was := o.ask(t, at)
-	p := start(t, "tail", "-v", "-c", "shop.yaml")
-	p.waitFor(t, "following")
-	o.exec(t, "INSERT INTO item (label) VALUES ('seen')")
-	p.waitForRows(t)
-	p.signal(t)
-	out, err := io.ReadAll(p.out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Wait(); err != nil {
-		t.Error(err)
-	}
-	if n := events(t, "{"+string(out)); n != 1 || !strings.Contains(string(out), "seen") {
-		t.Errorf("%d events: %s", n, out)
-	}
+	seesOne(t, o)
 	if now := o.ask(t, at); now != was {
 		t.Errorf("the pipeline's slot went from %s to %s", was, now)
 	}

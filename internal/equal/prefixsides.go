@@ -16,12 +16,18 @@ import (
 // YEAR in decimal, true and false as 1 and 0, bytes in upper-case hexadecimal, all
 // else as the source prints it.
 
-// errTooNew is MySQL's for a table made after the snapshot was taken.
-const errTooNew = 1412
+// MySQL's errors for a table made after the snapshot was taken, and for one being
+// made, whose maker waits for a parent table that was read already.
+const (
+	errTooNew   = 1412
+	errDeadlock = 1213
+)
 
+// tableIsTooNew reports whether the target's tables were being made meanwhile, so
+// that they are to be read again in a snapshot of a later moment.
 func tableIsTooNew(err error) bool {
 	var e *mysql.MySQLError
-	return errors.As(err, &e) && e.Number == errTooNew
+	return errors.As(err, &e) && (e.Number == errTooNew || e.Number == errDeadlock)
 }
 
 func (s *mysqlSide) names(ctx context.Context) (map[string]bool, error) {

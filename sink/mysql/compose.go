@@ -25,7 +25,8 @@ type statement struct {
 }
 
 // compose writes the SQL for m. An update that changes nothing becomes a
-// search for the row it would have changed.
+// search for the row it would have changed; an insert with an old image takes
+// from that row what the new one lacks.
 // Written columns take one parameter each, or the given expressions.
 func (t *target) compose(m *rowferry.Mutation, rows int, written map[int]string) *statement {
 	st := &statement{}
@@ -39,12 +40,14 @@ func (t *target) compose(m *rowferry.Mutation, rows int, written map[int]string)
 				names = append(names, t.Columns[i].Quoted)
 				marks = append(marks, mark)
 				sets = append(sets, t.Columns[i].Quoted+" = "+mark)
+			case m.Op == rowferry.Insert && m.Before != nil && !t.Columns[i].Computed:
+				names, marks = append(names, t.Columns[i].Quoted), append(marks, t.Columns[i].Quoted)
 			case m.Op == rowferry.Update && t.columns[i].onUpdate && !t.Columns[i].Computed:
 				sets = append(sets, t.Columns[i].Quoted+" = "+t.Columns[i].Quoted) // lest it changes by itself
 			}
 		}
 	}
-	if m.Op == rowferry.Insert {
+	if m.Op == rowferry.Insert && m.Before == nil {
 		one := "(" + strings.Join(marks, ", ") + ")"
 		st.sql = "INSERT INTO " + t.quoted + " (" + strings.Join(names, ", ") + ") VALUES " + one + strings.Repeat(", "+one, rows-1)
 		return st
@@ -52,6 +55,8 @@ func (t *target) compose(m *rowferry.Mutation, rows int, written map[int]string)
 	where, match := t.where("")
 	where, st.match = t.guarded(m, where, match)
 	switch limit := map[bool]string{true: " LIMIT 1"}[t.Identity == nil]; {
+	case m.Op == rowferry.Insert:
+		st.sql = "INSERT INTO " + t.quoted + " (" + strings.Join(names, ", ") + ") SELECT " + strings.Join(marks, ", ") + " FROM " + t.quoted + " WHERE " + where
 	case m.Op == rowferry.Delete:
 		st.sql = "DELETE FROM " + t.quoted + " WHERE " + where + limit
 	case len(st.set) == 0:

@@ -30,7 +30,10 @@ func (b *batch) mingled(t *target, ms []rowferry.Mutation) (n int, columns []int
 		columns = both
 		n++
 	}
-	if n = min(n, t.fitting(ms[:n], columns)); n < 2 {
+	if n < 2 {
+		return 0, nil
+	}
+	if n = t.fitting(ms[:n], columns); n < 2 {
 		return 0, nil
 	}
 	return n, columns
@@ -39,12 +42,12 @@ func (b *batch) mingled(t *target, ms []rowferry.Mutation) (n int, columns []int
 // fitting returns of how many of the mutations the columns' values fit into one
 // statement.
 func (t *target) fitting(ms []rowferry.Mutation, columns []int) int {
-	size := 0
+	size, guarded := 0, t.GuardedWith(columns, &ms[0]) // of each, since Mingles took them
 	for i := range ms {
 		for _, o := range columns {
 			size += ms[i].Before[o].Size() + ms[i].After[o].Size()
 		}
-		for _, o := range t.GuardedWith(columns, &ms[i]) {
+		for _, o := range guarded {
 			size += ms[i].Before[o].Size()
 		}
 		if size > rowBytes {

@@ -57,7 +57,7 @@ func (p *preparation) run(shapes []rowferry.Mutation) error {
 			return sqlsink.Blame(s.translate(err), &shapes[i])
 		}
 	}
-	for _, name := range slices.SortedFunc(maps.Keys(s.shapes), compareNames) {
+	for _, name := range slices.SortedFunc(maps.Keys(s.shapes), schema.Name.Compare) {
 		if m, err := p.keys(s.shapes[name]); err != nil {
 			return sqlsink.Blame(s.translate(err), m)
 		}
@@ -87,10 +87,6 @@ func strictTables(ctx context.Context, se *session) error {
 		return nil
 	}
 	return err
-}
-
-func compareNames(a, b schema.Name) int {
-	return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Table, b.Table))
 }
 
 // preparation is one Prepare on its way.

@@ -313,7 +313,7 @@ func (b *batch) anyLast() rowferry.Mutation {
 	for n := range b.last {
 		names = append(names, n)
 	}
-	return b.last[slices.MinFunc(names, compareNames)]
+	return b.last[slices.MinFunc(names, schema.Name.Compare)]
 }
 
 // Rollback undoes the batch. After a Commit that succeeded it does nothing.

@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -31,7 +29,7 @@ func (s *Sink) translate(ctx context.Context, err error) error {
 	if errors.As(err, &server) {
 		return s.serverError(server, err)
 	}
-	if refusesTLS(err) {
+	if dialect.RefusesTLS(err) {
 		return s.located(rowferry.Errorf(rowferry.CodeBadTLS, "no encrypted connection to the target that can be trusted: %w", err))
 	}
 	if strings.Contains(err.Error(), "require_auth check failed") {
@@ -42,20 +40,6 @@ func (s *Sink) translate(ctx context.Context, err error) error {
 
 func (s *Sink) located(e *rowferry.Error) *rowferry.Error {
 	return e.Fact("target", "%s", s.options.Endpoint)
-}
-
-// refusesTLS reports whether a connection failed for what TLS is there to
-// refuse, which waiting does not change.
-func refusesTLS(err error) bool {
-	var (
-		verification *tls.CertificateVerificationError
-		host         x509.HostnameError
-		authority    x509.UnknownAuthorityError
-		invalid      x509.CertificateInvalidError
-		alert        tls.AlertError
-	)
-	return errors.As(err, &verification) || errors.As(err, &host) || errors.As(err, &authority) || errors.As(err, &invalid) ||
-		errors.As(err, &alert) || strings.Contains(err.Error(), "server refused TLS connection")
 }
 
 // translateDialect gives the dialect's own errors their codes.

@@ -57,7 +57,7 @@ func (s *Sink) addAwaited(ctx context.Context, t *schema.Table) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range slices.SortedFunc(maps.Keys(s.shapes), compareNames) {
+	for _, name := range slices.SortedFunc(maps.Keys(s.shapes), schema.Name.Compare) {
 		child := s.shapes[name]
 		if name == normal(t.Name) {
 			continue

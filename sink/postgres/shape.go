@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/rowferry/rowferry"
@@ -120,8 +119,4 @@ func (s *Sink) ensureSchema(ctx context.Context, name string) error {
 		return err
 	}
 	return s.run(ctx, dialect.CreateSchema(name))
-}
-
-func compareNames(a, b schema.Name) int {
-	return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Table, b.Table))
 }

@@ -47,6 +47,27 @@ var constraintClauses = []clause{
 		e.apply(shape(child), shape(parent), a, b)
 		e.rows(child, row(vals(1, 5)))
 	}},
+	{"a row has no parent for a while where keys are looked at late", func(e *env) {
+		parent, child := family(schema.NoAction, schema.NoAction)
+		e.apply(shape(parent), shape(child), insert(parent, 1, "x"), insert(child, 10, 1), insert(child, 20, 1), insert(child, 30, 1))
+		for _, ms := range [][]rowferry.Mutation{
+			{insert(child, 1, 99), remove(child, 1, 99)},
+			{insert(child, 2, 99), update(child, vals(2, 99), vals(2, 1))},
+			{insert(child, 3, 5), update(child, vals(3, 5), vals(4, 5)), insert(parent, 5, "y")},
+			{insert(child, 6, 99), update(child, vals(6, 99), vals(7, 99)), insert(child, 6, 98), remove(child, 7, 99), remove(child, 6, 98)},
+			{update(child, vals(10, 1), vals(10, 77)), update(child, vals(10, 77), vals(11, 5))},
+			{update(child, vals(20, 1), vals(21, 77)), remove(child, 21, 77)},
+			{remove(parent, 5, "y"), insert(parent, 5, "z")},
+			{update(parent, vals(1, "x"), vals(100, absent{})), update(child, vals(2, 1), vals(2, 100)), update(child, vals(30, 1), vals(30, 100))},
+		} {
+			for i := range ms {
+				ms[i].ChecksOff = true
+			}
+			e.apply(ms...)
+		}
+		e.rows(parent, row(vals(5, "z")), row(vals(100, "x")))
+		e.rows(child, row(vals(2, 100)), row(vals(4, 5)), row(vals(11, 5)), row(vals(30, 100)))
+	}},
 	{"an orphan is refused", func(e *env) {
 		parent, child := family(schema.NoAction, schema.NoAction)
 		e.apply(shape(parent), shape(child), insert(parent, 1, nil), insert(child, 1, 1), insert(child, 2, nil))

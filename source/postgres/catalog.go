@@ -136,6 +136,8 @@ func narrowed(t *dialect.SourceTable, list []int) *dialect.SourceTable {
 	for _, f := range t.Table.ForeignKeys {
 		if f.Columns = kept(f.Columns); f.Columns != nil {
 			shape.ForeignKeys = append(shape.ForeignKeys, f)
+		} else {
+			out.Unlisted = true
 		}
 	}
 	out.Table = &shape

@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"strings"
 
@@ -31,7 +29,7 @@ func translate(ctx context.Context, e connect.Endpoint, err error) error {
 	switch {
 	case errors.As(err, &server):
 		coded = serverError(e, server)
-	case refusesTLS(err):
+	case dialect.RefusesTLS(err):
 		coded = rowferry.Errorf(rowferry.CodeBadTLS, "the source cannot be reached over TLS: %v", err)
 	case strings.Contains(err.Error(), "require_auth check failed"):
 		coded = rowferry.Errorf(rowferry.CodeSourceDenied, "the source asks for the password in plain, and the connection is not encrypted")
@@ -41,20 +39,6 @@ func translate(ctx context.Context, e connect.Endpoint, err error) error {
 		coded = rowferry.Errorf(rowferry.CodeSourceAway, "the connection to the source is broken: %v", err)
 	}
 	return coded.Fact("source", "%s", e)
-}
-
-// refusesTLS reports whether a connection failed for what TLS is there to
-// refuse, which waiting does not change.
-func refusesTLS(err error) bool {
-	var (
-		verification *tls.CertificateVerificationError
-		host         x509.HostnameError
-		authority    x509.UnknownAuthorityError
-		invalid      x509.CertificateInvalidError
-		alert        tls.AlertError
-	)
-	return errors.As(err, &verification) || errors.As(err, &host) || errors.As(err, &authority) || errors.As(err, &invalid) ||
-		errors.As(err, &alert) || strings.Contains(err.Error(), "server refused TLS connection")
 }
 
 // serverError gives what the server says a code by its SQLSTATE

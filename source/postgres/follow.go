@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
 )
 
@@ -52,7 +53,11 @@ func (r *reader) follow(ctx context.Context) error {
 		return translate(ctx, endpoint, err)
 	}
 	r.in = newFrames(hijacked.Conn)
-	if err := r.ask(ctx); err != nil {
+	err = r.ask(ctx)
+	if err == nil {
+		err = r.holds(ctx, hijacked.PID)
+	}
+	if err != nil {
 		_ = hijacked.Conn.Close() // nothing was begun
 		return err
 	}
@@ -94,6 +99,31 @@ func (r *reader) ask(ctx context.Context) error {
 		default:
 			return unexpected(kind)
 		}
+	}
+}
+
+// holds makes sure that the slot, which nobody else can move now, is where it was
+// when it was looked at: the server begins behind what it has confirmed, without
+// a word.
+func (r *reader) holds(ctx context.Context, pid uint32) error {
+	var found *slot
+	err := r.catalog.ask(ctx, func(ctx context.Context, s *session) (err error) {
+		found, err = s.readSlot(ctx, r.opened.slot)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case found == nil, found.active == 0:
+		return nil // the server has given up, and its reason is about to be read
+	case found.active != int64(pid):
+		return rowferry.Errorf(rowferry.CodeSlotTaken, "the replication slot is not the one that is read").Fact("slot", "%s", r.opened.slot)
+	case found.confirmed > r.opened.begin:
+		return rowferry.Errorf(rowferry.CodeSlotAhead, "the replication slot was moved past the position while the source was opened").
+			Fact("slot", "%s", found.name).Fact("confirmed", "%s", found.confirmed).Fact("position", "%s", r.opened.begin).
+			Remedy("start over", "rowferry destroy, then run again into empty tables")
+	default:
+		return nil
 	}
 }
 

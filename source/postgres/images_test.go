@@ -127,11 +127,11 @@ truncate a
 truncate c
 truncate c
 truncate s
-insert a [1]
+insert a [1] checks late
 truncate c
 truncate b
 truncate a
-insert a [2]`)
+insert a [2] checks late`)
 	})
 }
 

@@ -166,6 +166,13 @@ func (s *scope) publicationFindings(o Options, p *publication) []rowferry.Findin
 		found = append(found, failed("inserts", rowferry.CodePublication, "the publication does not publish inserts",
 			"mend", fmt.Sprintf("ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate')", dialect.Quote(p.name))))
 	}
+	if hidden := s.hidden(o, p); len(hidden) > 0 {
+		f := failed("partitions", rowferry.CodePublication, "the publication tells of partitions by their own names, which are not in scope: their rows would never arrive",
+			"as rows of their table", fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = true)", dialect.Quote(p.name)),
+			"or by their names", "take them in, in tables")
+		f.Facts = []rowferry.Fact{{Name: "publication", Value: p.name}, {Name: "partitions", Value: names(hidden)}}
+		found = append(found, f)
+	}
 	if want := o.Partitions == PartitionsRoot; o.Partitions != "" && p.root != want {
 		found = append(found, failed("partitions", rowferry.CodePublication, fmt.Sprintf("source.partitions is %s, and the publication was made for the other", o.Partitions),
 			"leave out", "source.partitions", "or mend", fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = %t)", dialect.Quote(p.name), want)))
@@ -183,6 +190,21 @@ func (s *scope) missing(p *publication) (all []schema.Name) {
 			all = append(all, t.Table.Name)
 		}
 	}
+	return all
+}
+
+// hidden are the partitions of tables in scope whose rows come under a name that
+// is not.
+func (s *scope) hidden(o Options, p *publication) (all []schema.Name) {
+	if p.root {
+		return nil
+	}
+	for oid := range s.inside {
+		if f := s.facts[oid]; f.kind != "p" && !o.Scope(f.name) {
+			all = append(all, f.name)
+		}
+	}
+	slices.SortFunc(all, schema.Name.Compare)
 	return all
 }
 

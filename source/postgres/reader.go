@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rowferry/rowferry"
+	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
 )
 
 // DefaultChunkBytes is how much of a transaction is held at once, unless
@@ -60,7 +61,9 @@ type reader struct {
 	chunk    int
 	text     []byte // of names that are being made
 	caughtUp atomic.Int64
+	heard    flushed // what the server had when it was last asked
 	closed   bool
+	past     bool  // the time to read until has passed, and where it ends is known
 	err      error // what Next returns from now on
 }
 
@@ -238,7 +241,7 @@ func (r *reader) copied(ctx context.Context, body []byte) (*rowferry.Tx, error) 
 			r.feedback.answer()
 		}
 		r.advance(end)
-		return r.idle(end, sent)
+		return r.idle(ctx, end, sent)
 	default:
 		return nil, unexpected(kind)
 	}
@@ -251,14 +254,27 @@ func (r *reader) advance(at lsn) {
 	}
 }
 
-// idle takes a keepalive: everything before a place was sent.
-func (r *reader) idle(end lsn, sent time.Time) (*rowferry.Tx, error) {
+// flushed is how long the server's log was at a time.
+type flushed struct {
+	at   lsn
+	when time.Time
+}
+
+// idle takes a keepalive: everything before a place was sent. That the server had
+// no more is only known where it reaches what the server had before: one that is
+// still reading its own log sends keepalives, too.
+func (r *reader) idle(ctx context.Context, end lsn, sent time.Time) (*rowferry.Tx, error) {
 	if r.tx.open || r.asides.open != nil || r.in.ready() {
 		return nil, nil
 	}
-	r.caughtUp.Store(time.Now().UnixNano())
-	switch u := r.opened.until; {
-	case r.opened.end != 0 && end >= r.opened.end, !u.IsZero() && sent.Add(-untilMargin).After(u):
+	if r.heard.at != 0 && end >= r.heard.at {
+		r.caughtUp.Store(r.heard.when.UnixNano())
+	}
+	if err := r.listen(ctx, sent); err != nil {
+		return nil, err
+	}
+	switch {
+	case r.opened.end != 0 && end >= r.opened.end:
 		return nil, io.EOF
 	case len(r.asides.all) > 0 || end <= r.last:
 		return nil, nil
@@ -267,6 +283,29 @@ func (r *reader) idle(end lsn, sent time.Time) (*rowferry.Tx, error) {
 	}
 	r.begin(commit{lsn: end, end: end}, "idle", sent)
 	return r.finish(end), nil
+}
+
+// listen asks how long the server's log is. Once the time to read until has
+// passed, all that was committed before is in the log: it ends there for us.
+func (r *reader) listen(ctx context.Context, sent time.Time) error {
+	now := flushed{when: time.Now()}
+	err := r.catalog.ask(ctx, func(ctx context.Context, s *session) error {
+		return s.query(ctx, "SELECT pg_current_wal_flush_lsn()", func(row dialect.Row) (err error) {
+			now.at, err = parseLSN(row.Text(0))
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	r.heard = now
+	if u := r.opened.until; !u.IsZero() && sent.Add(-untilMargin).After(u) && !r.past {
+		r.past = true
+		if r.opened.end == 0 || now.at < r.opened.end {
+			r.opened.end = now.at
+		}
+	}
+	return nil
 }
 
 // Close tells the server what is durable, releases the slot and ends the

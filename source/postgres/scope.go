@@ -20,6 +20,7 @@ type scope struct {
 	facts  map[uint32]*relation   // of every ordinary and partitioned table, by oid
 	inside map[uint32]bool        // the facts of tables and of their partitions
 	silent []*relation            // in scope, and never in the log
+	root   bool                   // partitions arrive as rows of their partitioned table
 }
 
 // relation is what the catalog says of a table beyond its shape.
@@ -84,6 +85,7 @@ func (s *session) readScope(ctx context.Context, o *Options, v server, p *public
 	if p != nil {
 		root, generated = p.root, p.generated
 	}
+	sc.root = root
 	oids := []uint32{}
 	for _, f := range all {
 		switch {
@@ -161,8 +163,13 @@ func (s *scope) identityFinding(p *publication) rowferry.Finding {
 	}
 	if p == nil || !slices.Contains(p.lacks, "update") || !slices.Contains(p.lacks, "delete") { // else nothing needs an old row
 		for _, oid := range slices.Sorted(maps.Keys(s.inside)) {
-			if why, mend := s.unidentified(s.facts[oid], p); why != "" {
-				bad(s.facts[oid].name, why, mend)
+			f := s.facts[oid]
+			why, mend := s.unidentified(f, p)
+			if why == "" {
+				why, mend = s.misidentified(f)
+			}
+			if why != "" {
+				bad(f.name, why, mend)
 			}
 		}
 	}
@@ -206,6 +213,21 @@ func (s *scope) unidentified(f *relation, p *publication) (why, mend string) {
 	default:
 		return "", ""
 	}
+}
+
+// misidentified says why the changes of a partition cannot be told as those of
+// its partitioned table: the log describes that one, and has old rows by the
+// partition's own replica identity.
+func (s *scope) misidentified(f *relation) (why, mend string) {
+	if !s.root || f.kind == "p" || f.identity == "f" {
+		return "", ""
+	}
+	for _, a := range f.above {
+		if top := s.facts[a]; top != nil && (f.identity != "d" || top.identity != "d" || !top.keyed) {
+			return "is a partition of " + top.name.String() + ", whose rows are told apart in another way", identifyBy(f.name, "FULL")
+		}
+	}
+	return "", ""
 }
 
 // orFull is the replica identity that needs no index of its own.

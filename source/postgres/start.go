@@ -134,7 +134,6 @@ func (o *opening) begins(f from, found *slot) (lsn, error) {
 		return 0, rowferry.Errorf(rowferry.CodeNoStart, "there is a replication slot %q already, and the pipeline has no checkpoint", found.name).
 			Fact("slot", "has kept everything since %s", found.confirmed).
 			Remedy("from the slot on", "--from earliest").
-			Remedy("from now on", "rowferry destroy, then run again").
 			Remedy("leave it", "choose another source.slot")
 	}
 }

@@ -37,6 +37,9 @@ type tables struct {
 	fresh   map[uint32]*dialect.SourceTable // as of Open; each is looked at once
 	pending []*schema.Table                 // to be told with the first transaction
 	bare    map[schema.Name]bool            // those of which only the log's description is known
+	// unlisted is set where a table has foreign keys that no shape tells of: then
+	// nothing is known of which others they lead to.
+	unlisted bool
 }
 
 // newTables begins with the shapes recorded at the start, or those that the
@@ -49,6 +52,7 @@ func newTables(o *opened, c shaper) *tables {
 	}
 	for _, s := range o.tables {
 		t.fresh[s.OID] = s
+		t.unlisted = t.unlisted || s.Unlisted
 		if t.known[s.Table.Name] == nil {
 			t.known[s.Table.Name] = &known{name: s.Table.Name, shape: s.Table}
 			t.pending = append(t.pending, s.Table)
@@ -133,9 +137,10 @@ func (t *tables) settle(ctx context.Context, x *table, was *schema.Table) error 
 	if was != nil && same(was, x.shape) {
 		x.shape = was
 	}
+	t.unlisted = t.unlisted || now != nil && now.Unlisted
 	x.late = t.related(x.shape)
 	for _, other := range t.byOID { // which may be known longer than this foreign key
-		other.late = other.late || slices.ContainsFunc(x.shape.ForeignKeys, func(f schema.ForeignKey) bool { return f.Parent == other.name })
+		other.late = other.late || t.unlisted || slices.ContainsFunc(x.shape.ForeignKeys, func(f schema.ForeignKey) bool { return f.Parent == other.name })
 	}
 	if err := x.shape.Validate(); err != nil {
 		return rowferry.Errorf(rowferry.CodeShapeUnknown, "the source describes a table that cannot be: %w", err)
@@ -146,7 +151,7 @@ func (t *tables) settle(ctx context.Context, x *table, was *schema.Table) error 
 // related reports whether the table has a foreign key, or one leads to it, or
 // neither is known.
 func (t *tables) related(s *schema.Table) bool {
-	if len(s.ForeignKeys) > 0 || !s.ConstraintsKnown {
+	if t.unlisted || len(s.ForeignKeys) > 0 || !s.ConstraintsKnown {
 		return true
 	}
 	for _, k := range t.known {
@@ -241,7 +246,7 @@ func same(a, b *schema.Table) bool {
 
 // notices names the tables that were read without knowing their constraints.
 func (t *tables) notices() (all []string) {
-	for _, n := range slices.SortedFunc(maps.Keys(t.bare), compareNames) {
+	for _, n := range slices.SortedFunc(maps.Keys(t.bare), schema.Name.Compare) {
 		all = append(all, fmt.Sprintf("%s: the catalog has another shape than the log at this place, so its unique and foreign keys are not known", n))
 	}
 	return all

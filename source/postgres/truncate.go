@@ -1,15 +1,10 @@
 package postgres
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/rowferry/rowferry/schema"
 )
-
-func compareNames(a, b schema.Name) int {
-	return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Table, b.Table))
-}
 
 // childrenFirst orders tables that were emptied together so that each comes
 // before those it refers to, as far as there is such an order.
@@ -31,7 +26,7 @@ func childrenFirst(all []*table) []*table {
 		refers(t, func(parent schema.Name) { waits[parent]++ })
 	}
 	var out []*table
-	left := slices.SortedFunc(slices.Values(all), func(a, b *table) int { return compareNames(a.name, b.name) })
+	left := slices.SortedFunc(slices.Values(all), func(a, b *table) int { return a.name.Compare(b.name) })
 	for len(left) > 0 {
 		at := slices.IndexFunc(left, func(t *table) bool { return waits[t.name] == 0 })
 		at = max(at, 0) // a circle is cut somewhere

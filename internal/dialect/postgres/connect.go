@@ -3,12 +3,16 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -111,4 +115,18 @@ func dial(ctx context.Context, e connect.Endpoint) (net.Conn, error) {
 // one: zero would mean no limit.
 func Millis(d time.Duration) string {
 	return strconv.FormatInt(max(d.Milliseconds(), 1), 10) + "ms"
+}
+
+// RefusesTLS reports whether a connection failed for what TLS is there to
+// refuse, which waiting does not change.
+func RefusesTLS(err error) bool {
+	var (
+		verification *tls.CertificateVerificationError
+		host         x509.HostnameError
+		authority    x509.UnknownAuthorityError
+		invalid      x509.CertificateInvalidError
+		alert        tls.AlertError
+	)
+	return errors.As(err, &verification) || errors.As(err, &host) || errors.As(err, &authority) || errors.As(err, &invalid) ||
+		errors.As(err, &alert) || strings.Contains(err.Error(), "server refused TLS connection")
 }

@@ -29,6 +29,8 @@ type SourceTable struct {
 	// Root is the topmost partitioned table of a partition, 0 of any other.
 	Root uint32
 	Odd  []string // for people: what of it is not logged, or not as one would think
+	// Unlisted is set where it has a foreign key that the shape cannot have.
+	Unlisted bool
 }
 
 // SourceColumn is what a source says of a column beyond its schema.Column.

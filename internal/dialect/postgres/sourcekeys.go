@@ -99,6 +99,7 @@ func (in *sourceInspection) foreign(r Row) error {
 		return err
 	}
 	if why := r.Text(6); why != "" {
+		t.Unlisted = true
 		t.Table.Unsupported = append(t.Table.Unsupported, fmt.Sprintf("the foreign key %s, which %s", r.Text(1), why))
 		return nil
 	}
@@ -115,6 +116,7 @@ func (in *sourceInspection) foreign(r Row) error {
 		return err
 	}
 	if lost != "" {
+		t.Unlisted = true
 		t.Table.Unsupported = append(t.Table.Unsupported, fmt.Sprintf("the foreign key %s, whose column %s is not published", k.Name, lost))
 		return nil
 	}
