@@ -67,7 +67,7 @@ func measureTrips(ctx context.Context, s *stage, r *row) ([]*entry, error) {
 	if err := s.stretch(ctx, f, r.durability, s.b.opts.tripTime()); err != nil {
 		return nil, err
 	}
-	proxy, err := faultproxy.New(fmt.Sprintf("127.0.0.1:%d", f.goal.port()), faultproxy.Opaque, 1)
+	proxy, err := faultproxy.New(fmt.Sprintf("127.0.0.1:%d", f.goal.host().Port), faultproxy.Opaque, 1)
 	if err != nil {
 		return nil, err
 	}

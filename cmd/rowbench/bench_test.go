@@ -47,7 +47,7 @@ func TestBench(t *testing.T) {
 	}
 	args := []string{
 		"-seconds", "0.2", "-turns", "1", "-scale", "0.001", "-rowferry", bin, "-out", dir, "-book", filepath.Join(dir, "book.json"),
-		"-run", "^mariadb10.11(/decode-oltp|-mariadb10.11/oltp/relaxed)$",
+		"-run", "^(mariadb10.11(/decode-oltp|-mariadb10.11/oltp/relaxed)|postgres15(/decode-bulk|-postgres15/bulk/durable))$",
 	}
 	bench := func(cutAt string) (string, string, error) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -72,7 +72,7 @@ func TestBench(t *testing.T) {
 		t.Error(err)
 	}
 	again, said, err := bench("")
-	if err != nil || strings.Count(said, " stands\n") != 2 || strings.Contains(said, "before the clock") {
+	if err != nil || strings.Count(said, " stands\n") != 4 || strings.Contains(said, "before the clock") {
 		t.Errorf("again: %v\n%s", err, said)
 	}
 	// The machine is looked at anew, in the first line.
@@ -108,16 +108,25 @@ func checkResults(t *testing.T, path string) {
 	if err := json.Unmarshal(data, &r); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Results) != 3 {
-		t.Fatalf("%d results, want decoding by wire and files, and a ratio\n%s", len(r.Results), data)
+	if len(r.Results) != 5 {
+		t.Fatalf("%d results, want decoding by wire, files and slot, and two ratios\n%s", len(r.Results), data)
 	}
-	for _, e := range r.Results {
-		if e.RatioMedian == nil || *e.RatioMedian <= 0 || e.Log.Rows == 0 || e.Reach == nil {
+	for i, e := range r.Results {
+		if e.Log.Rows == 0 {
+			t.Errorf("%+v", e)
+		}
+		if i != 3 && (e.RatioMedian == nil || *e.RatioMedian <= 0 || e.Reach == nil) {
 			t.Errorf("%+v", e)
 		}
 	}
-	last := r.Results[2]
-	if last.Native.Workers == nil || last.Rowferry.PeakAnonymous == 0 || len(last.Rowferry.Tables) < oltpTables || last.Settings["log_bin"] != "OFF" {
-		t.Errorf("%+v", last)
+	mariadb, slot, postgres := r.Results[2], r.Results[3], r.Results[4]
+	if mariadb.Native.Workers == nil || mariadb.Rowferry.PeakAnonymous == 0 || len(mariadb.Rowferry.Tables) < oltpTables || mariadb.Settings["log_bin"] != "OFF" {
+		t.Errorf("%+v", mariadb)
+	}
+	if slot.RatioMedian != nil || slot.Figures["rowferry, rows/s"] <= 0 {
+		t.Errorf("%+v", slot)
+	}
+	if postgres.Native.Options == "" || postgres.Native.Workers != nil || len(postgres.Rowferry.Tables) == 0 || postgres.Settings["synchronous_commit"] != "on" {
+		t.Errorf("%+v", postgres)
 	}
 }

@@ -15,8 +15,9 @@ const (
 
 // bulk makes transactions of a thousand rows of about 800 bytes in twelve
 // columns of mixed types: inserts, and once there are enough of them as many
-// deletes of the oldest.
-func bulk() *workload {
+// deletes of the oldest. A value of bytes is their digits in hexadecimal after
+// what the flavor begins them with.
+func bulk(bytes string) *workload {
 	return &workload{
 		name: "bulk", guess: 50_000,
 		tables: []string{`CREATE TABLE bulk (
@@ -24,13 +25,14 @@ func bulk() *workload {
 			weight DOUBLE NOT NULL, day DATE NOT NULL, made DATETIME(6) NOT NULL, seen DATETIME NULL, flag TINYINT NOT NULL,
 			name VARCHAR(200) NOT NULL, hash VARBINARY(64) NOT NULL, body TEXT NOT NULL)`},
 		writer: func(random *rand.Rand, part, parts int, _ float64) writer {
-			return &bulkWriter{share: share{random, int64(part), int64(parts)}}
+			return &bulkWriter{share: share{random, int64(part), int64(parts)}, bytes: bytes}
 		},
 	}
 }
 
 type bulkWriter struct {
 	share
+	bytes      string
 	made, gone int64 // blocks of this part
 	deletes    bool  // the next transaction does
 }
@@ -69,7 +71,7 @@ func (b *bulkWriter) row(sql []byte, id int64) []byte {
 		sql = fmt.Appendf(sql, "'2026-%02d-%02d %02d:%02d:%02d'", 1+r.IntN(12), 1+r.IntN(28), r.IntN(24), r.IntN(60), r.IntN(60))
 	}
 	sql = fmt.Appendf(sql, ",%d,'", r.IntN(200)-100)
-	sql = append(b.text(sql, 60+r.IntN(80)), "',x'"...)
+	sql = append(append(b.text(sql, 60+r.IntN(80)), "',"...), b.bytes...)
 	for range 4 {
 		sql = fmt.Appendf(sql, "%016x%016x", r.Uint64(), r.Uint64())
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,13 +13,13 @@ import (
 // that a faster turn still is long enough.
 const headroom = 1.1
 
-// calibrate finds the native replica's fastest worker count and makes the log
-// so long that it takes as long as asked for. Each count has a share of one
-// pass over the log; if that ends too early it is repeated on a longer log.
+// calibrate finds the native replica's fastest way and makes the log so long that
+// it takes as long as asked for. If the log ends too early for that, it is
+// repeated on a longer one.
 func (s *stage) calibrate(ctx context.Context, d durability, c *compared) error {
 	goal := s.b.opts.time()
 	each := trialTime(goal)
-	if err := s.log.grow(ctx, int(float64(s.log.work.guess)*each.Seconds()*float64(len(workerCounts)))); err != nil {
+	if err := s.log.grow(ctx, int(float64(s.log.work.guess)*each.Seconds()*float64(len(waysOf(s.log.server.Kind))))); err != nil {
 		return err
 	}
 	for {
@@ -32,7 +33,7 @@ func (s *stage) calibrate(ctx context.Context, d durability, c *compared) error 
 			}
 			continue
 		}
-		c.workers = best.workers
+		c.way = best.way
 		perTx := float64(s.log.rows) / float64(s.log.txs)
 		if err := s.native.stop(); err != nil {
 			return err
@@ -41,29 +42,22 @@ func (s *stage) calibrate(ctx context.Context, d durability, c *compared) error 
 	}
 }
 
-// trialTime is how long a worker count is tried.
+// trialTime is how long a way is tried.
 func trialTime(goal time.Duration) time.Duration { return max(goal/30, 50*time.Millisecond) }
 
-// pace is how many transactions a second a number of workers applies.
-type pace struct {
-	workers int
-	rate    float64
-}
-
-// fastest tries the worker counts for so long each, and tells whether the log
-// ended before all had their time.
+// fastest gives each number of workers a share of one pass over the log.
 func (n *native) fastest(ctx context.Context, d durability, each time.Duration, say func(string, ...any)) (best pace, ended bool, err error) {
-	if err := n.begin(ctx, d, 0); err != nil {
+	if err := n.begin(ctx, d, way{}); err != nil {
 		return best, false, err
 	}
-	for _, workers := range workerCounts {
-		rate, ended, err := n.try(ctx, workers, each)
+	for _, w := range nativeWays {
+		rate, ended, err := n.try(ctx, w.workers, each)
 		if err != nil || ended {
 			return best, ended, err
 		}
-		say("  calibration, %d workers: %.0f transactions/s", workers, rate)
+		say("  calibration, %v: %.0f transactions/s", w, rate)
 		if rate > best.rate {
-			best = pace{workers, rate}
+			best = pace{w, rate}
 		}
 	}
 	return best, false, nil
@@ -76,7 +70,7 @@ func (n *native) try(ctx context.Context, workers int, d time.Duration) (rate fl
 	if err != nil {
 		return 0, false, err
 	}
-	if err := n.server.Exec(ctx, n.setWorkers(workers), n.start()); err != nil {
+	if err := errors.Join(n.server.Exec(ctx, n.setWorkers(workers)), n.start(ctx)); err != nil {
 		return 0, false, err
 	}
 	asked := time.Now()
@@ -91,7 +85,7 @@ func (n *native) try(ctx context.Context, workers int, d time.Duration) (rate fl
 		}
 		if time.Since(asked) > time.Second {
 			asked = time.Now()
-			if _, err := n.status(ctx); err != nil {
+			if err := n.healthy(ctx); err != nil {
 				return false, err
 			}
 		}
@@ -109,7 +103,7 @@ func (n *native) try(ctx context.Context, workers int, d time.Duration) (rate fl
 		return 0, false, err
 	}
 	took := time.Since(begun)
-	if _, err := n.status(ctx); err != nil {
+	if err := n.healthy(ctx); err != nil {
 		return 0, false, err
 	}
 	return float64(to-from) / took.Seconds(), false, n.server.Exec(ctx, n.say("STOP SLAVE SQL_THREAD", "STOP REPLICA SQL_THREAD"))

@@ -88,7 +88,10 @@ type decodeJob struct {
 	Port    int      `json:"port"`
 	Files   []string `json:"files"`
 	Schema  string   `json:"schema"` // file with the tables
-	// From and To are places of the log.
+	// Slot is a PostgreSQL server's, and Rows are how many to read there.
+	Slot string `json:"slot"`
+	Rows int    `json:"rows"`
+	// From and To are places of a log of files.
 	From   string `json:"from"`
 	FromAt uint32 `json:"from_at"`
 	To     string `json:"to"`

@@ -20,6 +20,7 @@ import (
 	"github.com/rowferry/rowferry/internal/connect"
 	"github.com/rowferry/rowferry/schema"
 	"github.com/rowferry/rowferry/source/mysql"
+	"github.com/rowferry/rowferry/source/postgres"
 )
 
 // meter counts rows from the first one to the end.
@@ -50,25 +51,35 @@ func (m *meter) stop() *decoded {
 	return &m.decoded
 }
 
+// source is what is read, as Rowferry sees it.
+func (job *decodeJob) source() (rowferry.Source, error) {
+	scope := func(n schema.Name) bool { return n.Schema == database }
+	from := fmt.Sprintf("%s:%d", job.From, job.FromAt)
+	if !job.Wire {
+		return mysql.Files(mysql.Options{Paths: job.Files, From: from, Scope: scope, Dump: job.Schema, DefaultDB: database}), nil
+	}
+	endpoint, err := connect.Parse(job.URL)
+	if err != nil {
+		return nil, err
+	}
+	if job.Slot != "" {
+		return postgres.Live(postgres.Options{Endpoint: endpoint, Slot: job.Slot, Publication: publication, From: "earliest", Once: true, Scope: scope}), nil
+	}
+	return mysql.Live(mysql.LiveOptions{Endpoint: endpoint, From: from, Once: true, Scope: scope, Dump: job.Schema, DefaultDB: database}), nil
+}
+
 // decodeOurs reads as the engine does, and looks at every value.
 func (job *decodeJob) decodeOurs(ctx context.Context) (*decoded, error) {
-	scope := func(n schema.Name) bool { return n.Schema == database }
-	from, to := fmt.Sprintf("%s:%d", job.From, job.FromAt), fmt.Sprintf("%s:%d", job.To, job.ToAt)
-	var source rowferry.Source
-	if job.Wire {
-		endpoint, err := connect.Parse(job.URL)
-		if err != nil {
-			return nil, err
-		}
-		source = mysql.Live(mysql.LiveOptions{Endpoint: endpoint, From: from, Once: true, Scope: scope, Dump: job.Schema, DefaultDB: database})
-	} else {
-		source = mysql.Files(mysql.Options{Paths: job.Files, From: from, Scope: scope, Dump: job.Schema, DefaultDB: database})
+	source, err := job.source()
+	if err != nil {
+		return nil, err
 	}
 	r, err := source.Open(ctx, rowferry.Start{})
 	if err != nil {
 		return nil, err
 	}
 	m := startMeter()
+	to := fmt.Sprintf("%s:%d", job.To, job.ToAt)
 	for {
 		tx, err := r.Next(ctx)
 		if err != nil {
@@ -77,7 +88,7 @@ func (job *decodeJob) decodeOurs(ctx context.Context) (*decoded, error) {
 		for i := range tx.Changes {
 			m.look(&tx.Changes[i])
 		}
-		if tx.Log == to {
+		if tx.Log == to || job.Slot != "" && m.Rows >= job.Rows {
 			return m.stop(), r.Close()
 		}
 	}

@@ -16,11 +16,16 @@ const (
 // that, and a share of a native turn's time.
 const decodeGuess = 200_000
 
+// growToDecode makes the log long enough for readers alone.
+func (l *sourceLog) growToDecode(ctx context.Context, o *options) error {
+	rows := int(decodeGuess * o.time().Seconds() / 6)
+	return l.grow(ctx, min(rows, l.work.guess*int(1+o.seconds)))
+}
+
 // measureDecoding compares our reader with go-mysql's on the same log, each in
 // a process of its own on one core.
 func measureDecoding(ctx context.Context, s *stage, r *row) ([]*entry, error) {
-	rows := int(decodeGuess * s.b.opts.time().Seconds() / 6)
-	if err := s.log.grow(ctx, min(rows, s.log.work.guess*int(1+s.b.opts.seconds))); err != nil {
+	if err := s.log.growToDecode(ctx, s.b.opts); err != nil {
 		return nil, err
 	}
 	job, err := s.decodeJob(ctx)
@@ -45,11 +50,15 @@ func (s *stage) decodeJob(ctx context.Context) (*decodeJob, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, err := strconv.ParseUint(l.beginOffset, 10, 32)
+	o, ok := l.origin.(*mysqlOrigin)
+	if !ok {
+		return nil, fmt.Errorf("%s has no log of files", l.server.Kind)
+	}
+	from, err := strconv.ParseUint(o.beginOffset, 10, 32)
 	if err != nil {
 		return nil, err
 	}
-	file, offset, err := l.place(ctx)
+	file, offset, err := o.place(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -62,8 +71,8 @@ func (s *stage) decodeJob(ctx context.Context) (*decodeJob, error) {
 		return nil, err
 	}
 	return &decodeJob{
-		URL: sourceURL(l.server), MariaDB: isMariaDB(l.server), Port: l.server.Port, Files: files, Schema: path,
-		From: l.beginFile, FromAt: uint32(from), To: file, ToAt: uint32(to),
+		URL: o.url(), MariaDB: isMariaDB(l.server), Port: l.server.Port, Files: files, Schema: path,
+		From: o.beginFile, FromAt: uint32(from), To: file, ToAt: uint32(to),
 	}, nil
 }
 

@@ -20,6 +20,7 @@ var (
 	byRatio    = method{measureRatio, ratioTime}
 	byLatency  = method{measureLatency, func(_ *row, o *options) (time.Duration, int) { return times(3*o.turns, o.latencyTime()), 2 * o.turns }}
 	byDecoding = method{measureDecoding, func(_ *row, o *options) (time.Duration, int) { return times(4*o.turns+4, o.time()/6), 0 }}
+	byReading  = method{measureReading, func(_ *row, o *options) (time.Duration, int) { return times(o.turns+2, o.time()/6), 0 }}
 	byCost     = method{measureCost, func(_ *row, o *options) (time.Duration, int) { return times(o.turns+3, o.aloneTime()), o.turns + 3 }}
 	alone      = method{measureAlone, func(_ *row, o *options) (time.Duration, int) { return times(o.turns+2, o.aloneTime()), o.turns + 2 }}
 	byTrips    = method{measureTrips, func(_ *row, o *options) (time.Duration, int) {
@@ -51,7 +52,7 @@ func scaled(d time.Duration, by float64) time.Duration { return time.Duration(fl
 func ratioTime(r *row, o *options) (clock time.Duration, turns int) {
 	native := scaled(o.time(), headroom)
 	ferry := scaled(native, 1/max(r.figure.reach, 0.5))
-	return times(o.turns, native+ferry) + times(len(workerCounts), trialTime(o.time())) + scaled(o.time(), writeTimes), 2*o.turns + 1
+	return times(o.turns, native+ferry) + times(len(waysOf(r.source)), trialTime(o.time())) + scaled(o.time(), writeTimes), 2*o.turns + 1
 }
 
 // estimate is about how long a group takes.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -22,6 +23,7 @@ type ferry struct {
 	goal   goal
 	dir    string // of the state and its saved copy
 	pause  time.Duration
+	source []string // arguments that name what is read
 	engine []string // runs Rowferry's commands, instead of bin alone, if set
 }
 
@@ -38,7 +40,10 @@ func newFerry(ctx context.Context, b *bench, l *sourceLog, k testdb.Kind) (f *fe
 	if k == sqliteKind {
 		f.pause = otherEvery // each question opens the file
 	}
-	_, err = f.run(ctx, 0, "--from", "earliest")
+	f.source, err = l.origin.reading(ctx, f.dir, true)
+	if err == nil {
+		_, err = f.run(ctx, 0, "--from", "earliest")
+	}
 	if err == nil {
 		err = f.goal.addIndexes(ctx, l.work.indexes)
 	}
@@ -89,8 +94,11 @@ type ferryTable struct {
 }
 
 // begin puts target and state back to before the clock and warms up.
-func (f *ferry) begin(ctx context.Context, d durability) error {
+func (f *ferry) begin(ctx context.Context, d durability) (err error) {
 	if err := f.goal.reset(ctx, d); err != nil {
+		return err
+	}
+	if f.source, err = f.log.origin.reading(ctx, f.dir, false); err != nil {
 		return err
 	}
 	if err := copyPath(ctx, f.saved(), f.state()); err != nil {
@@ -114,9 +122,7 @@ func (f *ferry) turn(ctx context.Context, d durability, port int) (*voyage, erro
 
 // command is a run of Rowferry in its default configuration.
 func (f *ferry) command(ctx context.Context, port int, more ...string) *exec.Cmd {
-	args := append([]string{
-		"run", "-o", "json", "-q", "--name", "bench", "--source", sourceURL(f.log.server), "--target", f.goal.url(port), "--state", f.state(),
-	}, more...)
+	args := slices.Concat([]string{"run", "-o", "json", "-q", "--name", "bench", "--target", f.goal.url(port), "--state", f.state()}, f.source, more)
 	bin := f.bin
 	if len(f.engine) > 0 {
 		bin, args = f.engine[0], append(f.engine[1:], args...)
@@ -125,11 +131,6 @@ func (f *ferry) command(ctx context.Context, port int, more ...string) *exec.Cmd
 	cmd.Dir = f.dir
 	cmd.Env = append(os.Environ(), "NO_COLOR=1")
 	return cmd
-}
-
-// sourceURL is a server's database for Rowferry.
-func sourceURL(s *testdb.Server) string {
-	return fmt.Sprintf("%s://root@127.0.0.1:%d/%s", s.Kind.Flavor(), s.Port, database)
 }
 
 // run runs Rowferry until it has caught up, and waits for the marker meanwhile.

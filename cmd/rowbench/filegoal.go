@@ -10,6 +10,8 @@ import (
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
+
+	"github.com/rowferry/rowferry/internal/testdb"
 )
 
 // fileGoal is a SQLite file.
@@ -23,12 +25,12 @@ func newFileGoal(dir string) (*fileGoal, error) {
 	return &fileGoal{dir: dir, path: filepath.Join(dir, "target.db"), saved: filepath.Join(dir, "saved.db")}, nil
 }
 
-func (g *fileGoal) url(int) string  { return "sqlite:" + g.path }
-func (g *fileGoal) port() int       { return 0 }
-func (g *fileGoal) judge() string   { return "sqlite://" + g.path }
-func (g *fileGoal) dialect() string { return "sqlite" }
-func (g *fileGoal) stop() error     { return nil }
-func (g *fileGoal) close() error    { return os.RemoveAll(g.dir) }
+func (g *fileGoal) url(int) string       { return "sqlite:" + g.path }
+func (g *fileGoal) host() *testdb.Server { return nil }
+func (g *fileGoal) judge() string        { return "sqlite://" + g.path }
+func (g *fileGoal) dialect() string      { return "sqlite" }
+func (g *fileGoal) stop() error          { return nil }
+func (g *fileGoal) close() error         { return os.RemoveAll(g.dir) }
 
 // addIndexes leaves out those that Rowferry makes for foreign keys.
 func (g *fileGoal) addIndexes(_ context.Context, all []index) error {

@@ -36,7 +36,7 @@ func (j *judge) equal(ctx context.Context, l *sourceLog, target, dialect string)
 			return err
 		}
 		dump = filepath.Join(j.dir, "source-"+dialect+".dump")
-		out, err := exec.CommandContext(ctx, "sh", "-c", `exec "$0" dump -target "$1" "$2" > "$3"`, j.bin, dialect, l.server.URL(database), dump).CombinedOutput()
+		out, err := exec.CommandContext(ctx, "sh", "-c", `exec "$0" dump -target "$1" "$2" > "$3"`, j.bin, dialect, judged(l.server), dump).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("read the source's rows: %w\n%s", err, out)
 		}

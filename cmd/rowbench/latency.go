@@ -86,19 +86,19 @@ func latencyEntry(r *row, name string, control, replica, ferry []latencies, of f
 // which is as quick as it gets at this load.
 func (s *stage) nativeLatency(ctx context.Context, d durability) (l latencies, err error) {
 	n := s.native
-	if err := n.begin(ctx, d, 0); err != nil {
+	if err := n.begin(ctx, d, waysOf(s.log.server.Kind)[0]); err != nil {
 		return l, err
 	}
-	if err := n.server.Exec(ctx, n.start()); err != nil {
+	if err := n.start(ctx); err != nil {
 		return l, err
 	}
-	if err := n.awaitMarker(ctx); err != nil {
+	if err := s.log.awaitMarker(ctx, n); err != nil {
 		return l, err
 	}
-	if l, err = s.steady(ctx, n.server); err != nil {
+	if l, err = s.steady(ctx, n.host()); err != nil {
 		return l, err
 	}
-	return l, errors.Join(s.b.judge.equal(ctx, s.log, n.server.URL(database), "mysql"), n.stop())
+	return l, errors.Join(s.b.judge.equal(ctx, s.log, judged(n.host()), dialectOf(n.host())), n.stop())
 }
 
 // ferryLatency has Rowferry follow, and ends it as an operator would.
@@ -117,7 +117,7 @@ func (s *stage) ferryLatency(ctx context.Context, f *ferry, d durability) (l lat
 	}
 	err = await(going, f.pause, func() (bool, error) { return f.goal.marker(s.log.marker)(going) })
 	if err == nil {
-		l, err = s.steady(going, f.goal.(*mysqlGoal).server)
+		l, err = s.steady(going, f.goal.host())
 	}
 	err = errors.Join(err, cmd.Process.Signal(syscall.SIGTERM), <-ended)
 	if err != nil {
@@ -171,7 +171,7 @@ func (l *sourceLog) beat(ctx context.Context, count int) (at []time.Time, err er
 		sql, rows := l.writers[0].next(nil)
 		l.marker++
 		text := strings.TrimSuffix(string(sql), "COMMIT;") + fmt.Sprintf("UPDATE marker SET n = %d WHERE id = 1;COMMIT;", l.marker)
-		if err := run(ctx, l.conns[0], text, rows+1); err != nil {
+		if err := l.run(ctx, l.conns[0], text, rows+1); err != nil {
 			return nil, err
 		}
 		at = append(at, time.Now())

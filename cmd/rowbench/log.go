@@ -3,13 +3,9 @@ package main
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
-
-	"github.com/go-sql-driver/mysql"
 
 	"github.com/rowferry/rowferry/internal/testdb"
 )
@@ -20,6 +16,7 @@ const packetBytes = 64 << 10
 // sourceLog is a source server and the log that a workload has written there.
 type sourceLog struct {
 	server  *testdb.Server
+	origin  origin
 	work    *workload
 	writers []writer
 	conns   []*sql.Conn
@@ -27,8 +24,6 @@ type sourceLog struct {
 	rows    int   // changed after the seed
 	txs     int   // that did it, the markers left out
 	marker  int64 // of the last transaction
-	// Where it begins that runs against the clock.
-	beginFile, beginOffset string
 }
 
 // openLog starts a source, makes the workload's tables and fills them.
@@ -37,7 +32,7 @@ func openLog(ctx context.Context, k testdb.Kind, w *workload, o *options) (l *so
 	if err != nil {
 		return nil, err
 	}
-	l = &sourceLog{server: s, work: w}
+	l = &sourceLog{server: s, origin: originOf(s), work: w}
 	if err = l.prepare(ctx, o.scale); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
@@ -45,19 +40,10 @@ func openLog(ctx context.Context, k testdb.Kind, w *workload, o *options) (l *so
 }
 
 func (l *sourceLog) prepare(ctx context.Context, scale float64) error {
-	if err := l.server.Exec(ctx, "CREATE DATABASE "+database); err != nil {
+	var err error
+	if l.db, err = l.origin.open(ctx); err != nil {
 		return err
 	}
-	config, err := mysql.ParseDSN(l.server.DSN(database))
-	if err != nil {
-		return err
-	}
-	config.MultiStatements = true
-	connector, err := mysql.NewConnector(config)
-	if err != nil {
-		return err
-	}
-	l.db = sql.OpenDB(connector)
 	for _, t := range append([]string{markerTable, "INSERT INTO marker VALUES (1, 0)"}, l.work.tables...) {
 		if _, err := l.db.ExecContext(ctx, t); err != nil {
 			return fmt.Errorf("%.100s: %w", t, err)
@@ -72,16 +58,12 @@ func (l *sourceLog) prepare(ctx context.Context, scale float64) error {
 		l.writers = append(l.writers, l.work.newWriter(part, scale))
 	}
 	err = l.each(func(conn *sql.Conn, w writer) error {
-		return w.seed(func(sql string, rows int) error { return run(ctx, conn, sql, rows) })
+		return w.seed(func(sql string, rows int) error { return l.run(ctx, conn, sql, rows) })
 	})
 	if err != nil {
 		return fmt.Errorf("fill the tables: %w", err)
 	}
-	if err := l.mark(ctx); err != nil {
-		return err
-	}
-	l.beginFile, l.beginOffset, err = l.place(ctx)
-	return err
+	return l.origin.begin(ctx, l.mark)
 }
 
 // each runs do for all writers at once, each with its connection.
@@ -105,7 +87,7 @@ func (l *sourceLog) grow(ctx context.Context, rows int) error {
 	}
 	counts := make(chan [2]int, len(l.writers))
 	err := l.each(func(conn *sql.Conn, w writer) error {
-		txs, changed, err := extend(ctx, conn, w, share)
+		txs, changed, err := l.extend(ctx, conn, w, share)
 		counts <- [2]int{txs, changed}
 		return err
 	})
@@ -121,7 +103,7 @@ func (l *sourceLog) grow(ctx context.Context, rows int) error {
 }
 
 // extend has one writer change so many rows.
-func extend(ctx context.Context, conn *sql.Conn, w writer, rows int) (txs, changed int, err error) {
+func (l *sourceLog) extend(ctx context.Context, conn *sql.Conn, w writer, rows int) (txs, changed int, err error) {
 	var packet []byte
 	for changed < rows {
 		packet = packet[:0]
@@ -132,7 +114,7 @@ func extend(ctx context.Context, conn *sql.Conn, w writer, rows int) (txs, chang
 			sum += n
 			txs++
 		}
-		if err := run(ctx, conn, string(packet), sum); err != nil {
+		if err := l.run(ctx, conn, string(packet), sum); err != nil {
 			return txs, changed, err
 		}
 		changed += sum
@@ -142,18 +124,8 @@ func extend(ctx context.Context, conn *sql.Conn, w writer, rows int) (txs, chang
 
 // run runs statements sent at once, and requires that they change so many rows:
 // an update that changes nothing would not be in the log.
-func run(ctx context.Context, conn *sql.Conn, statements string, rows int) error {
-	var sum int64
-	err := conn.Raw(func(c any) error {
-		r, err := c.(driver.ExecerContext).ExecContext(ctx, statements, nil)
-		if err != nil {
-			return err
-		}
-		for _, n := range r.(mysql.Result).AllRowsAffected() {
-			sum += n
-		}
-		return nil
-	})
+func (l *sourceLog) run(ctx context.Context, conn *sql.Conn, statements string, rows int) error {
+	sum, err := l.origin.run(ctx, conn, statements)
 	if err != nil {
 		return err
 	}
@@ -170,31 +142,7 @@ func (l *sourceLog) mark(ctx context.Context) error {
 	if _, err := l.db.ExecContext(ctx, fmt.Sprintf("UPDATE marker SET n = %d WHERE id = 1", l.marker)); err != nil {
 		return err
 	}
-	return l.rest(ctx)
-}
-
-// Dirty pages that are as good as none, and how long they are waited for.
-const (
-	fewPages     = 100
-	restPatience = 2 * time.Minute
-)
-
-// rest has the source write its dirty pages now, so that it does not while
-// others are measured.
-func (l *sourceLog) rest(ctx context.Context) error {
-	if err := l.server.Exec(ctx, "SET GLOBAL innodb_max_dirty_pages_pct_lwm = 0", "SET GLOBAL innodb_max_dirty_pages_pct = 0"); err != nil {
-		return err
-	}
-	until := time.Now().Add(restPatience)
-	err := await(ctx, otherEvery, func() (bool, error) {
-		line, err := oneLine(ctx, l.server.DB(), "SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_pages_dirty'")
-		if err != nil {
-			return false, err
-		}
-		n, err := strconv.Atoi(line["Value"])
-		return n <= fewPages || time.Now().After(until), err
-	})
-	return errors.Join(err, l.server.Exec(ctx, "SET GLOBAL innodb_max_dirty_pages_pct = 90"))
+	return l.origin.rest(ctx)
 }
 
 func (l *sourceLog) close() error {
@@ -206,16 +154,6 @@ func (l *sourceLog) close() error {
 		errs = append(errs, l.db.Close())
 	}
 	return errors.Join(append(errs, l.server.Close())...)
-}
-
-// place is the log's end, as file and offset.
-func (l *sourceLog) place(ctx context.Context) (file, offset string, err error) {
-	query := "SHOW MASTER STATUS"
-	if l.server.Kind.Flavor() == testdb.MySQL {
-		query = "SHOW BINARY LOG STATUS"
-	}
-	line, err := oneLine(ctx, l.server.DB(), query)
-	return line["File"], line["Position"], err
 }
 
 // oneLine returns a query's one line of columns by name, NULL as nothing.

@@ -5,40 +5,28 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"syscall"
-	"time"
 
 	"github.com/rowferry/rowferry/internal/testdb"
 )
 
-// How often is asked: for the marker, whose lateness counts but which takes the
-// processor from both sides, and for all else.
-const (
-	markerEvery = 5 * time.Millisecond
-	otherEvery  = 20 * time.Millisecond
-)
-
-// native is the database's own replica of a source.
+// native is MySQL's or MariaDB's own replica of a source.
 type native struct {
 	server  *testdb.Server
 	log     *sourceLog
 	mariadb bool
 }
 
-// workerCounts are those that are tried to find the fastest. MySQL's 1 is
-// MariaDB's 0: no workers beside the thread that reads.
-var workerCounts = []int{0, 2, 4, 8}
+// nativeWays are numbers of workers. MySQL's 1 is MariaDB's 0: no workers beside
+// the thread that reads.
+var nativeWays = []way{{workers: 0}, {workers: 2}, {workers: 4}, {workers: 8}}
 
-// newNative starts a replica, lets it apply what is logged so far and saves it.
-func newNative(ctx context.Context, l *sourceLog, o *options) (*native, error) {
-	s, err := testdb.Launch(ctx, l.server.Kind, targetOptions(l.server.Kind, 2, o.redo())...)
-	if err != nil {
-		return nil, err
-	}
+// newNative makes a server a replica that has applied what is logged so far, and
+// takes it over.
+func newNative(ctx context.Context, s *testdb.Server, l *sourceLog) (replica, error) {
 	n := &native{server: s, log: l, mariadb: isMariaDB(s)}
-	err = s.Follow(ctx, l.server)
+	err := s.Follow(ctx, l.server)
 	if err == nil {
-		err = n.awaitMarker(ctx)
+		err = l.awaitMarker(ctx, n)
 	}
 	if err == nil {
 		err = s.Exec(ctx, n.say("STOP SLAVE", "STOP REPLICA"))
@@ -62,16 +50,15 @@ func (n *native) say(mariadb, mysql string) string {
 	return mysql
 }
 
-// begin puts the replica back to before the clock, fetches the whole log and
-// warms up.
-func (n *native) begin(ctx context.Context, d durability, workers int) error {
+// begin fetches the whole log too.
+func (n *native) begin(ctx context.Context, d durability, w way) error {
 	if err := n.server.Reset(ctx); err != nil {
 		return err
 	}
 	if err := setDurability(ctx, n.server, d); err != nil {
 		return err
 	}
-	if err := n.server.Exec(ctx, n.setWorkers(workers), n.say("START SLAVE IO_THREAD", "START REPLICA IO_THREAD")); err != nil {
+	if err := n.server.Exec(ctx, n.setWorkers(w.workers), n.say("START SLAVE IO_THREAD", "START REPLICA IO_THREAD")); err != nil {
 		return err
 	}
 	if err := n.awaitFetched(ctx); err != nil {
@@ -87,27 +74,9 @@ func (n *native) setWorkers(workers int) string {
 	return fmt.Sprintf("SET GLOBAL replica_parallel_workers = %d", max(1, workers))
 }
 
-// turn lets the replica apply the log and returns how long it took.
-func (n *native) turn(ctx context.Context, d durability, workers int) (time.Duration, error) {
-	if err := n.begin(ctx, d, workers); err != nil {
-		return 0, fmt.Errorf("native replica: %w", err)
-	}
-	syscall.Sync() // what was written before is not to slow it down
-	begun := time.Now()
-	err := n.server.Exec(ctx, n.start())
-	if err == nil {
-		err = n.awaitMarker(ctx)
-	}
-	took := time.Since(begun)
-	if err != nil {
-		return 0, fmt.Errorf("native replica: %w", err)
-	}
-	return took, nil
-}
-
 // awaitFetched waits until all of the log is in the replica's relay log.
 func (n *native) awaitFetched(ctx context.Context) error {
-	file, offset, err := n.log.place(ctx)
+	file, offset, err := n.log.origin.(*mysqlOrigin).place(ctx)
 	if err != nil {
 		return err
 	}
@@ -134,19 +103,9 @@ func (n *native) status(ctx context.Context) (map[string]string, error) {
 	return line, nil
 }
 
-// awaitMarker waits until the log's last row is visible.
-func (n *native) awaitMarker(ctx context.Context) error {
-	asked := time.Now()
-	seen := sqlMarker(n.server.DB(), markerQuery, n.log.marker)
-	return await(ctx, markerEvery, func() (bool, error) {
-		if time.Since(asked) > time.Second {
-			asked = time.Now()
-			if _, err := n.status(ctx); err != nil {
-				return false, err
-			}
-		}
-		return seen(ctx)
-	})
+func (n *native) healthy(ctx context.Context) error {
+	_, err := n.status(ctx)
+	return err
 }
 
 const markerQuery = "SELECT n FROM " + database + ".marker WHERE id = 1"
@@ -164,10 +123,10 @@ func sqlMarker(db *sql.DB, query string, marker int64) func(context.Context) (bo
 	}
 }
 
-func (n *native) start() string { return n.say("START SLAVE SQL_THREAD", "START REPLICA SQL_THREAD") }
+func (n *native) start(ctx context.Context) error {
+	return n.server.Exec(ctx, n.say("START SLAVE SQL_THREAD", "START REPLICA SQL_THREAD"))
+}
 
-// stop ends the replica until its next turn, so that it does nothing while
-// others have theirs.
-func (n *native) stop() error { return n.server.Kill() }
-
-func (n *native) close() error { return n.server.Close() }
+func (n *native) host() *testdb.Server { return n.server }
+func (n *native) stop() error          { return n.server.Kill() }
+func (n *native) close() error         { return n.server.Close() }

@@ -72,7 +72,7 @@ type group struct {
 }
 
 // figures of throughput: how many times the native replica's. They are the
-// project's, from its issue about catching up.
+// project's, from its issues about catching up and about PostgreSQL's log.
 var figures = map[testdb.Flavor]map[string]map[durability]figure{
 	testdb.MariaDB: {
 		"oltp": {durable: {reach: 4, aim: 6}, relaxed: {reach: 1.3, aim: 1.7}},
@@ -88,6 +88,11 @@ var figures = map[testdb.Flavor]map[string]map[durability]figure{
 		"fk":   {durable: {reach: 2, aim: 4}, relaxed: {reach: 1.5, aim: 2}},
 		"wide": {durable: {reach: 2, aim: 4}, relaxed: {reach: 1.5, aim: 2}},
 	},
+	testdb.Postgres: {
+		"oltp": {durable: {reach: 4, aim: 6}, relaxed: {reach: 1.3, aim: 1.6}},
+		"hot":  {durable: {reach: 4, aim: 6}, relaxed: {reach: 0.9, aim: 1.2}},
+		"bulk": {durable: {reach: 0.9, aim: 1.2}, relaxed: {reach: 0.9, aim: 1.2}},
+	},
 }
 
 // plan is everything that is measured. The short form leaves out what says the
@@ -99,7 +104,32 @@ func plan(o *options) []*group {
 			all = append(all, workloadGroup(source, w, o))
 		}
 	}
+	for _, w := range postgresWorkloads() {
+		all = append(all, postgresGroup(testdb.Postgres15, w, o))
+	}
 	return append(all, manyGroup(testdb.MariaDB1011, o))
+}
+
+// postgresGroup is what is measured on a workload's log of PostgreSQL.
+func postgresGroup(source testdb.Kind, w *workload, o *options) *group {
+	g := &group{source: source, work: w}
+	if !o.short {
+		g.rows = append(g.rows,
+			&row{source: source, target: source, workload: "cost " + w.name, durability: relaxed, method: byCost},
+			&row{source: source, workload: "decode " + w.name, method: byReading})
+	}
+	g.addRatios()
+	return g
+}
+
+// addRatios has the native replica compared with, both durabilities.
+func (g *group) addRatios() {
+	for _, d := range []durability{durable, relaxed} {
+		g.rows = append(g.rows, &row{
+			source: g.source, target: g.source, workload: g.work.name, durability: d, native: true,
+			figure: figures[g.source.Flavor()][g.work.name][d], method: byRatio,
+		})
+	}
 }
 
 // workloadGroup is what is measured on a workload's log.
@@ -129,12 +159,7 @@ func workloadGroup(source testdb.Kind, w *workload, o *options) *group {
 			add("", "decode "+w.name, "", byDecoding)
 		}
 	}
-	for _, d := range []durability{durable, relaxed} {
-		g.rows = append(g.rows, &row{
-			source: source, target: source, workload: w.name, durability: d, native: true,
-			figure: figures[source.Flavor()][w.name][d], method: byRatio,
-		})
-	}
+	g.addRatios()
 	return g
 }
 

@@ -19,10 +19,18 @@ func measureRatio(ctx context.Context, s *stage, r *row) ([]*entry, error) {
 	}
 	e.setRatio("rows a second, to the native replica's", ratios)
 	e.setRowferry(s.log, c.voyages)
-	e.Native = &side{Workers: &c.workers}
+	e.Native = c.way.side()
 	e.Native.setTimes(s.log.rows, c.native)
 	e.Settings = c.settings
 	return []*entry{e}, nil
+}
+
+// side is a native replica's that applied in this way.
+func (w way) side() *side {
+	if w.options != "" {
+		return &side{Options: w.options}
+	}
+	return &side{Workers: &w.workers}
 }
 
 // setRowferry puts Rowferry's turns on a log into the entry, and why they do not

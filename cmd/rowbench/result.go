@@ -51,6 +51,7 @@ type logSize struct {
 // side is what one side did.
 type side struct {
 	Workers       *int         `json:"workers,omitempty"` // of a native replica, the fastest count
+	Options       string       `json:"options,omitempty"` // of a native subscription, the fastest ones
 	Seconds       *spread      `json:"seconds,omitempty"`
 	RowsPerSecond *spread      `json:"rows_per_second,omitempty"`
 	Tables        []tableRate  `json:"tables,omitempty"`

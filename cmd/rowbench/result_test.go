@@ -195,8 +195,8 @@ func TestPlan(t *testing.T) {
 	if u := slices.Compact(slices.Clone(names)); len(u) != len(names) {
 		t.Errorf("names are used twice: %q", names)
 	}
-	if asked != 20 {
-		t.Errorf("%d rows have a figure, want 20", asked)
+	if asked != 26 {
+		t.Errorf("%d rows have a figure, want 26", asked)
 	}
 }
 

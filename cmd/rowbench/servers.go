@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/rowferry/rowferry/internal/testdb"
 )
@@ -21,6 +19,11 @@ const (
 // sourceOptions are those of a source: nothing waits for the disk while a log
 // is written, and what is dirty after that is written fast.
 func sourceOptions(k testdb.Kind, redo string) []testdb.Option {
+	if k.Flavor() == testdb.Postgres {
+		return append(arguments([]string{
+			"shared_buffers=1GB", "synchronous_commit=off", "max_wal_size=64GB", "checkpoint_timeout=1h",
+		}), testdb.Logical())
+	}
 	return arguments([]string{
 		"innodb_buffer_pool_size=1G", "innodb_flush_log_at_trx_commit=0", "max_binlog_size=1G",
 		"innodb_io_capacity=20000", "innodb_io_capacity_max=40000", redoSize(k, redo),
@@ -73,42 +76,6 @@ func targetOptions(k testdb.Kind, id int, redo string) []testdb.Option {
 	return arguments(args)
 }
 
-// shownSettings are printed in full with a result, beside those of replication.
-var shownSettings = []string{
-	"version", "innodb_flush_log_at_trx_commit", "innodb_flush_method", "innodb_doublewrite", "innodb_buffer_pool_size",
-	"innodb_log_file_size", "innodb_redo_log_capacity", "log_bin", "sync_binlog", "sync_relay_log", "sync_relay_log_info",
-	"sync_source_info", "sync_master_info", "relay_log_purge", "performance_schema", "innodb_io_capacity", "innodb_adaptive_hash_index",
-	"innodb_flush_neighbors", "innodb_change_buffering", "transaction_isolation", "tx_isolation", "max_allowed_packet",
-	"innodb_io_capacity_max", "innodb_flush_log_at_timeout", "innodb_log_buffer_size", "innodb_page_size", "innodb_read_io_threads",
-	"innodb_write_io_threads", "innodb_use_native_aio", "innodb_log_writer_threads", "innodb_log_write_ahead_size",
-	"gtid_mode", "gtid_strict_mode", "relay_log_recovery", "foreign_key_checks", "unique_checks", "character_set_server",
-}
-
-// settings are a MySQL or MariaDB server's settings that matter here.
-func settings(ctx context.Context, s *testdb.Server) (all map[string]string, err error) {
-	rows, err := s.DB().QueryContext(ctx, "SHOW GLOBAL VARIABLES")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	wanted := map[string]bool{}
-	for _, name := range shownSettings {
-		wanted[name] = true
-	}
-	all = map[string]string{}
-	for rows.Next() {
-		var name, value string
-		if err := rows.Scan(&name, &value); err != nil {
-			return nil, err
-		}
-		parallel := strings.HasPrefix(name, "slave_parallel") || strings.HasPrefix(name, "replica_parallel") || strings.HasPrefix(name, "replica_preserve")
-		if wanted[name] || parallel || strings.Contains(name, "binlog_transaction_dependency") {
-			all[name] = value
-		}
-	}
-	return all, rows.Err()
-}
-
 // setDurability makes a running server's new sessions durable, or relaxed.
 func setDurability(ctx context.Context, s *testdb.Server, d durability) error {
 	switch {
@@ -121,6 +88,33 @@ func setDurability(ctx context.Context, s *testdb.Server, d durability) error {
 	default:
 		return s.Exec(ctx, "SET GLOBAL innodb_flush_log_at_trx_commit = 2")
 	}
+}
+
+// judged is a server's tables for the equal program, dialectOf its name for the
+// kind.
+func judged(s *testdb.Server) string {
+	if s.Kind.Flavor() == testdb.Postgres {
+		return s.URL(postgresDatabase) + "?schema=" + database
+	}
+	return s.URL(database)
+}
+
+func dialectOf(s *testdb.Server) string {
+	if s.Kind.Flavor() == testdb.Postgres {
+		return "postgres"
+	}
+	return "mysql"
+}
+
+// save stops a target or a replica and keeps it as it is. PostgreSQL's is as
+// autovacuum would leave it, which has a time of its own.
+func save(ctx context.Context, s *testdb.Server) error {
+	if s.Kind.Flavor() == testdb.Postgres {
+		if err := s.Exec(ctx, "VACUUM (ANALYZE)"); err != nil {
+			return err
+		}
+	}
+	return s.Save(ctx)
 }
 
 // warm reads all indexes of the bench's tables, so that they are in memory.
@@ -140,4 +134,14 @@ func warm(ctx context.Context, s *testdb.Server) (err error) {
 		}
 	}
 	return nil
+}
+
+// warmPostgres reads all tables and indexes.
+func warmPostgres(ctx context.Context, s *testdb.Server) error {
+	if err := s.Exec(ctx, "CREATE EXTENSION IF NOT EXISTS pg_prewarm"); err != nil {
+		return err
+	}
+	_, err := pairsOf(ctx, s.DB(), "SELECT c.relname, pg_prewarm(c.oid)::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "+
+		"WHERE n.nspname = '"+database+"' AND c.relkind IN ('r', 'i')")
+	return err
 }

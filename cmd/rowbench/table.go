@@ -13,12 +13,12 @@ func (r *report) printTable(w io.Writer) error {
 	m := r.Machine
 	fmt.Fprintf(w, "%s, %d cores, %d GiB, Linux %s, a flush takes %.0f µs; %s form\n\n", m.CPU, m.Cores, m.MemoryBytes>>30, m.Kernel, m.FlushMicros, r.Form)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "pair\tworkload\tdurability\tratio\tmin – max\treach\taim\t\trows/s\tnative\tworkers\tMiB\ttx a group, mean\tmost\tlongest\tcompaction")
+	fmt.Fprintln(t, "pair\tworkload\tdurability\tratio\tmin – max\treach\taim\t\trows/s\tnative\tby\tMiB\ttx a group, mean\tmost\tlongest\tcompaction")
 	for _, e := range r.Results {
 		ferry, native := e.Rowferry, e.Native
 		cells := []any{
 			e.Pair, e.Workload, e.Durability, number(e.RatioMedian), number(e.RatioMin) + " – " + number(e.RatioMax), number(e.Reach), number(e.Aim), e.verdict(),
-			ferry.rate(), native.rate(), native.workerCount(), ferry.mebibytes(),
+			ferry.rate(), native.rate(), native.by(), ferry.mebibytes(),
 		}
 		for _, c := range append(cells, anySlice(ferry.grouping())...) {
 			fmt.Fprintf(t, "%v\t", c)
@@ -62,7 +62,7 @@ func (r *report) printSettings(w io.Writer) {
 	for _, e := range r.Results {
 		text := ""
 		for _, name := range sortedKeys(e.Settings) {
-			if isWorkers[name] || name == "innodb_flush_log_at_trx_commit" { // which the table tells
+			if isWorkers[name] || isDurability[name] { // which the table tells
 				continue
 			}
 			text += fmt.Sprintf("  %s = %s\n", name, e.Settings[name])
@@ -76,6 +76,9 @@ func (r *report) printSettings(w io.Writer) {
 
 // isWorkers are the settings of how many workers a native replica has.
 var isWorkers = map[string]bool{"slave_parallel_threads": true, "slave_parallel_workers": true, "replica_parallel_workers": true}
+
+// isDurability are the settings that make a commit durable, or relaxed.
+var isDurability = map[string]bool{"innodb_flush_log_at_trx_commit": true, "synchronous_commit": true}
 
 func sortedKeys[V any](m map[string]V) []string {
 	var names []string
@@ -108,11 +111,18 @@ func (s *side) rate() string {
 	return strconv.FormatFloat(s.RowsPerSecond.Median, 'f', 0, 64)
 }
 
-func (s *side) workerCount() string {
-	if s == nil || s.Workers == nil {
+// by is how a native replica applied.
+func (s *side) by() string {
+	switch {
+	case s == nil:
+		return "–"
+	case s.Workers != nil:
+		return way{workers: *s.Workers}.String()
+	case s.Options != "":
+		return s.Options
+	default:
 		return "–"
 	}
-	return strconv.Itoa(*s.Workers)
 }
 
 func (s *side) mebibytes() string {

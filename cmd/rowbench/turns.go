@@ -14,7 +14,7 @@ import (
 type stage struct {
 	b       *bench
 	log     *sourceLog
-	native  *native
+	native  replica // nil where none is measured
 	ferries map[testdb.Kind]*ferry
 	broken  map[testdb.Kind]error // targets that have no ferry, and why
 }
@@ -57,7 +57,7 @@ func (s *stage) quiet() error {
 // cannot be brought there is broken, and no error.
 func (s *stage) prepare(ctx context.Context, withNative bool, targets map[testdb.Kind]bool) error {
 	if withNative {
-		n, err := newNative(ctx, s.log, s.b.opts)
+		n, err := newReplica(ctx, s.log, s.b.opts)
 		if err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (s *stage) prepare(ctx context.Context, withNative bool, targets map[testdb
 
 // compared is what alternating turns yielded.
 type compared struct {
-	workers  int // of the native replica
+	way      way // of the native replica
 	native   []time.Duration
 	voyages  []*voyage
 	settings map[string]string
@@ -114,18 +114,19 @@ func (s *stage) compare(ctx context.Context, d durability) (*compared, error) {
 
 // nativeTurn is a turn of the native replica that counts.
 func (s *stage) nativeTurn(ctx context.Context, d durability, c *compared) (time.Duration, error) {
-	n, err := s.native.turn(ctx, d, c.workers)
+	n, err := s.log.apply(ctx, s.native, d, c.way)
 	if err != nil {
 		return 0, err
 	}
-	s.b.say("  native, %d workers: %v, %.0f rows/s", c.workers, n.Round(time.Millisecond), rate(s.log.rows, n))
-	if err := s.b.judge.equal(ctx, s.log, s.native.server.URL(database), "mysql"); err != nil {
+	s.b.say("  native, %v: %v, %.0f rows/s", c.way, n.Round(time.Millisecond), rate(s.log.rows, n))
+	server := s.native.host()
+	if err := s.b.judge.equal(ctx, s.log, judged(server), dialectOf(server)); err != nil {
 		return 0, err
 	}
-	if c.settings, err = settings(ctx, s.native.server); err != nil {
+	if c.settings, err = settings(ctx, server); err != nil {
 		return 0, err
 	}
-	if c.keys, err = keysOf(ctx, s.native.server); err != nil {
+	if c.keys, err = keysOf(ctx, server); err != nil {
 		return 0, err
 	}
 	return n, s.native.stop()
@@ -142,8 +143,8 @@ func (s *stage) ferryTurn(ctx context.Context, f *ferry, d durability, port int,
 	if err := errors.Join(v.check(s.log), s.b.judge.equal(ctx, s.log, f.goal.judge(), f.goal.dialect())); err != nil {
 		return nil, err
 	}
-	if g, ok := f.goal.(*mysqlGoal); ok && like != nil {
-		if err := like.require(ctx, g.server); err != nil {
+	if like != nil {
+		if err := like.require(ctx, f.goal.host()); err != nil {
 			return nil, err
 		}
 	}

@@ -22,7 +22,7 @@ const seedTx = 500
 // runs, and transactions.
 type workload struct {
 	name   string
-	tables []string // CREATE TABLE, for both flavors
+	tables []string // CREATE TABLE
 	// indexes are those that are neither unique nor primary. A native replica
 	// gets them with the tables.
 	indexes []index
@@ -52,8 +52,44 @@ type writer interface {
 // new number sees all.
 const markerTable = "CREATE TABLE marker (id INT NOT NULL PRIMARY KEY, n BIGINT NOT NULL)"
 
+// workloads are those of MySQL and MariaDB.
 func workloads() []*workload {
-	return []*workload{oltp(oltpTables), hot(), bulk(), fk(), wide()}
+	return []*workload{oltp(oltpTables), hot(), bulk("x'"), fk(), wide()}
+}
+
+// postgresWorkloads are the same of PostgreSQL, with the same rows: its figures
+// are about three of them.
+func postgresWorkloads() []*workload {
+	all := []*workload{oltp(oltpTables), framed(hot()), framed(bulk(`'\x`))}
+	for _, w := range all {
+		for i, t := range w.tables {
+			w.tables[i] = postgresTypes.Replace(t)
+		}
+	}
+	return all
+}
+
+// postgresTypes turns a CREATE TABLE of MySQL into one of PostgreSQL, where
+// secondary indexes are made by themselves.
+var postgresTypes = strings.NewReplacer(
+	"DATETIME(", "TIMESTAMP(", "DATETIME", "TIMESTAMP(0)", "INT UNSIGNED", "BIGINT", "TINYINT", "SMALLINT", "DOUBLE", "DOUBLE PRECISION",
+	"VARBINARY(64)", "BYTEA", ", KEY k (k)", "")
+
+// framed puts transactions that are one statement between BEGIN and COMMIT:
+// PostgreSQL takes what is sent at once for one transaction otherwise.
+func framed(w *workload) *workload {
+	plain := w.writer
+	w.writer = func(random *rand.Rand, part, parts int, scale float64) writer {
+		return framedWriter{plain(random, part, parts, scale)}
+	}
+	return w
+}
+
+type framedWriter struct{ writer }
+
+func (f framedWriter) next(sql []byte) ([]byte, int) {
+	sql, rows := f.writer.next(append(sql, "BEGIN;"...))
+	return append(sql, "COMMIT;"...), rows
 }
 
 // newWriter returns a part's writer, with randomness of its own.

@@ -11,6 +11,8 @@ import (
 // tinyScale keeps the tables small.
 const tinyScale = 0.001
 
+func everyWorkload() []*workload { return append(workloads(), postgresWorkloads()...) }
+
 // statements are a writer's: of its rows before the clock, then so many
 // transactions.
 func statements(t *testing.T, w writer, txs int) (seeds, later []string, rows int) {
@@ -38,7 +40,7 @@ func statements(t *testing.T, w writer, txs int) (seeds, later []string, rows in
 
 // The same part of a workload writes the same log twice, another part another.
 func TestWritersAreSeeded(t *testing.T) {
-	for _, w := range workloads() {
+	for _, w := range everyWorkload() {
 		t.Run(w.name, func(t *testing.T) {
 			seedsA, a, _ := statements(t, w.newWriter(0, tinyScale), 30)
 			seedsB, b, _ := statements(t, w.newWriter(0, tinyScale), 30)
@@ -59,7 +61,7 @@ var keyed = regexp.MustCompile(`\((\d+),|\bid=(\d+);`)
 // Two parts share no key, so that they need not wait for each other and the
 // rows at the end do not depend on their turns.
 func TestPartsShareNoKey(t *testing.T) {
-	for _, w := range workloads() {
+	for _, w := range everyWorkload() {
 		t.Run(w.name, func(t *testing.T) {
 			of := map[string]int{}
 			for part := range writers {
@@ -82,7 +84,7 @@ func TestPartsShareNoKey(t *testing.T) {
 // A change of what is written changes the digest.
 func TestDigest(t *testing.T) {
 	seen := map[string]string{}
-	for _, w := range append(workloads(), many(10), oltp(9)) {
+	for _, w := range append(everyWorkload(), many(10), oltp(9)) {
 		d, err := w.digest()
 		if err != nil {
 			t.Fatal(err)
@@ -100,7 +102,7 @@ func TestDigest(t *testing.T) {
 // What bulk inserts stays for more transactions than may be grouped.
 func TestBulkKeepsBlocks(t *testing.T) {
 	const parts = bulkKept / 4 // so many that each has few
-	w := bulk().writer(rand.New(rand.NewPCG(1, 1)), 0, parts, 1)
+	w := bulk("x'").writer(rand.New(rand.NewPCG(1, 1)), 0, parts, 1)
 	var inserted []int // when, by block; the oldest is deleted first
 	deleted := 0
 	var sql []byte

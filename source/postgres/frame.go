@@ -44,7 +44,20 @@ type frames struct {
 
 	watched <-chan struct{} // of the context that reading ends with; nil: none
 	unwatch func()
+
+	last  time.Time // when the last read ended
+	hasty int       // reads in a row that brought little, and soon
 }
+
+// A server sends each message by itself, and where each wakes us, waking costs it
+// more than decoding. So where one small read follows another, the next one waits
+// for a moment: for less than a transaction takes, and only at such a rate.
+const (
+	littleBytes = 16 << 10
+	soonRate    = 1 << 20 // bytes a second
+	hastyReads  = 16
+	gatherTime  = 500 * time.Microsecond
+)
 
 func newFrames(conn net.Conn) *frames { return &frames{conn: conn, buf: make([]byte, frameBuffer)} }
 
@@ -118,8 +131,12 @@ func (f *frames) read(ctx context.Context) error {
 		return err
 	}
 	f.watch(ctx)
+	if f.hasty >= hastyReads {
+		time.Sleep(gatherTime)
+	}
 	n, err := f.conn.Read(f.buf[f.end:])
 	f.end += n
+	f.timed(n)
 	switch {
 	case n > 0 || err == nil:
 		return nil
@@ -128,6 +145,17 @@ func (f *frames) read(ctx context.Context) error {
 	default:
 		return err
 	}
+}
+
+// timed notes how much a read brought, and how soon after the last one.
+func (f *frames) timed(n int) {
+	now := time.Now()
+	if n < littleBytes && float64(n) > now.Sub(f.last).Seconds()*soonRate {
+		f.hasty++
+	} else {
+		f.hasty = 0
+	}
+	f.last = now
 }
 
 // watch makes reads end with ctx, until it is called with another context. It
