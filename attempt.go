@@ -249,7 +249,7 @@ func (a *attempt) settle(ctx context.Context) error {
 // cannot make them inside a transaction. A shape that changed is left to the
 // writer, which stops there by name.
 func (e *Engine) prepare(ctx context.Context, b *batch) error {
-	if _, ok := e.parts.Sink.(Preparer); !ok {
+	if _, ok := e.parts.Sink.(Preparer); !ok && e.copying == nil {
 		return nil
 	}
 	var ms []Mutation
@@ -274,6 +274,9 @@ func (e *Engine) prepare(ctx context.Context, b *batch) error {
 }
 
 func (e *Engine) prepareShapes(ctx context.Context, ms []Mutation) error {
+	if e.copying != nil {
+		return e.copying.join(ctx, ms)
+	}
 	p, ok := e.parts.Sink.(Preparer)
 	if !ok || len(ms) == 0 {
 		return nil
