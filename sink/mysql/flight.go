@@ -9,10 +9,11 @@ import (
 
 // flight is a statement of a batch that is queued and whose answer was not
 // looked at, and the mutations that it carries. Each is one row, which it must
-// find, or insert.
+// find, or insert; where they are merged it need not.
 type flight struct {
 	target *target
 	ms     []rowferry.Mutation
+	merged bool
 }
 
 // launch writes mutations of different rows, and leaves the last answers to
@@ -85,7 +86,7 @@ func (b *batch) fly(ctx context.Context, t *target, st *statement, ms []rowferry
 	if err != nil {
 		return b.sink.translate(err)
 	}
-	b.flights = append(b.flights, flight{t, ms})
+	b.flights = append(b.flights, flight{target: t, ms: ms})
 	return nil
 }
 
@@ -101,7 +102,7 @@ func (b *batch) land(ctx context.Context, all bool) error {
 		}
 		f := &b.flights[i]
 		n, err := se.answer(ctx)
-		if err == nil && n == int64(len(f.ms)) {
+		if err == nil && (f.merged || n == int64(len(f.ms))) {
 			continue
 		}
 		failed := *f
