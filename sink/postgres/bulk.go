@@ -91,30 +91,34 @@ func (b *batch) together(ctx context.Context, t *target, ms []rowferry.Mutation)
 		}
 		b.sink.name(t, b.key, st)
 	}
-	e := entry{statement: st, target: t, mutation: m, rows: int64(len(ms))}
+	return b.carry(ctx, entry{statement: st, target: t, mutation: m, rows: int64(len(ms))}, func(i int) *rowferry.Mutation { return &ms[i] }, len(ms))
+}
+
+// carry queues an entry with the values of n changes as arrays.
+func (b *batch) carry(ctx context.Context, e entry, at func(i int) *rowferry.Mutation, n int) error {
+	t, st := e.target, e.statement
 	for _, o := range st.set {
 		a := array{column: &t.columns[o]}
-		for i := range ms {
-			if err := a.add(ms[i].After[o]); err != nil {
-				return t.About(err, &ms[i]).Fact("column", "%s", t.Shape.Columns[o].Name)
+		for i := range n {
+			if err := a.add(at(i).After[o]); err != nil {
+				return t.About(err, at(i)).Fact("column", "%s", t.Shape.Columns[o].Name)
 			}
 		}
 		e.values, e.size = append(e.values, a.text()), e.size+len(a.buf)
 	}
 	for _, o := range st.match {
 		a := array{column: &t.columns[o]}
-		for i := range ms {
-			if err := a.add(ms[i].Before[o]); err != nil {
-				return t.Unheld(err, &ms[i], o)
+		for i := range n {
+			if err := a.add(at(i).Before[o]); err != nil {
+				return t.Unheld(err, at(i), o)
 			}
 		}
 		e.values, e.size = append(e.values, a.text()), e.size+len(a.buf)
 	}
-	for i := range ms {
-		b.last[t.name] = rowferry.Mutation{Op: ms[i].Op, Table: ms[i].Table, Source: ms[i].Source, Origin: ms[i].Origin, Index: ms[i].Index}
-	}
+	last := at(n - 1)
+	b.last[t.name] = rowferry.Mutation{Op: last.Op, Table: last.Table, Source: last.Source, Origin: last.Origin, Index: last.Index}
 	if b.sink.options.Trace != nil {
-		b.sink.options.Trace(st.sql, []string{strconv.Itoa(len(ms)) + " rows"})
+		b.sink.options.Trace(st.sql, []string{strconv.Itoa(n) + " rows"})
 	}
 	b.queue.add(e)
 	if b.queue.full() {
