@@ -130,9 +130,10 @@ type Chunk struct {
 type Load interface {
 	// Claim notes that a chunk is to be loaded, in a transaction of its own.
 	Claim(ctx context.Context, cp Checkpoint, c Chunk) error
-	// Begin begins a chunk of the table of the given Shape mutation. None of its
-	// rows are there.
-	Begin(ctx context.Context, shape *Mutation) error
+	// Begin begins a chunk of the table of the given Shape mutation. Where again is
+	// set, rows of it may be there already: they become what Write is given. Else
+	// they are not, and the fastest way to write may be taken.
+	Begin(ctx context.Context, shape *Mutation, again bool) error
 	// Write writes inserts of that table.
 	Write(ctx context.Context, ms []Mutation) error
 	// Commit makes the chunk durable, together with the note that it is done.

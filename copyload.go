@@ -282,7 +282,7 @@ func (l *loading) choose() (t *loadTable, waits bool) {
 // chunk loads one chunk.
 func (l *loading) chunk(ctx context.Context, reader ChunkReader, load Load, c *claimed) error {
 	begun := time.Now()
-	if err := load.Begin(ctx, c.table.shape); err != nil {
+	if err := load.Begin(ctx, c.table.shape, false); err != nil {
 		return err
 	}
 	bytes, rows := 0, 0

@@ -72,7 +72,7 @@ func (l *load) Write(ctx context.Context, ms []rowferry.Mutation) error {
 // Commit makes the chunk durable. From before its COMMIT until after it the
 // checkpoint's row is locked, together with other chunks, so that who takes the
 // pipeline over waits for it.
-func (l *load) Commit(ctx context.Context, cp rowferry.Checkpoint) error {
+func (l *load) Commit(ctx context.Context, cp rowferry.Checkpoint, c rowferry.Chunk) error {
 	b, s := l.batch, l.sink
 	if b == nil || b.failed || s.open != b {
 		return rowferry.Errorf(rowferry.CodeInternal, "a commit of a chunk that is over")
@@ -82,6 +82,9 @@ func (l *load) Commit(ctx context.Context, cp rowferry.Checkpoint) error {
 		return err
 	}
 	if err := s.hold(ctx, cp); err != nil {
+		return err
+	}
+	if err := s.loaded(ctx, cp, c); err != nil {
 		return err
 	}
 	if err := s.session.exec(ctx, "COMMIT"); err != nil {

@@ -33,6 +33,12 @@ func (s *Sink) places(shapes []rowferry.Mutation) []schema.Name {
 }
 
 func (p *preparation) bare(shapes []rowferry.Mutation) error {
+	if err := p.sink.createDatabase(p.ctx, p.session, p.sink.home()); err != nil {
+		return err
+	}
+	if err := p.session.exec(p.ctx, p.sink.createChunks()); err != nil {
+		return p.sink.translate(err)
+	}
 	if err := p.each(shapes, p.table); err != nil {
 		return err
 	}

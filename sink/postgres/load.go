@@ -74,6 +74,12 @@ func (s *Sink) PrepareLoad(ctx context.Context, shapes []rowferry.Mutation) erro
 		for i := range shapes {
 			s.shapes[normal(shapes[i].Table.Name)] = shapes[i].Table
 		}
+		if err := s.ensureSchema(ctx, chunkName.Schema); err != nil {
+			return err
+		}
+		if err := s.run(ctx, createChunks); err != nil {
+			return err
+		}
 		if err := s.strip(ctx, shapes); err != nil {
 			return err
 		}

@@ -128,7 +128,7 @@ func (l *load) add(ctx context.Context, m *rowferry.Mutation) error {
 // Commit makes the chunk durable under the lock of the pipeline's checkpoint row,
 // which loads share. Whoever takes the pipeline over waits for it, or has raised
 // the fence before.
-func (l *load) Commit(ctx context.Context, cp rowferry.Checkpoint) error {
+func (l *load) Commit(ctx context.Context, cp rowferry.Checkpoint, c rowferry.Chunk) error {
 	if l.tx == nil {
 		return rowferry.Errorf(rowferry.CodeInternal, "a commit outside a chunk")
 	}
@@ -142,7 +142,10 @@ func (l *load) Commit(ctx context.Context, cp rowferry.Checkpoint) error {
 		if err := b.settle(ctx); err != nil {
 			return err
 		}
-		return s.hold(ctx, cp)
+		if err := s.hold(ctx, cp); err != nil {
+			return err
+		}
+		return s.loaded(ctx, cp, c)
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package sinktest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,7 +41,7 @@ var loadClauses = []clause{
 			clear(ms) // valid during Write alone
 		}
 		e.rows(t)
-		e.must(l.Commit(ctx, e.cp))
+		e.must(l.Commit(ctx, e.cp, rowferry.Chunk{}))
 		e.rows(t, rowsOf(loadRows, start)...)
 	}},
 	{"load: every kind of value", func(e *env) {
@@ -232,7 +233,7 @@ func (e *env) another() rowferry.Load {
 	if l == nil {
 		return nil
 	}
-	o := &onceClosed{Load: l}
+	o := &testLoad{Load: l, env: e}
 	e.t.Cleanup(func() {
 		if err := o.Close(); err != nil {
 			e.t.Errorf("close: %v", err)
@@ -241,13 +242,30 @@ func (e *env) another() rowferry.Load {
 	return o
 }
 
-// onceClosed is a Load of which a second Close does nothing.
-type onceClosed struct {
+// testLoad is a Load that claims each chunk when it is begun, and of which a second
+// Close does nothing.
+type testLoad struct {
 	rowferry.Load
+	env    *env
+	chunk  rowferry.Chunk
 	closed bool
 }
 
-func (o *onceClosed) Close() error {
+func (o *testLoad) Begin(ctx context.Context, shape *rowferry.Mutation, again bool) error {
+	o.env.claims++
+	o.chunk = rowferry.Chunk{Table: shape.Table.Name, Number: o.env.claims}
+	if err := o.Claim(ctx, o.env.cp, o.chunk); err != nil && rowferry.CodeOf(err) != rowferry.CodeFenced {
+		return err
+	}
+	return o.Load.Begin(ctx, shape, again)
+}
+
+// Commit commits the chunk that was begun.
+func (o *testLoad) Commit(ctx context.Context, cp rowferry.Checkpoint, _ rowferry.Chunk) error {
+	return o.Load.Commit(ctx, cp, o.chunk)
+}
+
+func (o *testLoad) Close() error {
 	if o.closed {
 		return nil
 	}
@@ -259,7 +277,7 @@ func (o *onceClosed) Close() error {
 func (e *env) chunk(l rowferry.Load, t *schema.Table, again bool, ms ...rowferry.Mutation) {
 	e.t.Helper()
 	e.open1(l, t, again, ms...)
-	e.must(l.Commit(ctx, e.cp))
+	e.must(l.Commit(ctx, e.cp, rowferry.Chunk{}))
 }
 
 // open1 begins a chunk and writes the rows.
@@ -276,7 +294,7 @@ func (e *env) chunkRefused(l rowferry.Load, want rowferry.Code, t *schema.Table,
 	e.must(l.Begin(ctx, e.shaped(t), again))
 	err := l.Write(ctx, e.stamp(ms))
 	if err == nil {
-		err = l.Commit(ctx, e.cp)
+		err = l.Commit(ctx, e.cp, rowferry.Chunk{})
 	}
 	if rowferry.CodeOf(err) != want {
 		e.t.Fatalf("got %v, want %s", err, want)

@@ -46,7 +46,7 @@ var loadFenceClauses = []clause{
 		if err := l.Write(ctx, e.stamp(started(t, 0, 3))); err == nil {
 			e.t.Error("a write after an error was accepted")
 		}
-		if err := l.Commit(ctx, e.cp); err == nil {
+		if err := l.Commit(ctx, e.cp, rowferry.Chunk{}); err == nil {
 			e.t.Error("a commit after an error was accepted")
 		}
 		e.must(l.Rollback())
@@ -85,7 +85,7 @@ var loadFenceClauses = []clause{
 			cp := e.cp
 			spoil(&cp)
 			e.open1(l, t, false, started(t, 10, 20)...)
-			if err := l.Commit(ctx, cp); rowferry.CodeOf(err) != rowferry.CodeFenced {
+			if err := l.Commit(ctx, cp, rowferry.Chunk{}); rowferry.CodeOf(err) != rowferry.CodeFenced {
 				e.t.Errorf("%s: got %v, want %s", name, err, rowferry.CodeFenced)
 			}
 			e.must(l.Rollback())
@@ -101,7 +101,7 @@ var loadFenceClauses = []clause{
 		l, err := e.loader().Load(ctx)
 		e.must(err)
 		e.open1(l, t, false, started(t, 0, 3)...)
-		e.fenced(l.Commit(ctx, checkpoint("p")))
+		e.fenced(l.Commit(ctx, checkpoint("p"), rowferry.Chunk{}))
 		e.must(l.Rollback())
 		e.must(l.Close())
 		e.rows(t)
@@ -117,12 +117,12 @@ var loadFenceClauses = []clause{
 		switch err := rival.WriteCheckpoint(ctx, &e.cp, taken); rowferry.CodeOf(err) {
 		case "":
 			e.must(err)
-			e.fenced(l.Commit(ctx, e.cp))
+			e.fenced(l.Commit(ctx, e.cp, rowferry.Chunk{}))
 			e.must(l.Rollback())
 			e.rows(t)
 			e.sees(taken)
 		case rowferry.CodeTargetConflict: // where one alone writes, it has to wait
-			e.must(l.Commit(ctx, e.cp))
+			e.must(l.Commit(ctx, e.cp, rowferry.Chunk{}))
 			e.rows(t, rowsOf(9, start)...)
 			e.sees(e.cp)
 		default:
@@ -139,7 +139,7 @@ var loadFenceClauses = []clause{
 			e.open1(l, t, false, insert(t, start(round)...))
 			taken, committed := e.cp, make(chan error, 1)
 			taken.Fence++
-			go func(cp rowferry.Checkpoint) { committed <- l.Commit(ctx, cp) }(e.cp)
+			go func(cp rowferry.Checkpoint) { committed <- l.Commit(ctx, cp, rowferry.Chunk{}) }(e.cp)
 			overtaken := rival.WriteCheckpoint(ctx, &e.cp, taken)
 			seen := e.o.Read(e.t, e.sink, t)
 			switch err := <-committed; rowferry.CodeOf(err) {
@@ -177,9 +177,9 @@ var loadFenceClauses = []clause{
 			e.open1(first, t, false, started(t, 0, loadRows/2)...)
 			e.open1(second, t, false, started(t, loadRows, 2*loadRows)...)
 			e.must(first.Write(ctx, e.stamp(started(t, loadRows/2, loadRows))))
-			e.must(second.Commit(ctx, e.cp))
+			e.must(second.Commit(ctx, e.cp, rowferry.Chunk{}))
 			e.rows(t, rowsOf(loadRows, func(i int) []any { return start(loadRows + i) })...)
-			e.must(first.Commit(ctx, e.cp))
+			e.must(first.Commit(ctx, e.cp, rowferry.Chunk{}))
 		}
 		e.rows(t, rowsOf(2*loadRows, start)...)
 		e.sees(e.cp)
@@ -228,7 +228,7 @@ func (e *env) again1(l rowferry.Load, t *schema.Table, again bool, ms []rowferry
 			err = l.Write(ctx, ms)
 		}
 		if err == nil {
-			err = l.Commit(ctx, e.cp)
+			err = l.Commit(ctx, e.cp, rowferry.Chunk{})
 		}
 		if rowferry.CodeOf(err) != rowferry.CodeTargetConflict {
 			return err

@@ -81,6 +81,7 @@ func Run(t *testing.T, open func(t *testing.T) rowferry.Sink, o Options) {
 	}
 	if _, loads := s.(rowferry.Loader); loads {
 		run(loadClauses)
+		run(chunkClauses)
 		run(loadFenceClauses)
 		run(completeClauses)
 		run(mergeClauses)
@@ -116,6 +117,7 @@ type env struct {
 	o      Options
 	cp     rowferry.Checkpoint
 	n      int
+	claims int // of chunks
 }
 
 // ready gives the pipeline its checkpoint row, as the engine does when it
