@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/rowferry/rowferry"
@@ -71,7 +73,7 @@ func (b *batch) group(ctx context.Context, ms []rowferry.Mutation) ([]*alikes, e
 		b.key = t.MergePattern(b.key[:0], m, sets)
 		g := of[t][string(b.key)]
 		if g == nil {
-			g = &alikes{target: t, sets: append([]int(nil), sets...), key: append([]byte(nil), b.key...)}
+			g = &alikes{target: t, sets: slices.Clone(sets), key: bytes.Clone(b.key)}
 			groups = append(groups, g)
 			if of[t] == nil {
 				of[t] = map[string]*alikes{}
@@ -116,16 +118,7 @@ func (b *batch) mergeBy(ctx context.Context, t *target, key []byte, ms []*rowfer
 // column outside the key takes a number when the row is made, and never again.
 func (t *target) fixes(sets []int) bool {
 	for _, o := range sets {
-		if t.columns[o].always && !t.identifies(o) {
-			return true
-		}
-	}
-	return false
-}
-
-func (t *target) identifies(o int) bool {
-	for _, k := range t.Identity {
-		if k == o {
+		if t.columns[o].always && !slices.Contains(t.Identity, o) {
 			return true
 		}
 	}

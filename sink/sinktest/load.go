@@ -90,6 +90,7 @@ var loadClauses = []clause{
 		for n, k := range keyKinds() {
 			t := table(fmt.Sprintf("k%d", n), 2, column("k", k.typ), column("l", k.typ), nullable("v", integer))
 			e.prepareLoad(t)
+			k.values = slices.DeleteFunc(k.values, func(x any) bool { return e.refuses(k.typ, x) })
 			keys := len(k.values)
 			all := keys * keys
 			row := func(i, v int) []any { return vals(k.values[i%keys], k.values[i/keys], v) }

@@ -121,7 +121,7 @@ var loadFenceClauses = []clause{
 			e.must(l.Rollback())
 			e.rows(t)
 			e.sees(taken)
-		case rowferry.CodeTargetConflict: // where one alone writes, it has to wait
+		case rowferry.CodeTargetConflict, rowferry.CodeTargetBusy: // where one alone writes, it has to wait
 			e.must(l.Commit(ctx, e.cp, rowferry.Chunk{}))
 			e.rows(t, rowsOf(9, start)...)
 			e.sees(e.cp)
@@ -157,7 +157,7 @@ var loadFenceClauses = []clause{
 			e.must(l.Rollback())
 			if overtaken == nil {
 				e.cp = taken
-			} else if rowferry.CodeOf(overtaken) != rowferry.CodeTargetConflict {
+			} else if code := rowferry.CodeOf(overtaken); code != rowferry.CodeTargetConflict && code != rowferry.CodeTargetBusy {
 				e.t.Fatal(overtaken)
 			}
 			e.rows(t, there...)

@@ -142,6 +142,7 @@ var mergeClauses = []clause{
 		for n, k := range keyKinds() {
 			t := table(fmt.Sprintf("k%d", n), 2, column("k", k.typ), column("l", k.typ), nullable("v", integer), nullable("w", integer))
 			e.prepareLoad(t)
+			k.values = slices.DeleteFunc(k.values, func(x any) bool { return e.refuses(k.typ, x) })
 			keys := len(k.values)
 			all := keys * keys
 			row := func(i int, v, w any) []any { return vals(k.values[i%keys], k.values[i/keys], v, w) }

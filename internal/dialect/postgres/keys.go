@@ -74,9 +74,8 @@ func indexTerm(c schema.Column, u schema.Index, i int) string {
 	return "pg_catalog.left(" + Quote(c.Name) + ", " + n + ")"
 }
 
-// childIndexes returns the indexes over foreign-key columns
-// that no key begins with. Without one, every delete of a parent would read
-// the whole child table.
+// childIndexes returns the indexes over foreign-key columns that no key begins
+// with. Without one, every delete of a parent would read the whole child table.
 func childIndexes(t *schema.Table) []Key {
 	keys := [][]int{t.PrimaryKey}
 	for _, u := range t.Uniques {
