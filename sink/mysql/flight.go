@@ -122,10 +122,34 @@ func (b *batch) lost(ctx context.Context, f flight, n int64, err error) error {
 	switch {
 	case err != nil:
 		err = b.sink.refuse(err, f.target, m)
+		if len(f.ms) > 1 && (f.merged || b.names) && isRefusal(err) {
+			return b.find(ctx, f, err)
+		}
 	case len(f.ms) == 1:
 		err = b.missing(ctx, f.target, m, n)
 	default:
 		err = f.target.Missing(m, n)
 	}
 	return sqlsink.Blame(err, m)
+}
+
+// find returns the refusal of that mutation which the server refuses when it gets
+// one by one those of a statement that it refused. What they leave in the batch
+// goes with it.
+func (b *batch) find(ctx context.Context, f flight, refused error) error {
+	for i := range f.ms {
+		var err error
+		if f.merged {
+			err = b.mergeOne(ctx, f.target, &f.ms[i])
+		} else {
+			err = b.change(ctx, f.target, &f.ms[i])
+		}
+		if b.sink.session.broken {
+			break
+		}
+		if err != nil {
+			return sqlsink.Blame(err, &f.ms[i])
+		}
+	}
+	return refused
 }

@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"context"
-	"errors"
 	"math"
 
 	"github.com/rowferry/rowferry"
@@ -42,9 +41,11 @@ func (l *load) Begin(ctx context.Context, shape *rowferry.Mutation, again bool) 
 	if err != nil {
 		return err
 	}
+	b.names = true
 	l.batch, l.shape, l.again = b, shape, again
 	if _, err := l.sink.target(ctx, shape); err != nil {
-		return errors.Join(sqlsink.Blame(err, shape), l.Rollback())
+		_ = l.Rollback() // which cannot fail: what cannot be rolled back ends with its connection
+		return sqlsink.Blame(err, shape)
 	}
 	return nil
 }

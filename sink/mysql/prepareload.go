@@ -42,13 +42,16 @@ func (p *preparation) bare(shapes []rowferry.Mutation) error {
 	if err := p.each(shapes, p.table); err != nil {
 		return err
 	}
+	if err := p.each(shapes, p.check); err != nil {
+		return err
+	}
 	// A key that others refer to goes after theirs.
 	for _, drop := range []func(*schema.Table, *existing, surplus) error{p.dropForeign, p.dropUnique} {
 		err := p.each(shapes, func(m *rowferry.Mutation) error {
 			t := p.sink.shapes[p.sink.place(m.Table.Name)]
 			x, err := p.sink.inspect(p.ctx, p.session, t.Name)
-			if err != nil || x == nil || x.kind != "BASE TABLE" {
-				return err // which check says
+			if err != nil || x == nil {
+				return err
 			}
 			over, err := p.surplus(t, x)
 			if err != nil || over.none() {
@@ -64,7 +67,7 @@ func (p *preparation) bare(shapes []rowferry.Mutation) error {
 			return err
 		}
 	}
-	return p.each(shapes, p.check)
+	return nil
 }
 
 // surplus is what a table has that would keep rows from coming in any order.
