@@ -28,15 +28,15 @@ func TestCopyReadsWhatIsLogged(t *testing.T) {
 		for i, c := range cases {
 			p.exec(fmt.Sprintf("CREATE TABLE app.t%d (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v %s, w %s)", i, c.Declared, strings.Replace(c.Declared, "app.more", "int", 1)))
 		}
-		p.exec("CREATE TABLE app.long (id int PRIMARY KEY, a text, b bytea, c text[])")
+		p.exec("CREATE TABLE app.long (id int PRIMARY KEY, a text, b bytea, n int GENERATED ALWAYS AS (id * 2) STORED, c text[])")
 		c := p.copies()
 		for i, one := range cases {
 			for _, v := range one.Values {
 				p.exec(fmt.Sprintf("INSERT INTO app.t%d (v) VALUES (%s)", i, dialect.Literal(v)))
 			}
 		}
-		p.exec("INSERT INTO app.long SELECT g, repeat('é\\n' || g, 90000), decode(repeat('00ff5c', 70000), 'hex'), array_fill('x\\y'::text, ARRAY[5000]) FROM generate_series(1, 5) g",
-			"INSERT INTO app.long SELECT g, NULL, '', '{}' FROM generate_series(6, 3000) g")
+		p.exec("INSERT INTO app.long (id, a, b, c) SELECT g, repeat('é\\n' || g, 90000), decode(repeat('00ff5c', 70000), 'hex'), array_fill('x\\y'::text, ARRAY[5000]) FROM generate_series(1, 5) g",
+			"INSERT INTO app.long (id, a, b, c) SELECT g, NULL, '', '{}' FROM generate_series(6, 3000) g")
 		logged := inserted(c.log())
 		if len(logged) != len(cases)+1 {
 			t.Errorf("rows of %d tables were logged, not of %d", len(logged), len(cases)+1)
