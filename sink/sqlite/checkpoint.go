@@ -230,7 +230,7 @@ func (s *Sink) Tables(ctx context.Context) ([]*schema.Table, error) {
 	}
 	var shapes []*schema.Table
 	for _, name := range names {
-		if dialect.Fold(name) == sqlsink.CheckpointTable {
+		if sqlsink.Own(name) {
 			continue
 		}
 		x, err := dialect.Inspect(s.conn, name)

@@ -95,7 +95,7 @@ func (l *loading) set(shapes []rowferry.Mutation, complete bool) {
 }
 
 // enforce has the connection look at foreign keys with each batch, or not while
-// tables of a copy are not complete. See docs/adr/0016.
+// tables of a copy are not complete. See docs/adr/0017.
 func (s *Sink) enforce() error {
 	setting := "ON"
 	if s.loading.any() {
@@ -117,6 +117,9 @@ func (s *Sink) PrepareLoad(ctx context.Context, shapes []rowferry.Mutation) erro
 	s.loading.set(shapes, false)
 	err := s.within(ctx, func() error {
 		s.remember()
+		if err := s.translate(dialect.Exec(s.conn, createChunks)); err != nil {
+			return err
+		}
 		for i := range shapes {
 			if err := s.prepareLoad(shapes[i].Table, shapes); err != nil {
 				return sqlsink.Blame(err, &shapes[i])

@@ -105,13 +105,16 @@ func (l *load) write(m *rowferry.Mutation) error {
 
 // Commit makes the chunk durable. Its transaction keeps others from writing, so
 // that the pipeline's checkpoint row stays as it is found.
-func (l *load) Commit(_ context.Context, cp rowferry.Checkpoint) error {
+func (l *load) Commit(_ context.Context, cp rowferry.Checkpoint, c rowferry.Chunk) error {
 	b, s := l.tx, l.sink
 	if b == nil || b.failed {
 		return rowferry.Errorf(rowferry.CodeInternal, "a commit of a chunk that is over")
 	}
 	b.failed = true
 	if err := s.hold(cp); err != nil {
+		return err
+	}
+	if err := s.loaded(cp, c); err != nil {
 		return err
 	}
 	if err := dialect.Exec(s.conn, "COMMIT"); err != nil {

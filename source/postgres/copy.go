@@ -12,14 +12,14 @@ import (
 var _ rowferry.Copier = (*Source)(nil)
 
 // Copy sees to publication and slot as Open does, and looks at the tables in
-// scope. Where from is empty, the slot is made, or gone on with, as Options.From
-// says; else it has to be there, with all that came after from. It waits until
+// scope. Where from is empty, the slot is made, or gone on with if it is there;
+// else it has to be there, with all that came after from. It waits until
 // everything that was logged before From can be seen: for every transaction that
 // was open by then. Where that takes more than a second, Options.Log has a warning
 // that names the oldest. Errors are those of Open, and CodeCopyRefused where the
 // log does not tell of every change to what a snapshot sees.
 func (s *Source) Copy(ctx context.Context, from rowferry.Position) (_ rowferry.Copy, err error) {
-	o := &opening{source: s, options: s.options, start: rowferry.Start{Position: from}}
+	o := &opening{source: s, options: s.options, start: rowferry.Start{Position: from}, copies: true}
 	if err := o.settle(); err != nil {
 		return nil, err
 	}

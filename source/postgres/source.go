@@ -103,6 +103,7 @@ type opening struct {
 	scope    *scope
 	begin    lsn
 	fresh    bool // the slot was made for this reader
+	copies   bool // what is there comes first, so any slot will do, and a new one
 }
 
 // settle makes sense of the options.
