@@ -62,6 +62,10 @@ func TestLoadWaitsForTakeOver(t *testing.T) {
 		}
 		defer l.Close()
 		m := shaped(table)
+		c := rowferry.Chunk{Table: table.Name}
+		if err := l.Claim(t.Context(), p.cp, c); err != nil {
+			t.Fatal(err)
+		}
 		if err := l.Begin(t.Context(), &m, false); err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +74,7 @@ func TestLoadWaitsForTakeOver(t *testing.T) {
 		}
 		other := transaction(t, db, "UPDATE rowferry_checkpoint SET fence = 2")
 		committed := make(chan error, 1)
-		go func() { committed <- l.Commit(t.Context(), p.cp) }()
+		go func() { committed <- l.Commit(t.Context(), p.cp, c) }()
 		for one(t, db, "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'") == "0" {
 			select {
 			case err := <-committed:

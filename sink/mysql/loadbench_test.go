@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rowferry/rowferry"
@@ -58,6 +59,7 @@ func BenchmarkLoad(b *testing.B) {
 			sink, cp := opened(b)
 			defer sink.Close()
 			var group sync.WaitGroup
+			var claims atomic.Int64
 			next := make(chan int64)
 			for n := range loads {
 				l, err := sink.Load(b.Context())
@@ -72,12 +74,16 @@ func BenchmarkLoad(b *testing.B) {
 						for r := range ms {
 							ms[r].After[0] = i(ms[r].After[0].Int() + chunk)
 						}
-						err := l.Begin(b.Context(), &m, false)
+						c := rowferry.Chunk{Table: table.Name, Number: int(claims.Add(1))}
+						err := l.Claim(b.Context(), cp, c)
+						if err == nil {
+							err = l.Begin(b.Context(), &m, false)
+						}
 						if err == nil {
 							err = l.Write(b.Context(), ms)
 						}
 						if err == nil {
-							err = l.Commit(b.Context(), cp)
+							err = l.Commit(b.Context(), cp, c)
 						}
 						if err != nil {
 							panic(err) // nobody would take the next number

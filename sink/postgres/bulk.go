@@ -12,8 +12,13 @@ import (
 	"github.com/rowferry/rowferry/internal/sqlsink"
 )
 
-// fewest is how many changes are worth a statement of their own kind.
-var fewest = 4
+// fewest is how many changes are worth a statement of their own kind, and
+// fewestCopied how many inserts a COPY, which waits for its answer: the server
+// writes them to a table's pages together.
+var (
+	fewest       = 4
+	fewestCopied = 64
+)
 
 const (
 	// mostRows and mostRowBytes bound what one statement carries.
@@ -36,6 +41,8 @@ func (b *batch) writeBulk(ctx context.Context, ms []rowferry.Mutation) error {
 		case n < fewest:
 			n = max(n, 1)
 			err = b.each(ctx, ms[:n])
+		case ms[0].Op == rowferry.Insert && n >= fewestCopied:
+			err = b.copied(ctx, t, ms[:n])
 		default:
 			err = b.together(ctx, t, ms[:n])
 		}
@@ -125,6 +132,28 @@ func (b *batch) carry(ctx context.Context, e entry, at func(i int) *rowferry.Mut
 		return b.flush(ctx)
 	}
 	return nil
+}
+
+// copied writes new rows by COPY.
+func (b *batch) copied(ctx context.Context, t *target, ms []rowferry.Mutation) error {
+	c := newCopyIn(t)
+	for i := range ms {
+		if !c.fits(&ms[i]) {
+			return b.together(ctx, t, ms)
+		}
+	}
+	if err := b.flush(ctx); err != nil {
+		return err
+	}
+	c.buf = b.sink.copyBuffer[:0]
+	for i := range ms {
+		if err := c.add(&ms[i]); err != nil {
+			return err
+		}
+	}
+	b.sink.copyBuffer = c.buf
+	b.last[t.name] = c.last
+	return c.flush(ctx, b.sink)
 }
 
 // composeArrays writes the SQL for many changes like m.

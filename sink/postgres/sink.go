@@ -86,6 +86,7 @@ type Sink struct {
 	silent     map[string]*dialect.Existing // tables whose triggers the open batch disabled, by quoted name
 	statements *sqlsink.Statements[*statement]
 	released   []string // prepared statements to be let go of at the server
+	copyBuffer []byte   // of rows on their way, for the next ones
 	named      int      // prepared statements so far
 	untidy     bool     // the server may have statements that nobody knows
 	hindered   bool     // a lock was not to be had
