@@ -2,6 +2,7 @@ package mysql_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -286,5 +287,46 @@ func TestLoadPrivileges(t *testing.T) {
 		}
 		p.completes(parent, kid)
 		wants(t, p.try(inserted(kid, i(2), i(1))), rowferry.CodeForeignRow, "kid")
+	})
+}
+
+// TestLoadAfterComplete: a connection that knew a table without its other keys
+// does not overwrite the row of another by them.
+func TestLoadAfterComplete(t *testing.T) {
+	onEach(t, func(t *testing.T, server *testdb.Server) {
+		name, db := testdb.NewDatabase(t, server)
+		sink := open(t, server, name, nil)
+		defer sink.Close()
+		p := begin(t, sink)
+		table := keyed("t", col("id", integer), col("u", integer), col("v", integer))
+		table.Uniques = []schema.Index{{Name: "u", Columns: []int{1}}}
+		p.loads(table)
+		l, err := sink.Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		load := func(rows ...rowferry.Mutation) error {
+			m := shaped(table)
+			err := l.Begin(t.Context(), &m, true)
+			if err == nil {
+				err = l.Write(t.Context(), rows)
+			}
+			if err == nil {
+				err = l.Commit(t.Context(), p.cp)
+			}
+			return errors.Join(err, l.Rollback())
+		}
+		if err := load(inserted(table, i(1), i(1), i(1))); err != nil {
+			t.Fatal(err)
+		}
+		p.completes(table)
+		wants(t, load(inserted(table, i(2), i(1), i(2))), rowferry.CodeForeignRow, "t")
+		if err := load(inserted(table, i(1), i(1), i(3)), inserted(table, i(2), i(2), i(2))); err != nil {
+			t.Fatal(err)
+		}
+		if got := one(t, db, "SELECT GROUP_CONCAT(CONCAT(id, u, v) ORDER BY id SEPARATOR ' ') FROM t"); got != "113 222" {
+			t.Errorf("the table has %q", got)
+		}
 	})
 }
