@@ -95,7 +95,7 @@ func (l *loading) set(shapes []rowferry.Mutation, complete bool) {
 }
 
 // enforce has the connection look at foreign keys with each batch, or not while
-// tables of a copy are not complete. See docs/adr/0016.
+// tables of a copy are not complete. See docs/adr/0017.
 func (s *Sink) enforce() error {
 	setting := "ON"
 	if s.loading.any() {
