@@ -201,6 +201,19 @@ func TestLoadNumbers(t *testing.T) {
 	}
 }
 
+// TestMergeEqualKeys: keys may be equal and not the same, and then the newest one
+// stays.
+func TestMergeEqualKeys(t *testing.T) {
+	x := newTarget(t, nil)
+	want := keyed("t", col("id", schema.Type{Kind: schema.Decimal, Native: "numeric"}, false), col("n", integer, true))
+	x.must(x.prepareLoad(want))
+	x.must(x.chunk(x.load(), want, false, row(txt("1.0"), i(1)), row(txt("2.0"), i(1))))
+	x.must(x.merge(inserted(want, txt("1.00"), i(2)), updated(want, row(txt("2.000"), gone), row(gone, i(2)))))
+	x.is("1.00 2, 2.0 2", "SELECT string_agg(id || ' ' || n, ', ' ORDER BY id) FROM shop.t")
+	x.must(x.merge(deleted(want, txt("1"), gone)))
+	x.is("1", "SELECT count(*) FROM shop.t")
+}
+
 // TestLoadApproximateKey: a primary key that finds no row is made in the end.
 func TestLoadApproximateKey(t *testing.T) {
 	x := newTarget(t, nil)
