@@ -4,21 +4,23 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"strconv"
 	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/sqlsink"
 )
 
-const (
-	// copyBytes is how much one COPY carries, so that none takes long: each has to
-	// be answered within the session's limits.
-	copyBytes = 1 << 20
-	// largeRow is the size beyond which a row travels by itself, as parameters: in
-	// the text of a COPY bytes take twice their room, and a row has at most 1 GiB.
-	largeRow = 64 << 20
-)
+// copyBytes is how much one COPY carries, so that none takes long: each has to be
+// answered within the session's limits.
+const copyBytes = 1 << 20
+
+// largeRow is the size beyond which a row travels by itself, as parameters: in
+// the text of a COPY bytes take twice their room, and a row has at most 1 GiB.
+var largeRow = 64 << 20
 
 // copyIn writes new rows of one table by COPY … FROM STDIN, in text format
 // (https://www.postgresql.org/docs/15/sql-copy.html#id-1.9.3.55.9.2). The server
@@ -88,13 +90,24 @@ func (c *copyIn) flush(ctx context.Context, s *Sink) error {
 	}
 	tag, err := conn.CopyFrom(ctx, bytes.NewReader(buf), c.sql)
 	if err != nil {
-		return sqlsink.Blame(s.refuse(ctx, err, c.target, &c.last), &c.last)
+		return c.refuse(ctx, s, err)
 	}
 	if tag.RowsAffected() != rows {
 		e := rowferry.Errorf(rowferry.CodeRowRefused, "something in the target kept rows from being inserted, without an error")
 		return c.target.About(e, &c.last).Fact("inserted", "%d rows of %d", tag.RowsAffected(), rows)
 	}
 	return nil
+}
+
+// refuse is what the sink says of an error of COPY, with the server's words for
+// the line and its value.
+func (c *copyIn) refuse(ctx context.Context, s *Sink, err error) error {
+	refused := sqlsink.Blame(s.refuse(ctx, err, c.target, &c.last), &c.last)
+	var server *pgconn.PgError
+	if e, ok := refused.(*rowferry.Error); ok && errors.As(err, &server) && server.Where != "" {
+		e.Fact("where", "%s", sqlsink.Shorten(server.Where))
+	}
+	return refused
 }
 
 // appendCopy appends a value as COPY reads it.
