@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rowferry/rowferry"
@@ -63,8 +64,8 @@ func TestLoadWaitsForTakeOver(t *testing.T) {
 		}
 		defer l.Close()
 		m := shaped(table)
-		c := rowferry.Chunk{Table: table.Name}
-		if err := l.Claim(t.Context(), p.cp, c); err != nil {
+		c, err := claim(t.Context(), l, p.cp, table)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if err := l.Begin(t.Context(), &m, false); err != nil {
@@ -308,12 +309,15 @@ func TestLoadAfterComplete(t *testing.T) {
 		defer l.Close()
 		load := func(rows ...rowferry.Mutation) error {
 			m := shaped(table)
-			err := l.Begin(t.Context(), &m, true)
+			c, err := claim(t.Context(), l, p.cp, table)
+			if err == nil {
+				err = l.Begin(t.Context(), &m, true)
+			}
 			if err == nil {
 				err = l.Write(t.Context(), rows)
 			}
 			if err == nil {
-				err = l.Commit(t.Context(), p.cp)
+				err = l.Commit(t.Context(), p.cp, c)
 			}
 			return errors.Join(err, l.Rollback())
 		}
@@ -329,4 +333,12 @@ func TestLoadAfterComplete(t *testing.T) {
 			t.Errorf("the table has %q", got)
 		}
 	})
+}
+
+var claims atomic.Int64
+
+// claim claims a chunk of the table that nobody else has.
+func claim(ctx context.Context, l rowferry.Load, cp rowferry.Checkpoint, t *schema.Table) (rowferry.Chunk, error) {
+	c := rowferry.Chunk{Table: t.Name, Number: int(claims.Add(1))}
+	return c, l.Claim(ctx, cp, c)
 }

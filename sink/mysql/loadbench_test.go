@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/rowferry/rowferry"
@@ -59,7 +58,6 @@ func BenchmarkLoad(b *testing.B) {
 			sink, cp := opened(b)
 			defer sink.Close()
 			var group sync.WaitGroup
-			var claims atomic.Int64
 			next := make(chan int64)
 			for n := range loads {
 				l, err := sink.Load(b.Context())
@@ -74,8 +72,7 @@ func BenchmarkLoad(b *testing.B) {
 						for r := range ms {
 							ms[r].After[0] = i(ms[r].After[0].Int() + chunk)
 						}
-						c := rowferry.Chunk{Table: table.Name, Number: int(claims.Add(1))}
-						err := l.Claim(b.Context(), cp, c)
+						c, err := claim(b.Context(), l, cp, table)
 						if err == nil {
 							err = l.Begin(b.Context(), &m, false)
 						}

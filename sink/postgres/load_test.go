@@ -1,7 +1,9 @@
 package postgres_test
 
 import (
+	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,12 +57,15 @@ func (x *target) chunk(l rowferry.Load, t *schema.Table, again bool, rows ...row
 		ms = append(ms, inserted(t, r...))
 	}
 	m := shaped(t)
-	err := l.Begin(x.t.Context(), &m, again)
+	c, err := claim(x.t.Context(), l, x.cp, t)
+	if err == nil {
+		err = l.Begin(x.t.Context(), &m, again)
+	}
 	if err == nil {
 		err = l.Write(x.t.Context(), ms)
 	}
 	if err == nil {
-		err = l.Commit(x.t.Context(), x.cp)
+		err = l.Commit(x.t.Context(), x.cp, c)
 	}
 	if err != nil {
 		x.must(l.Rollback())
@@ -291,14 +296,16 @@ func TestLoadLargeRows(t *testing.T) {
 	x.must(x.prepareLoad(want))
 	l := x.load()
 	m := shaped(want)
+	c, err := claim(t.Context(), l, x.cp, want)
+	x.must(err)
 	x.must(l.Begin(t.Context(), &m, false))
 	x.must(l.Write(t.Context(), []rowferry.Mutation{inserted(want, i(1), rowferry.BytesValue("\x00\xff"))}))
 	restore := postgres.EnlargeRows()
-	err := l.Write(t.Context(), []rowferry.Mutation{inserted(want, i(2), rowferry.BytesValue("\x00\xff"))})
+	err = l.Write(t.Context(), []rowferry.Mutation{inserted(want, i(2), rowferry.BytesValue("\x00\xff"))})
 	restore()
 	x.must(err)
 	x.must(l.Write(t.Context(), []rowferry.Mutation{inserted(want, i(3), null)}))
-	x.must(l.Commit(t.Context(), x.cp))
+	x.must(l.Commit(t.Context(), x.cp, c))
 	x.is(`1 \x00ff, 2 \x00ff, 3 `, "SELECT string_agg(id || ' ' || coalesce(b::text, ''), ', ' ORDER BY id) FROM shop.t")
 }
 
@@ -354,4 +361,12 @@ func TestCompleteOnNewest(t *testing.T) {
 	x.must(err)
 	x.must(x.apply(shaped(parent), shaped(child), deleted(parent, i(1), i(7))))
 	x.is("0", "SELECT count(*) FROM shop.child")
+}
+
+var claims atomic.Int64
+
+// claim claims a chunk of the table that nobody else has.
+func claim(ctx context.Context, l rowferry.Load, cp rowferry.Checkpoint, t *schema.Table) (rowferry.Chunk, error) {
+	c := rowferry.Chunk{Table: t.Name, Number: int(claims.Add(1))}
+	return c, l.Claim(ctx, cp, c)
 }

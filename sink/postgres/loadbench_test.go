@@ -49,6 +49,8 @@ func benchmarkLoad(b *testing.B, loads int) {
 			from := (chunk + int64(n)) * benchChunk
 			group.Go(func() {
 				m := shaped(table)
+				c, err := claim(b.Context(), l, cp, table)
+				must(b, err)
 				must(b, l.Begin(b.Context(), &m, false))
 				for at := from; at < from+benchChunk; at += benchWrite {
 					for k := range written[n] {
@@ -56,7 +58,7 @@ func benchmarkLoad(b *testing.B, loads int) {
 					}
 					must(b, l.Write(b.Context(), written[n]))
 				}
-				must(b, l.Commit(b.Context(), cp))
+				must(b, l.Commit(b.Context(), cp, c))
 			})
 		}
 		group.Wait()

@@ -1,8 +1,10 @@
 package sqlite
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rowferry/rowferry"
@@ -42,10 +44,12 @@ func chunk(t *testing.T, sink *Sink, n uint64, ms ...rowferry.Mutation) {
 	l, err := sink.Load(t.Context())
 	must(t, err)
 	for k := range ms {
-		m := shaped(ms[k].Table)
+		m, cp := shaped(ms[k].Table), rowferry.Checkpoint{Pipeline: "p", Fence: 1, Sequence: n}
+		c, err := claim(t.Context(), l, cp, ms[k].Table)
+		must(t, err)
 		must(t, l.Begin(t.Context(), &m, false))
 		must(t, l.Write(t.Context(), ms[k:k+1]))
-		must(t, l.Commit(t.Context(), rowferry.Checkpoint{Pipeline: "p", Fence: 1, Sequence: n}))
+		must(t, l.Commit(t.Context(), cp, c))
 	}
 	must(t, l.Close())
 }
@@ -253,4 +257,12 @@ func TestLoadWithoutParent(t *testing.T) {
 		t.Errorf("told of %q and %q", made, notices)
 	}
 	wants(t, sink.PrepareLoad(t.Context(), shapes(childOf("nobody", "id", schema.Cascade))), rowferry.CodeCascades)
+}
+
+var claims atomic.Int64
+
+// claim claims a chunk of the table that nobody else has.
+func claim(ctx context.Context, l rowferry.Load, cp rowferry.Checkpoint, t *schema.Table) (rowferry.Chunk, error) {
+	c := rowferry.Chunk{Table: t.Name, Number: int(claims.Add(1))}
+	return c, l.Claim(ctx, cp, c)
 }
