@@ -18,7 +18,7 @@ type copying struct {
 	copier Copier
 	loader Loader
 	shapes []Mutation // of all tables, under target names
-	source Copy       // nil until something is read from the tables
+	source Copy       // nil where nothing is to be read from the tables any more
 
 	mu   sync.Mutex
 	mark Mark // where merging ends, as far as is known; the goroutine "read" asks
@@ -60,6 +60,9 @@ func (e *Engine) openCopy(ctx context.Context) error {
 	}
 	e.copying = c
 	if err := e.lookAt(ctx, ""); err != nil {
+		return err
+	}
+	if err := e.checkKeys(); err != nil {
 		return err
 	}
 	if err := e.tellShapes(); err != nil {
@@ -116,22 +119,26 @@ func (e *Engine) resumeCopy(ctx context.Context) error {
 	}
 	e.copying = c
 	c.mark = e.at.Held.Copy.Until
-	if known := e.shapes; e.at.Held.Copy.Phase == Loading || len(known) == 0 {
-		if err := e.lookAt(ctx, e.at.Start); err != nil {
+	known := e.shapes
+	if e.at.Held.Copy.Phase != Completing || len(known) == 0 {
+		if err := e.lookAt(ctx, e.at.Position); err != nil {
 			return err
 		}
-		for name, t := range known {
-			now := e.shapes[name]
-			if now == nil {
-				return shapeChanged(name, []string{"table dropped or renamed"})
-			}
-			if d := schema.Diff(t, now); len(d) > 0 {
-				return shapeChanged(name, d)
-			}
+	}
+	for name, t := range known {
+		if e.at.Held.Copy.Phase != Loading {
+			break // later changes are in the log
 		}
-		if len(known) > 0 {
-			e.shapes = known // a table that is new is told by the log
+		now := e.shapes[name]
+		if now == nil {
+			return shapeChanged(name, []string{"table dropped or renamed"})
 		}
+		if d := schema.Diff(t, now); len(d) > 0 {
+			return shapeChanged(name, d)
+		}
+	}
+	if len(known) > 0 {
+		e.shapes = known // a table that is new is told by the log
 	}
 	if err := e.tellShapes(); err != nil {
 		return err
@@ -146,20 +153,27 @@ func (e *Engine) lookAt(ctx context.Context, from Position) error {
 		return err
 	}
 	e.copying.source = source
-	var keyless []schema.Name
 	e.shapes = map[schema.Name]*schema.Table{}
 	for _, t := range source.Tables() {
 		e.shapes[t.Shape.Name] = t.Shape
-		if t.Shape.Identity() == nil {
-			keyless = append(keyless, t.Shape.Name)
-		}
-	}
-	if len(keyless) > 0 {
-		return Errorf(CodeCopyRefused, "tables without a key cannot be copied while they are written to").Fact("tables", "%v", keyless).
-			Remedy("leave out", "these tables, in 'tables'").
-			Remedy("give them a key", "a primary key, or a unique one whose columns are NOT NULL")
 	}
 	return nil
+}
+
+// checkKeys refuses tables whose rows cannot be told apart.
+func (e *Engine) checkKeys() error {
+	var keyless []schema.Name
+	for _, t := range sortedShapes(e.shapes) {
+		if t.Identity() == nil {
+			keyless = append(keyless, t.Name)
+		}
+	}
+	if len(keyless) == 0 {
+		return nil
+	}
+	return Errorf(CodeCopyRefused, "tables without a key cannot be copied while they are written to").Fact("tables", "%v", keyless).
+		Remedy("leave out", "these tables, in 'tables'").
+		Remedy("give them a key", "a primary key, or a unique one whose columns are NOT NULL")
 }
 
 // join makes tables that are new since the copy began like those that are copied.
@@ -295,13 +309,6 @@ func (e *Engine) complete(ctx context.Context) error {
 // fetch reads rows of the source by their keys, and moves the mark behind them.
 func (e *Engine) fetch(ctx context.Context, table schema.Name, keys [][]Value) ([]Row, error) {
 	c := e.copying
-	if c.source == nil {
-		source, err := c.copier.Copy(ctx, e.at.Start)
-		if err != nil {
-			return nil, err
-		}
-		c.source = source
-	}
 	tables := c.source.Tables()
 	i := slices.IndexFunc(tables, func(t CopyTable) bool { return t.Shape.Name == table })
 	if i < 0 {
