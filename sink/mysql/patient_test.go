@@ -24,7 +24,7 @@ func TestCompleteIsPatient(t *testing.T) {
 		table := keyed("t", col("id", integer), col("p", integer), col("s", schema.Type{Kind: schema.Char, Length: 200, Charset: "utf8mb4", Collation: "utf8mb4_bin"}))
 		table.ForeignKeys = []schema.ForeignKey{{Columns: []int{1}, Parent: table.Name, Referenced: []string{"id"}}}
 		p.loads(table)
-		const rows = 1 << 18
+		const rows = 1 << 17
 		mustExec(t, db, "INSERT INTO t VALUES (1, 1, REPEAT('x', 200))")
 		for n := 1; n < rows; n *= 2 {
 			mustExec(t, db, fmt.Sprintf("INSERT INTO t SELECT id + %d, %d - p, s FROM t", n, n+1))

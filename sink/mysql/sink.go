@@ -12,10 +12,18 @@
 // The statements of a WriteBulk are sent before those ahead of them are answered,
 // with autocommit off (see session.begin); each other statement is waited for.
 //
+// Chunks of a copy are loaded on connections of their own, each chunk in one
+// transaction that holds the checkpoint's row in share mode while it commits:
+// others do not wait for it, and whoever takes the pipeline over does. Changes
+// are merged by inserts that overwrite, which none is that could meet another row
+// than its own. Keys that Complete adds are made on yet another connection, with
+// no end to its patience; a goroutine, "watch", asks on the first one whether the
+// server is still at it.
+//
 // Values are bound to prepared statements, never written into SQL; the only
 // texts in SQL are names and the labels of ENUM and SET. Foreign-key and unique
 // checks are always on, and rows are never replaced: an insert that meets any
-// unique key is refused.
+// unique key is refused, unless it is merged and meets its own row.
 package mysql
 
 import (
