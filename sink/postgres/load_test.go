@@ -183,6 +183,67 @@ func TestLoadRefusesTables(t *testing.T) {
 	}
 }
 
+// TestPrepareBesideLoad: what Prepare makes beside a copy neither gives its tables
+// keys, nor takes any from them, until they are complete.
+func TestPrepareBesideLoad(t *testing.T) {
+	x := newTarget(t, nil)
+	parent, child := related()
+	above := keyed("above", col("id", integer, false))
+	parent.ForeignKeys = []schema.ForeignKey{{Columns: []int{1}, Parent: above.Name, Referenced: []string{"id"}, OnDelete: schema.Cascade}}
+	x.must(x.prepareLoad(parent))
+	x.must(x.sink.Prepare(t.Context(), shapes([]*schema.Table{parent, child, above})))
+	x.must(x.apply(inserted(child, i(1), i(7), null)))
+	l := x.load()
+	x.must(x.chunk(l, parent, false, row(i(1), i(7))))
+	x.must(x.merge(inserted(parent, i(2), i(8))))
+	x.must(x.prepareLoad(parent))
+	x.must(x.merge(deleted(parent, i(2), gone)))
+	x.is("0", "SELECT count(*) FROM pg_constraint WHERE contype = 'f'")
+	_, err := x.complete(parent)
+	wants(t, err, rowferry.CodeRowRefused, "shop.parent", "foreign key (u) to shop.above (id)", "(u)=(7)")
+	x.must(x.apply(inserted(above, i(7))))
+	made, err := x.complete(parent)
+	x.must(err)
+	if len(made) != 1 {
+		t.Errorf("told of %q", made)
+	}
+	wants(t, x.apply(inserted(child, i(2), i(9), null)), rowferry.CodeRowRefused)
+	x.must(x.apply(deleted(above, i(7))))
+	x.is("0", "SELECT count(*) FROM shop.child")
+}
+
+// TestLoadHoldsTheCheckpoint: while a chunk's commit is on its way nobody takes
+// the pipeline over, and other chunks do not wait for it.
+func TestLoadHoldsTheCheckpoint(t *testing.T) {
+	x := newTarget(t, nil)
+	want := keyed("t", col("id", integer, false))
+	x.must(x.prepareLoad(want))
+	proxy := faultproxy.Start(t, x.server, 1)
+	behind := x.open(func(o *postgres.Options) {
+		o.Endpoint.Host, o.Endpoint.Port, o.Endpoint.Socket = "127.0.0.1", proxy.Port, ""
+	})
+	l, err := behind.Load(t.Context())
+	x.must(err)
+	defer l.Close()
+	m := shaped(want)
+	x.must(l.Begin(t.Context(), &m, false))
+	x.must(l.Write(t.Context(), []rowferry.Mutation{inserted(want, i(1))}))
+	hold := proxy.HoldCommit(1)
+	committed := make(chan error, 1)
+	go func() { committed <- l.Commit(t.Context(), x.cp) }()
+	<-hold.Reached()
+	x.must(x.chunk(x.load(), want, false, row(i(2))))
+	rival := x.open(func(o *postgres.Options) { o.Endpoint.Timeout = time.Second })
+	taken := x.cp
+	taken.Fence++
+	wants(t, rival.WriteCheckpoint(t.Context(), &x.cp, taken), rowferry.CodeTargetConflict)
+	hold.Release()
+	x.must(<-committed)
+	x.must(rival.WriteCheckpoint(t.Context(), &x.cp, taken))
+	x.is("2", "SELECT count(*) FROM shop.t")
+	wants(t, x.chunk(x.load(), want, false, row(i(3))), rowferry.CodeFenced)
+}
+
 // TestLoadNumbers: columns that are GENERATED ALWAYS take the source's numbers,
 // when rows are there, too.
 func TestLoadNumbers(t *testing.T) {

@@ -61,15 +61,10 @@ func (s *Sink) references() (*graph, error) {
 
 // settle makes sure, before a table's first row is written, that no foreign
 // key from it or to it would make SQLite refuse every row: one whose parent
-// does not exist, or has no unique key over the columns it names. While a table is
-// not complete none is looked at.
+// does not exist, or has no unique key over the columns it names.
 func (s *Sink) settle(t *target) error {
 	if s.loading.any() {
 		s.loading.write(t.Shape.Name)
-	}
-	if s.loading.bare(t.Shape.Name) {
-		t.settled = true
-		return nil
 	}
 	g, err := s.references()
 	if err != nil {

@@ -101,48 +101,66 @@ func TestLoadIntoLeftovers(t *testing.T) {
 // TestCompleteLooksAtRows: at those of tables too that were not copied, and by a
 // sink that knows nothing of what happened before.
 func TestCompleteLooksAtRows(t *testing.T) {
-	for name, prepare := range map[string]func(t *testing.T, sink *Sink, parent, child, other *schema.Table){
-		"of the copy": func(t *testing.T, sink *Sink, parent, child, other *schema.Table) {
-			must(t, apply(sink, 1, shaped(parent), shaped(other)))
-			prepareLoad(t, sink, parent, child)
+	parent, child := related()
+	other := keyed("other", col("id", integer, false), col("up", integer, true))
+	other.ForeignKeys = []schema.ForeignKey{{Columns: []int{1}, Parent: parent.Name, Referenced: []string{"id"}}}
+	for name, c := range map[string]struct {
+		copied []*schema.Table
+		write  func(t *testing.T, sink *Sink)
+		fresh  bool // another sink knows it too
+	}{
+		"of the copy": {[]*schema.Table{parent, child}, func(t *testing.T, sink *Sink) {
 			chunk(t, sink, 1, inserted(child, i(1), i(5)))
-		},
-		"written meanwhile": func(t *testing.T, sink *Sink, parent, child, other *schema.Table) {
-			must(t, apply(sink, 1, shapes(parent, other)...))
-			prepareLoad(t, sink, child)
+		}, true},
+		"written meanwhile": {[]*schema.Table{child}, func(t *testing.T, sink *Sink) {
 			must(t, apply(sink, 2, inserted(other, i(1), i(5))))
-		},
-		"left behind": func(t *testing.T, sink *Sink, parent, child, other *schema.Table) {
-			must(t, apply(sink, 1, shaped(parent), shaped(other), inserted(parent, i(5), null), inserted(other, i(1), i(5))))
-			prepareLoad(t, sink, parent, child)
+		}, false},
+		"left behind": {[]*schema.Table{parent, child}, func(t *testing.T, sink *Sink) {
+			must(t, apply(sink, 2, inserted(parent, i(5), null), inserted(other, i(1), i(5))))
 			tx, err := sink.Begin(t.Context())
 			must(t, err)
 			must(t, tx.(rowferry.MergeTx).Merge(t.Context(), []rowferry.Mutation{{Op: rowferry.Delete, Table: parent, Before: rowferry.Row{i(5), gone}}}))
-			must(t, tx.Commit(t.Context(), rowferry.Checkpoint{Pipeline: "p", Fence: 1, Sequence: 2, Format: rowferry.CheckpointFormat}))
-		},
+			must(t, tx.Commit(t.Context(), rowferry.Checkpoint{Pipeline: "p", Fence: 1, Sequence: 3, Format: rowferry.CheckpointFormat}))
+		}, true},
 	} {
-		for _, fresh := range []bool{false, true} {
+		for _, fresh := range []bool{false, c.fresh} {
 			sink, _ := openTraced(t, DefaultOptions())
-			parent, child := related()
-			other := keyed("other", col("id", integer, false), col("up", integer, true))
-			other.ForeignKeys = []schema.ForeignKey{{Columns: []int{1}, Parent: parent.Name, Referenced: []string{"id"}}}
-			prepare(t, sink, parent, child, other)
-			if fresh && name != "written meanwhile" { // which only the sink that wrote knows
+			must(t, apply(sink, 1, shapes(parent, child, other)...))
+			prepareLoad(t, sink, c.copied...)
+			c.write(t, sink)
+			if fresh {
 				next, err := Open(t.Context(), sink.path, DefaultOptions())
 				must(t, err)
 				defer next.Close()
 				sink = next
 			}
-			_, err := completes(t, sink, parent, child)
+			_, err := completes(t, sink, c.copied...)
 			wants(t, err, rowferry.CodeRowRefused, "without their parent", "orphan")
 			sql(t, sink, "DELETE FROM child", "DELETE FROM other")
-			_, err = completes(t, sink, parent, child)
+			_, err = completes(t, sink, c.copied...)
 			must(t, err)
 			if got := one(t, sink, "PRAGMA foreign_keys"); got != "1" {
 				t.Errorf("%s: foreign keys are not looked at after the copy", name)
 			}
 		}
 	}
+}
+
+// TestLoadKeepsForeignKeys: a table that refers to one without its unique keys is
+// as it was when they are made again.
+func TestLoadKeepsForeignKeys(t *testing.T) {
+	sink, _ := openTraced(t, DefaultOptions())
+	parent, child := related()
+	must(t, apply(sink, 1, shapes(parent, child)...))
+	child.ForeignKeys[0].OnDelete = schema.NoAction
+	sql(t, sink, "DROP TABLE child")
+	must(t, apply(sink, 2, shaped(child)))
+	prepareLoad(t, sink, parent)
+	must(t, apply(sink, 3, shaped(child), inserted(child, i(1), i(7))))
+	chunk(t, sink, 3, inserted(parent, i(1), i(7)))
+	_, err := completes(t, sink, parent)
+	must(t, err)
+	wants(t, apply(sink, 4, inserted(child, i(2), i(8))), rowferry.CodeRowRefused)
 }
 
 // TestLoadRefusesTables: what somebody else made has no key that rows in any
