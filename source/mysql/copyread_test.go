@@ -226,9 +226,10 @@ func TestCopyWalksTheIndex(t *testing.T) {
 				types := map[string]string{
 					"numbers": "BIGINT UNSIGNED", "labels": "ENUM('x','y','z')", "texts": "VARCHAR(20) CHARACTER SET latin1", "bytes": "VARBINARY(20)", "days": "DATETIME(3)",
 				}
-				run(t, db, "CREATE TABLE "+table+" (v TEXT, a "+types[table]+" NOT NULL, b INT NOT NULL, UNIQUE KEY k (a, b))",
+				run(t, db, "CREATE TABLE "+table+" (v TEXT, a "+types[table]+" NOT NULL, b INT NOT NULL, small TINYINT, "+
+					map[bool]string{true: "PRIMARY KEY", false: "UNIQUE KEY k"}[table < "f"]+" (a, b), KEY tempting (small))",
 					"SET SESSION "+map[testdb.Flavor]string{testdb.MySQL: "cte_max_recursion_depth", testdb.MariaDB: "max_recursive_iterations"}[k.Flavor()]+"=20000",
-					"INSERT INTO "+table+" WITH RECURSIVE s AS (SELECT 1 n UNION ALL SELECT n+1 FROM s WHERE n < 10000) SELECT 'text', "+key+" FROM s",
+					"INSERT INTO "+table+" WITH RECURSIVE s AS (SELECT 1 n UNION ALL SELECT n+1 FROM s WHERE n < 10000) SELECT 'text', "+key+", 1 FROM s",
 					"ANALYZE TABLE "+table)
 			}
 			_, copied, r := copying(t, s, "", name)
