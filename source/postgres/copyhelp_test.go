@@ -81,6 +81,9 @@ func (c *copied) whole(t *rowferry.CopyTable, n int) (rows []rowferry.Row) {
 		}
 		chunk := c.read(t, after, upto)
 		rows = append(rows, chunk...)
+		if upto != nil && (len(chunk) == 0 || slices.Equal(after, upto)) {
+			c.t.Fatalf("the chunk behind %v ends at %v", after, upto)
+		}
 		if upto == nil {
 			if len(chunk) > n {
 				c.t.Errorf("the last chunk has %d rows, not up to %d", len(chunk), n)
@@ -142,7 +145,7 @@ func lines(rows []rowferry.Row) []string {
 	return all
 }
 
-// sameSet compares rows as multisets.
+// wantSame compares rows as multisets.
 func wantSame(t testing.TB, what string, got, want []rowferry.Row) {
 	t.Helper()
 	g, w := lines(got), lines(want)

@@ -148,6 +148,15 @@ func TestCopyGoesOn(t *testing.T) {
 		if f, l := again.From(); f != from || l != lineage {
 			t.Errorf("it goes on from %s of %s, not %s of %s", f, l, from, lineage)
 		}
+		// A server that has failed over may lack what was read from the one before.
+		moved := *again.(*copying)
+		moved.lineage.timeline++
+		if _, err := moved.Open(t.Context()); rowferry.CodeOf(err) != rowferry.CodeLineageBroken {
+			t.Errorf("opened on another timeline: %v", err)
+		}
+		if _, err := moved.End(t.Context()); rowferry.CodeOf(err) != rowferry.CodeLineageBroken {
+			t.Errorf("the end of another timeline: %v", err)
+		}
 		if _, err := c.source.Copy(t.Context(), "0/1"); rowferry.CodeOf(err) != rowferry.CodeSlotAhead {
 			t.Errorf("from before the slot: %v", err)
 		}

@@ -36,6 +36,11 @@ func (p *place) held(statements ...string) (from rowferry.Position, process stri
 	p.t.Helper()
 	p.exec("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()")
 	p.await("SELECT setting = 'nobody' FROM pg_settings WHERE name = 'synchronous_standby_names'")
+	p.t.Cleanup(func() { // or dropping the database would wait
+		if err := p.server.Exec(context.Background(), "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()"); err != nil {
+			p.t.Error(err)
+		}
+	})
 	done := make(chan error, 1)
 	go func() {
 		conn, err := p.db.Conn(context.WithoutCancel(p.t.Context()))
@@ -54,8 +59,6 @@ func (p *place) held(statements ...string) (from rowferry.Position, process stri
 		if err := <-done; err != nil {
 			p.t.Fatal(err)
 		}
-		p.exec("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()") // or dropping the database would wait
-		p.await("SELECT setting = '' FROM pg_settings WHERE name = 'synchronous_standby_names'")
 	}
 }
 
