@@ -125,6 +125,9 @@ func (e *Engine) resumeCopy(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := e.sameLineage(); err != nil {
+		return err
+	}
 	for name, t := range known {
 		if e.at.Held.Copy.Phase != Loading {
 			break // later changes are in the log
@@ -144,6 +147,20 @@ func (e *Engine) resumeCopy(ctx context.Context) error {
 		return err
 	}
 	return c.loader.PrepareLoad(ctx, c.shapes)
+}
+
+// sameLineage refuses a source that may not have what chunks saw that are loaded.
+func (e *Engine) sameLineage() error {
+	if e.copying.source == nil || e.at.Held.Copy.Phase != Loading || e.at.Lineage == "" {
+		return nil
+	}
+	_, now := e.copying.source.From()
+	if now == "" || now == e.at.Lineage {
+		return nil
+	}
+	return Errorf(CodeLineageBroken, "the source is another server than the one whose tables are being copied, or failed over").
+		Fact("began with", "%s", e.at.Lineage).Fact("now", "%s", now).
+		Remedy("start over", "rowferry destroy, then run again into empty tables")
 }
 
 // lookAt opens the source's tables, and learns their shapes.
