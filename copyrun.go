@@ -39,6 +39,10 @@ func (c *copying) setUntil(m Mark) {
 // newCopying checks that source and target can be copied between.
 func (e *Engine) newCopying() (*copying, error) {
 	c := &copying{}
+	if e.opts.Ends {
+		return nil, Errorf(CodeUsage, "a copy is right when the log was followed for as far as it saw, and the log is to be followed up to a place or time").
+			Remedy("copy first", "run without --until, with --once")
+	}
 	var reads, loads bool
 	c.copier, reads = e.parts.Source.(Copier)
 	c.loader, loads = e.parts.Sink.(Loader)

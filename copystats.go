@@ -17,12 +17,14 @@ type CopyProgress struct {
 	// loaded by then.
 	Began  time.Time
 	Before int64
+	Took   time.Duration // of loading; 0 until it is done
 }
 
 // CopiedTable is how far one table of a copy is.
 type CopiedTable struct {
 	Table    schema.Name
 	Rows     int64 // loaded
+	Before   int64 // of those, by engines before this one
 	Estimate int64 // by the server, 0 where it has none
 	Done     bool
 }
@@ -54,6 +56,7 @@ func (s *stats) loading(tables []*loadTable, chunks []Chunk) {
 				row.Rows += c.Rows
 			}
 		}
+		row.Before = row.Rows
 		p.Before += row.Rows
 		p.Tables = append(p.Tables, row)
 	}
@@ -92,6 +95,9 @@ func (s *stats) completing(what string) {
 func (s *stats) entered(cp Checkpoint) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if p := &s.progress.Copy; p.Phase == Loading && !p.Began.IsZero() {
+		p.Took = max(1, time.Since(p.Began))
+	}
 	s.progress.Copy.Phase, s.progress.Copy.Making = cp.Held.Copy.Phase, ""
 	s.progress.Checkpoint = cp
 }

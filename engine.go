@@ -44,6 +44,8 @@ type Options struct {
 	SpillBytes int
 	// Copy has a pipeline without a checkpoint begin with a copy of the tables.
 	Copy bool
+	// Ends tells that the source ends before its log does: no copy can be made.
+	Ends bool
 	// CopyWorkers is how many chunks are loaded at the same time, each on a
 	// connection to the source and one to the target.
 	CopyWorkers int
@@ -113,6 +115,7 @@ func Open(ctx context.Context, parts Parts, opts Options) (*Engine, error) {
 		return nil, errors.Join(err, e.closeReader(), e.closeCopy())
 	}
 	e.stats.progress.Checkpoint = e.at
+	e.stats.progress.Copy.Phase = e.at.Held.Copy.Phase
 	return e, nil
 }
 
