@@ -54,7 +54,7 @@ func (s *Sink) Chunks(ctx context.Context, pipeline string) (all []rowferry.Chun
 			return err
 		}
 		rows, err := r.Int(5)
-		c.Number, c.Done, c.Rows = int(number), done != 0, int64(rows)
+		c.Number, c.Done, c.Rows = int(number), done != 0, rows
 		all = append(all, c)
 		return err
 	}, pipeline)
