@@ -124,16 +124,16 @@ func (q *copySQL) between(after, upto []rowferry.Value) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		var any, same []string
+		var sides, same []string
 		for i, t := range terms {
 			side := end.side
 			if i == len(terms)-1 {
 				side = end.final
 			}
-			any = append(any, strings.Join(append(slices.Clone(same), side(t)), " AND "))
+			sides = append(sides, strings.Join(append(slices.Clone(same), side(t)), " AND "))
 			same = append(same, t.equal())
 		}
-		parts = append(parts, "("+strings.Join(any, " OR ")+")")
+		parts = append(parts, "("+strings.Join(sides, " OR ")+")")
 	}
 	if len(parts) == 0 {
 		return "", nil
