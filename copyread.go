@@ -7,12 +7,15 @@ import (
 	"time"
 )
 
-// caughtUpEvery is how often a source is asked whether it has nothing more to tell.
-const caughtUpEvery = 100 * time.Millisecond
+// caughtUpEvery is how often a source is asked whether it has nothing more to tell,
+// and idleFor how long it must have had nothing for the mark to be read again.
+const (
+	caughtUpEvery = 100 * time.Millisecond
+	idleFor       = 2 * time.Second
+)
 
-// mergeReader is a Reader that ends where merging does: behind the mark, or when
-// the source has nothing more to tell, since the mark was read before it was
-// opened.
+// mergeReader is a Reader that ends where merging does: behind the mark, or where
+// the source has nothing more to tell.
 type mergeReader struct {
 	Reader
 	copying *copying
@@ -35,16 +38,19 @@ func newMergeReader(ctx context.Context, r Reader, c *copying) *mergeReader {
 func (m *mergeReader) watch(f Follower) {
 	ticker := time.NewTicker(caughtUpEvery)
 	defer ticker.Stop()
-	for {
+	idle := time.Duration(0)
+	for idle < idleFor {
 		select {
 		case <-m.ctx.Done():
 			return
 		case <-ticker.C:
-			if !f.CaughtUp().IsZero() {
-				m.end(io.EOF)
+			idle += caughtUpEvery
+			if f.CaughtUp().IsZero() {
+				idle = 0
 			}
 		}
 	}
+	m.end(io.EOF)
 }
 
 // Next implements Reader.

@@ -292,30 +292,51 @@ func (e *Engine) insistOn(ctx context.Context, do func() error) error {
 	}
 }
 
-// merge applies the log up to the mark, as merges.
+// merge applies the log up to the mark, as merges. Where the source has nothing
+// more to tell and does not come there, as behind a transaction that was taken
+// back, the mark is read again: a later one will do.
 func (e *Engine) merge(ctx context.Context) error {
-	for {
-		until := e.copying.until()
-		if err := e.read(ctx, e.again()); err != nil {
-			return err
-		}
-		err := e.runReader(ctx)
-		for CodeOf(err) == CodeSourceAway && ctx.Err() == nil {
-			if err = e.reopen(ctx, err); err == nil {
-				err = e.runReader(ctx)
+	c := e.copying
+	for first := true; ; first = false {
+		if !first {
+			err := e.insistOn(ctx, func() error {
+				mark, err := c.source.End(ctx)
+				if err == nil {
+					c.setUntil(mark)
+				}
+				return err
+			})
+			if err != nil {
+				return err
 			}
 		}
-		if closeErr := e.closeReader(); closeErr != nil && errors.Is(err, io.EOF) {
-			return closeErr
-		}
-		switch {
-		case !errors.Is(err, io.EOF):
+		if passed, err := c.copier.Passed(e.at.Position, e.at.Log, c.until()); err != nil || passed {
 			return err
-		case e.copying.until() == until:
-			return nil
 		}
-		// Rows that were fetched meanwhile moved the mark.
+		if err := e.mergeOnce(ctx); !errors.Is(err, io.EOF) {
+			return err
+		}
+		if passed, err := c.copier.Passed(e.at.Position, e.at.Log, c.until()); err != nil || passed {
+			return err
+		}
 	}
+}
+
+// mergeOnce merges until the mark, or until the source has nothing more: io.EOF.
+func (e *Engine) mergeOnce(ctx context.Context) error {
+	if err := e.read(ctx, e.again()); err != nil {
+		return err
+	}
+	err := e.runReader(ctx)
+	for CodeOf(err) == CodeSourceAway && ctx.Err() == nil {
+		if err = e.reopen(ctx, err); err == nil {
+			err = e.runReader(ctx)
+		}
+	}
+	if closeErr := e.closeReader(); closeErr != nil && errors.Is(err, io.EOF) {
+		return closeErr
+	}
+	return err
 }
 
 // complete gives the tables what they were made without.
