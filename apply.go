@@ -129,7 +129,10 @@ func (e *Engine) record(b *batch, shapes map[schema.Name]*schema.Table) Record {
 			all++
 		}
 	}
-	cp.Held = Held{Shapes: all}
+	cp.Held = Held{Shapes: all, Copy: cp.Held.Copy}
+	if e.copying != nil {
+		cp.Held.Copy.Until = e.copying.until()
+	}
 	if all > 0 {
 		cp.Held.Oldest = cp.Start
 	}

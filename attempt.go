@@ -73,11 +73,32 @@ func (a *attempt) write(ctx context.Context, tx SinkTx) error {
 	if a.plan != nil {
 		return put(ctx, tx, a.plan.parts, a.sealed())
 	}
+	if a.engine.copying != nil {
+		return a.merge(ctx, tx)
+	}
 	w := newMapper(a.engine)
 	err := w.run(ctx, a.batch, writeChunk, func(ms []Mutation) error {
 		w.tally.written += uint64(len(ms))
 		inOrder(ms)
 		return put(ctx, tx, []part{{ms: ms}}, nil)
+	})
+	a.tally, a.shapes = w.tally, w.shapes
+	return err
+}
+
+// merge writes the whole batch as merges.
+func (a *attempt) merge(ctx context.Context, tx SinkTx) error {
+	merges, ok := tx.(MergeTx)
+	if !ok {
+		return Errorf(CodeInternal, "a target that can be copied into cannot be merged into")
+	}
+	w, m := newMapper(a.engine), newMerger(a.engine, merges)
+	err := w.run(ctx, a.batch, mergeChunk, func(ms []Mutation) error {
+		w.tally.written += uint64(len(ms))
+		if err := m.write(ctx, ms); err != nil {
+			return err
+		}
+		return failpoint.Hit("apply")
 	})
 	a.tally, a.shapes = w.tally, w.shapes
 	return err
@@ -228,7 +249,7 @@ func (a *attempt) settle(ctx context.Context) error {
 // cannot make them inside a transaction. A shape that changed is left to the
 // writer, which stops there by name.
 func (e *Engine) prepare(ctx context.Context, b *batch) error {
-	if _, ok := e.parts.Sink.(Preparer); !ok {
+	if _, ok := e.parts.Sink.(Preparer); !ok && e.copying == nil {
 		return nil
 	}
 	var ms []Mutation
@@ -253,6 +274,9 @@ func (e *Engine) prepare(ctx context.Context, b *batch) error {
 }
 
 func (e *Engine) prepareShapes(ctx context.Context, ms []Mutation) error {
+	if e.copying != nil {
+		return e.copying.join(ctx, ms)
+	}
 	p, ok := e.parts.Sink.(Preparer)
 	if !ok || len(ms) == 0 {
 		return nil

@@ -175,6 +175,10 @@ var sourceCodes = []CodeInfo{
 	{CodeReplicaIdentity, ClassUsage, "a table's replica identity does not tell which row was changed",
 		"For an update or delete PostgreSQL logs the old values of the columns in the table's replica identity, and no others. Without them the row cannot be found in the target.",
 		applied, ways("mend it", "with the SQL that rowferry doctor shows", "leave out", "the table, in tables")},
+	{CodeCopyRefused, ClassUsage, "a table cannot be copied",
+		"What a snapshot of a table sees cannot be told from what the log has of it, or the target's table cannot take rows in the order in which they come.",
+		"Nothing was followed. Rows that were copied stay, and the same command goes on with them.",
+		ways("leave out", "the table, in tables", "bring it yourself", "by another way, and follow with --from")},
 }
 
 var targetCodes = []CodeInfo{

@@ -33,7 +33,31 @@ type Checkpoint struct {
 type Held struct {
 	Shapes int      `json:"shapes,omitempty"` // tables whose shape the log told
 	Oldest Position `json:"oldest,omitempty"` // where the oldest of it can be read again
+	// Copy is how far a copy is that the pipeline began with: not what only the
+	// state directory has, but what a batch changes like it.
+	Copy CopyState `json:"copy,omitzero"`
 }
+
+// CopyState is how far a copy is; zero where the pipeline began without one.
+type CopyState struct {
+	Phase CopyPhase `json:"phase"`
+	Until Mark      `json:"until,omitempty"` // where merging ends
+}
+
+// CopyPhase is a part of a copy; see Copier.
+type CopyPhase string
+
+// The parts of a copy.
+const (
+	Loading    CopyPhase = "loading"
+	Merging    CopyPhase = "merging"
+	Completing CopyPhase = "completing"
+	// Copied is what a pipeline stays that began with a copy.
+	Copied CopyPhase = "copied"
+)
+
+// going reports whether there is a copy to go on with.
+func (c CopyState) going() bool { return c.Phase != "" && c.Phase != Copied }
 
 // Record is what one batch writes to the State.
 type Record struct {

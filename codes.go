@@ -58,6 +58,7 @@ const (
 	CodeSlotAhead       Code = "RF-2031"
 	CodePublication     Code = "RF-2032"
 	CodeReplicaIdentity Code = "RF-2033"
+	CodeCopyRefused     Code = "RF-2034"
 	CodeTarget          Code = "RF-3001"
 	CodeRowRefused      Code = "RF-3002"
 	CodeShapeChanged    Code = "RF-3003"

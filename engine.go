@@ -20,6 +20,8 @@ const (
 	DefaultBatchBytes = 8 << 20
 	DefaultSpillBytes = 24 << 20
 	DefaultLanes      = 2
+	// DefaultCopyWorkers keeps two cores busy while some wait.
+	DefaultCopyWorkers = 4
 
 	DefaultLongestPause = 10 * time.Second
 )
@@ -40,6 +42,16 @@ type Options struct {
 	// SpillBytes is how much of one transaction is held in memory before the
 	// rest of it goes to the state's spool.
 	SpillBytes int
+	// Copy has a pipeline without a checkpoint begin with a copy of the tables.
+	Copy bool
+	// Ends tells that the source ends before its log does: no copy can be made.
+	Ends bool
+	// CopyWorkers is how many chunks are loaded at the same time, each on a
+	// connection to the source and one to the target.
+	CopyWorkers int
+	// ChunkRows is how many rows a chunk of a copy has. Zero: as many as can be
+	// copied in about a second.
+	ChunkRows int
 	// Lanes is how many batches are written at the same time, each on a
 	// connection of its own, where the target can; they commit one after the
 	// other.
@@ -78,7 +90,8 @@ type Engine struct {
 	compactor  *compactor // nil where each change counts
 	scratch    []Mutation // of planned
 	stats      stats
-	acks       *acks // of the reader that runs; nil until one does
+	copying    *copying // nil where there is no copy to make
+	acks       *acks    // of the reader that runs; nil until one does
 
 	mu        sync.Mutex // guards reader and queue for Progress
 	reader    Reader     // nil while a lost source is waited for
@@ -99,9 +112,10 @@ func Open(ctx context.Context, parts Parts, opts Options) (*Engine, error) {
 		e.compactor = newCompactor()
 	}
 	if err := e.open(ctx); err != nil {
-		return nil, errors.Join(err, e.closeReader())
+		return nil, errors.Join(err, e.closeReader(), e.closeCopy())
 	}
 	e.stats.progress.Checkpoint = e.at
+	e.stats.progress.Copy.Phase = e.at.Held.Copy.Phase
 	return e, nil
 }
 
@@ -112,7 +126,7 @@ func (o *Options) setDefaults() {
 	}{
 		{&o.BatchTxs, DefaultBatchTxs}, {&o.BatchRows, DefaultBatchRows},
 		{&o.BatchBytes, DefaultBatchBytes}, {&o.SpillBytes, DefaultSpillBytes},
-		{&o.Lanes, DefaultLanes},
+		{&o.Lanes, DefaultLanes}, {&o.CopyWorkers, DefaultCopyWorkers},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value
@@ -133,7 +147,10 @@ func (o *Options) setDefaults() {
 // opening it again where the target is. Run is called once.
 func (e *Engine) Run(ctx context.Context) error {
 	for {
-		err := e.runReader(ctx)
+		err := e.copyTables(ctx)
+		if err == nil {
+			err = e.runReader(ctx)
+		}
 		if CodeOf(err) == CodeSourceAway && ctx.Err() == nil {
 			if err = e.reopen(ctx, err); err == nil {
 				continue
@@ -160,8 +177,14 @@ func (e *Engine) runReader(ctx context.Context) error {
 	e.mu.Unlock()
 	defer context.AfterFunc(readCtx, q.stop)()
 	var wg sync.WaitGroup
+	reader := e.reader
+	if e.copying != nil {
+		merging := newMergeReader(readCtx, reader, e.copying)
+		defer merging.end(nil)
+		reader = merging
+	}
 	wg.Go(func() { // the goroutine "read"
-		collect(readCtx, e.reader, e.parts.State, e.opts.SpillBytes, q)
+		collect(readCtx, reader, e.parts.State, e.opts.SpillBytes, q)
 	})
 	e.acks = newAcks(e.reader, e.parts.Sink)
 	wg.Go(func() { e.acks.run(ctx) }) // the goroutine "ack"
@@ -185,7 +208,7 @@ func (e *Engine) interrupted() error {
 // Close releases the reader. It is called after Run has returned, or instead
 // of Run.
 func (e *Engine) Close() error {
-	if err := e.closeReader(); err != nil {
+	if err := errors.Join(e.closeReader(), e.closeCopy()); err != nil {
 		return fmt.Errorf("close the source: %w", err)
 	}
 	return nil

@@ -102,7 +102,7 @@ func (l *lanes) step(ctx context.Context) error {
 // behind it, since that is the quickest.
 func (l *lanes) plan(ctx context.Context, b *batch) {
 	e := l.engine
-	if e.compactor != nil && !b.spilled() {
+	if e.compactor != nil && e.copying == nil && !b.spilled() {
 		a, err := e.planned(ctx, b)
 		switch {
 		case err != nil: // what is wrong is met again in its place

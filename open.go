@@ -28,6 +28,10 @@ func (e *Engine) open(ctx context.Context) error {
 	e.hint = hint
 	switch kind {
 	case Fresh:
+		if e.opts.Copy {
+			err = e.openCopy(ctx)
+			break
+		}
 		err = e.openFresh(ctx, hint)
 	case StartedOver:
 		err = e.openOver(ctx, f, hint)
@@ -123,6 +127,12 @@ func (e *Engine) openOver(ctx context.Context, f found, hint hints) error {
 			Remedy("start over", "empty or drop these tables, then run the same command again").
 			Remedy("go on", "restore the table rowferry_checkpoint together with the rows")
 	}
+	if f.newest.Checkpoint.Held.Copy.Phase != "" {
+		if err := e.parts.State.Reset(); err != nil {
+			return err
+		}
+		return e.openCopy(ctx)
+	}
 	start := f.newest.Checkpoint.Start
 	if err := e.read(ctx, Start{Position: start, Hint: hint}); err != nil {
 		return targetLost(e.opts.Pipeline, start, err)
@@ -179,8 +189,10 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	if err != nil {
 		return err
 	}
-	if err := e.read(ctx, Start{Position: at.Position, Lineage: at.Lineage, Tables: known.Shapes, Hint: hint}); err != nil {
-		return err
+	if !at.Held.Copy.going() {
+		if err := e.read(ctx, Start{Position: at.Position, Lineage: at.Lineage, Tables: known.Shapes, Hint: hint}); err != nil {
+			return err
+		}
 	}
 	if err := e.parts.State.DiscardAfter(at.Sequence); err != nil {
 		return err
@@ -195,6 +207,9 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 		if ms, err = e.parts.Handler.Handle(ms, &Change{Op: Shape, Table: t}); err != nil {
 			return err
 		}
+	}
+	if at.Held.Copy.going() {
+		return e.openCopied(ctx, at)
 	}
 	if err := e.prepareShapes(ctx, ms); err != nil {
 		return err
@@ -215,6 +230,12 @@ func (e *Engine) openRebuilt(ctx context.Context, f found, hint hints) error {
 	at := *f.row
 	if err := e.accept(ctx, at, ""); err != nil {
 		return err
+	}
+	if at.Held.Copy.going() { // the shapes are those of the tables
+		if err := e.parts.State.Reset(); err != nil {
+			return err
+		}
+		return e.openCopied(ctx, at)
 	}
 	start := Start{Position: at.Position, Lineage: at.Lineage, Hint: hint}
 	if at.Held.Shapes > 0 {

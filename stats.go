@@ -53,7 +53,9 @@ type Progress struct {
 	// Lag is how long ago the source committed what was applied last; 0 where
 	// CaughtUp, or nothing was applied yet. Clocks that differ do not make it
 	// negative.
-	Lag     time.Duration
+	Lag time.Duration
+	// Copy is how far a copy is; its Phase is empty where there is none.
+	Copy    CopyProgress
 	Waiting string // what is being waited for, and why; "" when nothing is
 }
 

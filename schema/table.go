@@ -119,6 +119,22 @@ func (t *Table) Identity() []int {
 	return nil
 }
 
+// Bare returns a copy of the shape without what would refuse rows that come in
+// any order: with the key of Identity, and no other unique or foreign key.
+func (t *Table) Bare() *Table {
+	c := *t
+	c.Uniques, c.ForeignKeys = nil, nil
+	identity := t.Identity()
+	if len(identity) > 0 && !slices.Equal(identity, t.PrimaryKey) {
+		at := slices.IndexFunc(t.Uniques, func(u Index) bool { return u.Whole() && slices.Equal(u.Columns, identity) })
+		c.Uniques = t.Uniques[at : at+1 : at+1]
+	}
+	if len(c.Uniques) > 0 || identity == nil {
+		c.PrimaryKey = nil
+	}
+	return &c
+}
+
 func (t *Table) identifies(x Index) bool {
 	if len(x.Columns) == 0 {
 		return false

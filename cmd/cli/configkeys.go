@@ -62,6 +62,7 @@ func configKeys() *key {
 			doc:  "Rules for single source tables, by `database.table`, or `schema.table` of a PostgreSQL source.",
 			each: &key{name: "database.table", kind: mappingKey, doc: "One source table.", keys: entityKeys()},
 		},
+		{name: "copy", kind: mappingKey, doc: "How what is there is copied, before it is followed.", keys: copyKeys()},
 		{
 			name: "memory", def: "256MiB", flag: "memory", example: "512MiB", check: checkSize,
 			doc: "The most memory to use, in `KiB`, `MiB` or `GiB`, at least `96MiB`. A transaction that does not fit goes through files in the state directory.",

@@ -83,19 +83,19 @@ func awaitRows(t *testing.T, n uint64, args ...string) *liveStatus {
 	return nil
 }
 
-// TestRunRefusesToGuess: without a checkpoint and --from, nothing is started
-// and nothing is made.
+// TestRunRefusesToGuess: without a checkpoint and --from, and into a target that
+// nothing can be copied into, nothing is started and nothing is made.
 func TestRunRefusesToGuess(t *testing.T) {
 	t.Chdir(t.TempDir())
-	got := run(t, []string{"run", "--source", "mysql://ferry@127.0.0.1:1/shop", "--target", "sqlite:shop.db", "--name", "shop"})
+	got := run(t, []string{"run", "--source", "mysql://ferry@127.0.0.1:1/shop", "--target", "jsonl:shop.jsonl", "--name", "shop"})
 	want := `✗ RF-1015  pipeline "shop" has no checkpoint, and it was not said where to start
     source  mysql://ferry@127.0.0.1:1/shop
-    target  sqlite:shop.db
+    target  jsonl:shop.jsonl
     state   ./state
     Nothing was started.
-    → from now on               rowferry run --target sqlite:shop.db --name shop --source mysql://ferry@127.0.0.1:1/shop --from latest
-    → from all that is logged   rowferry run --target sqlite:shop.db --name shop --source mysql://ferry@127.0.0.1:1/shop --from earliest
-    → from a place              rowferry run --target sqlite:shop.db --name shop --source mysql://ferry@127.0.0.1:1/shop --from mysql-bin.000042:1337, a GTID set or a time
+    → from now on               rowferry run --target jsonl:shop.jsonl --name shop --source mysql://ferry@127.0.0.1:1/shop --from latest
+    → from all that is logged   rowferry run --target jsonl:shop.jsonl --name shop --source mysql://ferry@127.0.0.1:1/shop --from earliest
+    → from a place              rowferry run --target jsonl:shop.jsonl --name shop --source mysql://ferry@127.0.0.1:1/shop --from mysql-bin.000042:1337, a GTID set or a time
 `
 	if got.code != 2 || got.err != want {
 		t.Errorf("code %d\n%s", got.code, got.err)

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -106,6 +107,24 @@ type liveStatus struct {
 	Fallbacks    uint64          `json:"fallbacks"`
 	Spilled      uint64          `json:"spilled"`
 	Tables       []summaryTable  `json:"tables"`
+	Copy         *liveCopy       `json:"copy"` // null where there is none to make
+}
+
+// liveCopy is how far a copy is.
+type liveCopy struct {
+	Phase    string `json:"phase"` // loading, merging or completing
+	Rows     int64  `json:"rows"`
+	Estimate int64  `json:"rows_estimated"`
+	Making   string `json:"making"` // the key that is being made, or ""
+}
+
+// text says it for people.
+func (c *liveCopy) text() string {
+	text := fmt.Sprintf("%s, %s of about %s rows", c.Phase, brief(float64(c.Rows)), brief(float64(c.Estimate)))
+	if c.Making != "" {
+		text += ", " + c.Making
+	}
+	return text
 }
 
 // status answers the command of that name.
@@ -136,8 +155,10 @@ func (l *liveStatus) measured(r reading) {
 	l.QueueBytes, l.QueueShare = p.QueueBytes, r.queue
 	l.Transactions, l.Rows, l.Batches = p.Transactions, p.Rows, p.Batches
 	l.Fallbacks, l.Spilled = p.Fallbacks, p.Spilled
-	for _, t := range p.Tables {
-		l.Tables = append(l.Tables, summaryTable{t.Table.String(), t.Inserts, t.Updates, t.Deletes, t.Cleared})
+	l.Tables = summaryTables(&p)
+	if p.Copy.Going() {
+		loaded, estimate := p.Copy.Rows()
+		l.Copy = &liveCopy{Phase: string(p.Copy.Phase), Rows: loaded, Estimate: estimate, Making: p.Copy.Making}
 	}
 }
 

@@ -52,7 +52,7 @@ func TestRunPostgres(t *testing.T) {
 	for _, k := range []testdb.Kind{testdb.Postgres15, testdb.PostgresNew} {
 		t.Run(string(k), func(t *testing.T) {
 			o := newSlotted(t, k, "sqlite:shop.db")
-			if got := run(t, []string{"run", "-c", "shop.yaml"}); got.code != 2 || !strings.Contains(got.err, "RF-1015") || !strings.Contains(got.err, "that a slot has kept") {
+			if got := run(t, []string{"run", "-c", "shop.yaml", "--target", "jsonl:shop.jsonl"}); got.code != 2 || !strings.Contains(got.err, "RF-1015") || !strings.Contains(got.err, "that a slot has kept") {
 				t.Errorf("%+v", got)
 			}
 			if got := run(t, []string{"run", "-c", "shop.yaml", "--from", "earliest"}); got.code != 6 || !strings.Contains(got.err, "RF-2028") {

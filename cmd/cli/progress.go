@@ -59,6 +59,10 @@ func (p *program) show(r reading) {
 		p.screen.draw(r.lines()...)
 		return
 	}
+	if r.progress.Copy.Going() {
+		p.log.LogAttrs(context.Background(), slog.LevelInfo, "copy", r.copied()...)
+		return
+	}
 	if r.follows {
 		p.log.LogAttrs(context.Background(), slog.LevelInfo, "progress", r.followed()...)
 		return
@@ -85,6 +89,9 @@ func (p *program) show(r reading) {
 // lines is the measurement for a terminal. The second line is there once
 // something is applied.
 func (r reading) lines() []string {
+	if r.progress.Copy.Going() {
+		return r.copying()
+	}
 	if r.follows {
 		return r.following()
 	}

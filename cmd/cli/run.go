@@ -10,15 +10,17 @@ import (
 func runCommand() *command {
 	return &command{
 		name:    "run",
-		summary: "follow a server and apply what it logs to a target",
-		about: "Applies every change in the order of the source's log, in groups, and records the position in the same target transaction. The same command again goes on where the last one stopped: nothing is lost and nothing is applied twice. Where there is no checkpoint yet, --from says where to start; nothing is guessed.\n\n" +
+		summary: "copy what a server has, then follow it",
+		about: "Where there is no checkpoint yet, copies the tables as they are, without a lock, while they are written to; then applies every change in the order of the source's log, in groups, and records the position in the same target transaction. The same command again goes on where the last one stopped, in the middle of a copy too: nothing is lost and nothing is applied twice. --from starts in the log, without a copy.\n\n" +
+			"Tables that are copied need a key, and the target's must be empty or missing. Their unique and foreign keys are made after the rows, when the log was applied up to a place behind all that the copy saw: from there on the target is what the source was.\n\n" +
 			"The checks of `rowferry doctor` are made first. A server that is lost on the way is waited for. SIGTERM and SIGINT finish the batch in hand and end the run; with --once or --until that is exit code 130 when it comes too early.\n\n" +
 			"The summary at the end says how the source's transactions were grouped. With -o json: batches; group_most_transactions, of the largest batch; group_longest_seconds, between the first and the last commit at the source in one batch; compaction_ratio, changes to writes, null where nothing was written; fallbacks, batches that were refused compacted; splits, those that were refused in the source's order too and were applied one transaction at a time.\n\n" +
 			"A password never goes on the command line: put the URL into ROWFERRY_SOURCE and ROWFERRY_TARGET, or use password_file or password_command in the configuration file.",
-		example: "rowferry run -c shop.yaml --from latest",
+		example: "rowferry run -c shop.yaml",
 		options: []*option{
 			sourceOption, targetOption, stateOption, nameOption, fromHereOption, onceOption, untilOnceOption,
 			schemaOption, tablesOption, triggersOption, matchOption, memoryOption, serverIDOption, patienceOption,
+			workersOption, chunkRowsOption,
 		},
 		run: runPipeline,
 	}
@@ -39,11 +41,17 @@ func runPipeline(ctx context.Context, in *invocation) error {
 	return carry(ctx, in, s, s.modeOf("run", math.MaxInt64))
 }
 
+// copies reports whether a pipeline without a checkpoint begins with a copy.
+func (w *wiring) copies() bool {
+	s := w.settings
+	return w.mode.command == "run" && s.source.given() && s.from == "" && s.targetScheme() != "jsonl"
+}
+
 // needStart refuses to start a server's pipeline from a place nobody chose.
 // It makes nothing.
 func (w *wiring) needStart(ctx context.Context) error {
 	s := w.settings
-	if !s.source.given() || s.from != "" {
+	if !s.source.given() || s.from != "" || w.copies() {
 		return nil
 	}
 	var sv survey

@@ -28,6 +28,7 @@ type settings struct {
 	source   server   // where it is a server
 	serverID uint32   // 0 lets the source choose
 	slot     slotNames
+	copies   copySettings
 	passing  bool // read by a slot that ends with the command
 	schema   string
 	target   string // URL, without a password
@@ -104,6 +105,8 @@ func (in *invocation) checked(s *settings) (errs []error) {
 		{"name", checkName, func(string) {}},
 		{"patience", checkPatience, func(string) {}},
 		{"server-id", checkServerID, func(v string) { s.serverID = serverIDOf(v) }},
+		{"copy-workers", checkWorkers, func(v string) { s.copies.workers, _ = strconv.Atoi(v) }},
+		{"chunk-rows", checkChunkRows, func(v string) { s.copies.rows, _ = strconv.Atoi(v) }},
 	} {
 		if !in.given(o.name) {
 			continue

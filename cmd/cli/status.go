@@ -265,6 +265,9 @@ func (l *liveStatus) text(now time.Time) string {
 	if l.Waiting != "" {
 		add("waiting", l.Waiting)
 	}
+	if l.Copy != nil {
+		add("copy", l.Copy.text())
+	}
 	switch {
 	case l.CaughtUp:
 		add("lag", "none: caught up")

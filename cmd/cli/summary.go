@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +22,7 @@ type summary struct {
 	Fallbacks    uint64         `json:"fallbacks"` // batches that were refused compacted
 	Splits       uint64         `json:"splits"`    // of those, the ones refused in the source's order too
 	Spilled      uint64         `json:"spilled"`
+	Copied       *summaryCopy   `json:"copied"` // null where this run loaded nothing
 	// Of one batch, the most source transactions and the longest time between
 	// the first and the last of their commits at the source. Changes to writes,
 	// null where nothing was written.
@@ -47,6 +50,7 @@ type summaryResume struct {
 
 type summaryTable struct {
 	Table   string `json:"table"`
+	Copied  uint64 `json:"copied"` // by this run
 	Inserts uint64 `json:"inserts"`
 	Updates uint64 `json:"updates"`
 	Deletes uint64 `json:"deletes"`
@@ -76,11 +80,49 @@ func summarise(w *wiring, e *rowferry.Engine, took time.Duration, err error) *su
 		ratio := float64(p.Mutations) / float64(p.Written)
 		sum.Compaction = &ratio
 	}
-	for _, t := range p.Tables {
-		sum.Tables = append(sum.Tables, summaryTable{t.Table.String(), t.Inserts, t.Updates, t.Deletes, t.Cleared})
+	sum.Tables = summaryTables(&p)
+	if took := p.Copy.Took; took > 0 {
+		loaded, _ := p.Copy.Rows()
+		sum.Copied = &summaryCopy{Rows: uint64(loaded - p.Copy.Before), Tables: len(p.Copy.Tables), Seconds: took.Seconds()}
 	}
 	sum.Stopped = whyStopped(w, err)
 	return sum
+}
+
+// summaryTables are the tables that were copied or changed, by name.
+func summaryTables(p *rowferry.Progress) []summaryTable {
+	byName := map[string]*summaryTable{}
+	at := func(name string) *summaryTable {
+		if byName[name] == nil {
+			byName[name] = &summaryTable{Table: name}
+		}
+		return byName[name]
+	}
+	for _, t := range p.Tables {
+		x := at(t.Table.String())
+		x.Inserts, x.Updates, x.Deletes, x.Cleared = t.Inserts, t.Updates, t.Deletes, t.Cleared
+	}
+	for _, t := range p.Copy.Tables {
+		at(t.Table.String()).Copied = uint64(t.Rows - t.Before)
+	}
+	all := []summaryTable{}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		all = append(all, *byName[name])
+	}
+	return all
+}
+
+// summaryCopy is what a copy loaded in this run.
+type summaryCopy struct {
+	Rows    uint64  `json:"rows"`
+	Tables  int     `json:"tables"`
+	Seconds float64 `json:"seconds"`
+}
+
+// text says it for people.
+func (c *summaryCopy) text() string {
+	took := time.Duration(c.Seconds * float64(time.Second))
+	return fmt.Sprintf("%s of %s in %s (%s rows/s)", plural(c.Rows, "row", "rows"), plural(uint64(c.Tables), "table", "tables"), shortly(took), rate(c.Rows, took))
 }
 
 func whyStopped(w *wiring, err error) string {
@@ -123,7 +165,7 @@ func next(s *settings, err error) []string {
 // positions and commands.
 func (s *summary) text(ink ink) string {
 	var b strings.Builder
-	if s.Transactions == 0 && !s.failed {
+	if s.Transactions == 0 && s.Copied == nil && !s.failed {
 		fmt.Fprintf(&b, "%s nothing to do: %s\n", ink.good("✓"), s.nothing)
 	} else {
 		b.WriteString(s.table() + "\n")
@@ -137,6 +179,9 @@ func (s *summary) text(ink ink) string {
 		if value != "" {
 			fmt.Fprintf(&b, "%-10s %s\n", name, clean(value))
 		}
+	}
+	if s.Copied != nil {
+		line("copied", s.Copied.text())
 	}
 	line("stopped", s.where())
 	line("position", s.Position)
@@ -196,6 +241,7 @@ func (s *summary) table() string {
 	total := summaryTable{Table: "total"}
 	rows := [][]string{{"table", "inserts", "updates", "deletes"}}
 	for _, t := range s.Tables {
+		total.Copied += t.Copied
 		total.Inserts += t.Inserts
 		total.Updates += t.Updates
 		total.Deletes += t.Deletes
@@ -204,14 +250,20 @@ func (s *summary) table() string {
 	if total.Cleared > 0 {
 		rows[0] = append(rows[0], "cleared")
 	}
+	if total.Copied > 0 {
+		rows[0] = slices.Insert(rows[0], 1, "copied")
+	}
 	for _, t := range append(s.Tables, total) {
 		row := []string{clean(t.Table), count(t.Inserts), count(t.Updates), count(t.Deletes)}
+		if total.Copied > 0 {
+			row = slices.Insert(row, 1, count(t.Copied))
+		}
 		if total.Cleared > 0 {
 			row = append(row, count(t.Cleared))
 		}
 		rows = append(rows, row)
 	}
-	return grid(rows, 1, 2, 3, 4)
+	return grid(rows, 1, 2, 3, 4, 5)
 }
 
 // count prints a number with its thousands apart.

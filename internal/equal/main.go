@@ -15,7 +15,7 @@
 //	…?schema=a&schema=b                             only these
 //	sqlite://path
 //
-// Table rowferry_checkpoint and tables
+// Tables rowferry_checkpoint and rowferry_chunk, and those
 // whose names begin with _test_ are left out. compare and prefix exit with 1 and
 // print the first differences; any other failure exits with 2.
 //
@@ -95,7 +95,7 @@ type options struct {
 
 // wants reports whether the table is to be dumped.
 func (o options) wants(table string) bool {
-	if table == "rowferry_checkpoint" || strings.HasPrefix(table, "_test_") || listed(o.exclude, table) {
+	if table == "rowferry_checkpoint" || table == "rowferry_chunk" || strings.HasPrefix(table, "_test_") || listed(o.exclude, table) {
 		return false
 	}
 	return o.tables == "" || listed(o.tables, table)

@@ -50,6 +50,25 @@ func (c *Conn) Rows(ctx context.Context, fn func(scan func(...any) error) error)
 	return err
 }
 
+// Each calls fn for each row of a query without parameters, with its values as
+// the server writes them: text, of which nil is NULL, in the character set that
+// the session asks for. They are valid until fn returns. An error of fn is
+// returned when the other rows were read. fn may not use the connection.
+func (c *Conn) Each(ctx context.Context, sql string, fn func(row [][]byte) error) error {
+	var raw [][]byte
+	_, err := c.rows(ctx, func() error {
+		c.text(comQuery, sql)
+		return nil
+	}, false, func(row []value) error {
+		raw = raw[:0]
+		for _, v := range row {
+			raw = append(raw, v)
+		}
+		return fn(raw)
+	})
+	return err
+}
+
 func (c *Conn) rows(ctx context.Context, put func() error, binaryRows bool, row func([]value) error) (int64, error) {
 	var a answer
 	err := c.aside(ctx, put, func() (err error) {

@@ -56,7 +56,7 @@ func Blame(err error, m *rowferry.Mutation) error {
 	}
 	switch e.Code {
 	case rowferry.CodeTableDiffers, rowferry.CodeTriggers, rowferry.CodeCascades, rowferry.CodeNameCollision, rowferry.CodeNameRefused,
-		rowferry.CodeTypeRefused, rowferry.CodeRowRefused, rowferry.CodeOutOfRange:
+		rowferry.CodeTypeRefused, rowferry.CodeRowRefused, rowferry.CodeOutOfRange, rowferry.CodeCopyRefused:
 		kept := *m
 		e.Mutation = &kept
 	}

@@ -32,6 +32,7 @@ type batch struct {
 	key     []byte
 	flights []flight            // queued and not answered, oldest first
 	moved   bool                // the checkpoint is in the target's row already
+	names   bool                // a refusal of several has to name the one: nobody writes them one by one
 	rest    []rowferry.Mutation // of what is being queued
 	waiting waiting
 }

@@ -48,13 +48,20 @@ func (b *batch) WriteLast(ctx context.Context, ms []rowferry.Mutation, cp rowfer
 }
 
 func (b *batch) bulk(ctx context.Context, ms []rowferry.Mutation, end func() error) error {
+	return b.whole(ctx, func() error {
+		if err := b.launch(ctx, ms); err != nil {
+			return err
+		}
+		return end()
+	})
+}
+
+// whole runs what writes to the batch, which an error ends.
+func (b *batch) whole(ctx context.Context, write func() error) error {
 	if b.failed || b.sink.open != b {
 		return rowferry.Errorf(rowferry.CodeInternal, "a write to a batch that is over")
 	}
-	err := b.launch(ctx, ms)
-	if err == nil {
-		err = end()
-	}
+	err := write()
 	if err != nil {
 		b.failed = true
 		if cause := ctx.Err(); cause != nil {

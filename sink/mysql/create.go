@@ -11,11 +11,12 @@ import (
 )
 
 // createTable returns the statement that makes a table of the shape, without
-// its foreign keys, and what of it could not be carried exactly.
+// its foreign keys, and what of it could not be carried exactly. A bare one has
+// no more keys than loading needs.
 //
 // Generated columns become plain ones that may be NULL: their values come with
 // the rows. There are no defaults, since a shape has none.
-func (s *Sink) createTable(t *schema.Table) (statement string, notices []string, err error) {
+func (s *Sink) createTable(t *schema.Table, bare bool) (statement string, notices []string, err error) {
 	var lines []string
 	for i, c := range t.Columns {
 		line, finer, err := s.columnClause(t, i)
@@ -28,16 +29,8 @@ func (s *Sink) createTable(t *schema.Table) (statement string, notices []string,
 		}
 		lines = append(lines, line)
 	}
-	taken := map[string]bool{}
-	if len(t.PrimaryKey) > 0 {
-		lines = append(lines, "PRIMARY KEY ("+quoteAll(t.ColumnNames(t.PrimaryKey))+")")
-	}
-	for _, u := range t.Uniques {
-		terms := keyTerms(t, u)
-		lines = append(lines, "UNIQUE KEY "+quote(keyName(u.Name, "uq", terms, taken))+" ("+terms+")")
-	}
-	for _, k := range helpingKeys(t) {
-		lines = append(lines, "KEY "+quote(keyName("", "rowferry", k, taken))+" ("+k+")")
+	for _, k := range tableKeys(t, bare) {
+		lines = append(lines, k.clause)
 	}
 	for _, u := range t.Unsupported {
 		notices = append(notices, fmt.Sprintf("table %s is made without %s", t.Name, u))
@@ -94,6 +87,43 @@ func counting(t *schema.Table) int {
 	return -1
 }
 
+// tableKey is a key of a table that Rowferry makes, foreign keys aside.
+type tableKey struct {
+	name   string // PRIMARY for the primary key
+	clause string // its definition in CREATE TABLE
+	what   string // for people
+}
+
+// tableKeys returns the keys of a table. A bare one has that by which rows are
+// found, and one that a counting column cannot be without. Names are the same
+// either way.
+func tableKeys(t *schema.Table, bare bool) []tableKey {
+	var keys []tableKey
+	taken, first, identity := map[string]bool{}, map[int]bool{}, t.Identity()
+	add := func(columns []int, k tableKey) {
+		if !bare || identity == nil || slices.Equal(columns, identity) {
+			keys, first[columns[0]] = append(keys, k), true
+		}
+	}
+	if len(t.PrimaryKey) > 0 {
+		terms := quoteAll(t.ColumnNames(t.PrimaryKey))
+		add(t.PrimaryKey, tableKey{"PRIMARY", "PRIMARY KEY (" + terms + ")", "primary key"})
+	}
+	for _, u := range t.Uniques {
+		terms := keyTerms(t, u)
+		name := keyName(u.Name, "uq", terms, taken)
+		if bare && (identity == nil || !u.Whole()) {
+			continue
+		}
+		add(u.Columns, tableKey{name, "UNIQUE KEY " + quote(name) + " (" + terms + ")", "unique key " + name})
+	}
+	for _, terms := range helpingKeys(t, first, bare) {
+		name := keyName("", "rowferry", terms, taken)
+		keys = append(keys, tableKey{name, "KEY " + quote(name) + " (" + terms + ")", "key (" + terms + ")"})
+	}
+	return keys
+}
+
 // keyTerms returns a unique key's columns with their prefixes.
 func keyTerms(t *schema.Table, u schema.Index) string {
 	terms := make([]string, len(u.Columns))
@@ -107,15 +137,16 @@ func keyTerms(t *schema.Table, u schema.Index) string {
 }
 
 // helpingKeys returns the columns of keys that the shape does not tell of: one
-// that a counting column needs, and one that helps to find a row of a table
-// without a key, over its first few columns of small values.
-func helpingKeys(t *schema.Table) []string {
+// that a counting column needs which is first in no other, and one that helps to
+// find a row of a table without a key, over its first few columns of small
+// values.
+func helpingKeys(t *schema.Table, first map[int]bool, bare bool) []string {
 	var keys []string
-	if i := counting(t); i >= 0 {
-		first := func(u schema.Index) bool { return u.Columns[0] == i }
-		if !(len(t.PrimaryKey) > 0 && t.PrimaryKey[0] == i) && !slices.ContainsFunc(t.Uniques, first) {
-			keys = append(keys, quote(t.Columns[i].Name))
-		}
+	if i := counting(t); i >= 0 && !first[i] {
+		keys = append(keys, quote(t.Columns[i].Name))
+	}
+	if bare {
+		return keys
 	}
 	const most = 4
 	var columns []int
@@ -143,10 +174,10 @@ func helps(t *schema.Table, i int) bool {
 	}
 }
 
-// addKey returns the statement that gives a table a foreign key.
+// addKey returns the clause of an ALTER TABLE that gives a table a foreign key.
 func addKey(t *schema.Table, f schema.ForeignKey) string {
 	about := sqlsink.DescribeKey(t, f)
-	sql := "ALTER TABLE " + quoteName(t.Name) + " ADD CONSTRAINT " + quote(keyName("", "fk", t.Name.String()+about, map[string]bool{})) +
+	sql := "ADD CONSTRAINT " + quote(keyName("", "fk", t.Name.String()+about, map[string]bool{})) +
 		" FOREIGN KEY (" + quoteAll(t.ColumnNames(f.Columns)) + ") REFERENCES " + quoteName(f.Parent) + " (" + quoteAll(f.Referenced) + ")"
 	if f.OnDelete != schema.NoAction {
 		sql += " ON DELETE " + strings.ToUpper(string(f.OnDelete))

@@ -21,6 +21,8 @@ type existing struct {
 	kind     string // "BASE TABLE", "VIEW", "SEQUENCE", …
 	engine   string
 	made     bool
+	indexes  []string // names of the keys, PRIMARY among them, foreign keys aside
+	unique   []string // those that are unique
 	triggers []string
 }
 
@@ -129,20 +131,27 @@ func (x *existing) readColumns(ctx context.Context, se *session) error {
 		}, x.shape.Name.Schema, x.shape.Name.Table)
 }
 
-// readKeys reads the primary key and the unique keys. A part that is an
+// readKeys reads the primary key, the unique keys, and the names of the rest. A part that is an
 // expression makes a key that says nothing of columns.
 func (x *existing) readKeys(ctx context.Context, se *session) error {
 	type part struct{ ordinal, prefix int }
 	keys, names := map[string][]part{}, []string{}
-	err := se.query(ctx, `SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, COALESCE(SUB_PART, 0) FROM information_schema.STATISTICS
-		WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
+	err := se.query(ctx, `SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, COALESCE(SUB_PART, 0), NON_UNIQUE FROM information_schema.STATISTICS
+		WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
 		func(scan func(...any) error) error {
 			var at schema.Name
 			var index string
 			var column sql.NullString
+			var several int
 			p := part{ordinal: -1}
-			if err := scan(&at.Schema, &at.Table, &index, &column, &p.prefix); err != nil || at != x.shape.Name {
+			if err := scan(&at.Schema, &at.Table, &index, &column, &p.prefix, &several); err != nil || at != x.shape.Name {
 				return err
+			}
+			if !slices.Contains(x.indexes, index) {
+				x.indexes = append(x.indexes, index)
+			}
+			if several != 0 {
+				return nil
 			}
 			if column.Valid {
 				p.ordinal = x.ordinal(column.String)
@@ -153,6 +162,7 @@ func (x *existing) readKeys(ctx context.Context, se *session) error {
 			keys[index] = append(keys[index], p)
 			return nil
 		}, x.shape.Name.Schema, x.shape.Name.Table)
+	x.unique = names
 	for _, name := range names {
 		parts := keys[name]
 		if slices.ContainsFunc(parts, func(p part) bool { return p.ordinal < 0 }) {

@@ -9,10 +9,11 @@ import (
 
 // flight is a statement of a batch that is queued and whose answer was not
 // looked at, and the mutations that it carries. Each is one row, which it must
-// find, or insert.
+// find, or insert; where they are merged it need not.
 type flight struct {
 	target *target
 	ms     []rowferry.Mutation
+	merged bool
 }
 
 // launch writes mutations of different rows, and leaves the last answers to
@@ -85,7 +86,7 @@ func (b *batch) fly(ctx context.Context, t *target, st *statement, ms []rowferry
 	if err != nil {
 		return b.sink.translate(err)
 	}
-	b.flights = append(b.flights, flight{t, ms})
+	b.flights = append(b.flights, flight{target: t, ms: ms})
 	return nil
 }
 
@@ -101,7 +102,7 @@ func (b *batch) land(ctx context.Context, all bool) error {
 		}
 		f := &b.flights[i]
 		n, err := se.answer(ctx)
-		if err == nil && n == int64(len(f.ms)) {
+		if err == nil && (f.merged || n == int64(len(f.ms))) {
 			continue
 		}
 		failed := *f
@@ -121,10 +122,34 @@ func (b *batch) lost(ctx context.Context, f flight, n int64, err error) error {
 	switch {
 	case err != nil:
 		err = b.sink.refuse(err, f.target, m)
+		if len(f.ms) > 1 && (f.merged || b.names) && isRefusal(err) {
+			return b.find(ctx, f, err)
+		}
 	case len(f.ms) == 1:
 		err = b.missing(ctx, f.target, m, n)
 	default:
 		err = f.target.Missing(m, n)
 	}
 	return sqlsink.Blame(err, m)
+}
+
+// find returns the refusal of that mutation which the server refuses when it gets
+// one by one those of a statement that it refused. What they leave in the batch
+// goes with it.
+func (b *batch) find(ctx context.Context, f flight, refused error) error {
+	for i := range f.ms {
+		var err error
+		if f.merged {
+			err = b.mergeOne(ctx, f.target, &f.ms[i])
+		} else {
+			err = b.change(ctx, f.target, &f.ms[i])
+		}
+		if b.sink.session.broken {
+			break
+		}
+		if err != nil {
+			return sqlsink.Blame(err, &f.ms[i])
+		}
+	}
+	return refused
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/sqlsink"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -70,7 +71,7 @@ func (s *Sink) tableNames(ctx context.Context) ([]schema.Name, error) {
 	err := s.session.query(ctx, query+" ORDER BY TABLE_SCHEMA, TABLE_NAME", func(scan func(...any) error) error {
 		var n schema.Name
 		err := scan(&n.Schema, &n.Table)
-		if err == nil && !slices.Contains(systemDatabases, strings.ToLower(n.Schema)) && s.server.foldName(n) != s.server.foldName(s.checkpointName()) {
+		if err == nil && !slices.Contains(systemDatabases, strings.ToLower(n.Schema)) && !(s.server.foldName(n).Schema == s.server.foldName(s.chunkName()).Schema && sqlsink.Own(n.Table)) {
 			names = append(names, n)
 		}
 		return err

@@ -102,8 +102,8 @@ func (s *Sink) checkNames(t *schema.Table) error {
 // another table of the pipeline where the server ignores case.
 func (s *Sink) checkCollision(t *schema.Table, place schema.Name) error {
 	fold := s.server.foldName(place)
-	if fold == s.server.foldName(s.checkpointName()) || strings.EqualFold(place.Table, sqlsink.CheckpointTable) {
-		return rowferry.Errorf(rowferry.CodeNameCollision, "the name is that of Rowferry's own checkpoint table").
+	if sqlsink.Own(place.Table) {
+		return rowferry.Errorf(rowferry.CodeNameCollision, "the name is that of one of Rowferry's own tables").
 			Fact("table", "%s", t.Name).Remedy("another name", "entities: {db.table: {to: other}}")
 	}
 	if other, ok := s.folded[fold]; ok && other != t.Name {

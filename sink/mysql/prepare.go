@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/mysqlwire"
@@ -18,6 +19,12 @@ import (
 // databases, gives tables that Rowferry made the foreign keys whose parents
 // exist by now, and checks every table. It works on a connection of its own.
 func (s *Sink) Prepare(ctx context.Context, shapes []rowferry.Mutation) error {
+	return s.preparing(ctx, shapes, func(p *preparation) error { return p.run(shapes) })
+}
+
+// preparing runs what makes tables and keys on a connection of its own. An error
+// leaves the Sink with the shapes that it knew.
+func (s *Sink) preparing(ctx context.Context, shapes []rowferry.Mutation, run func(*preparation) error) error {
 	switch {
 	case s.open != nil:
 		return rowferry.Errorf(rowferry.CodeInternal, "tables are to be made while a batch is open")
@@ -40,42 +47,52 @@ func (s *Sink) Prepare(ctx context.Context, shapes []rowferry.Mutation) error {
 	p := &preparation{sink: s, ctx: ctx, session: se, told: map[schema.Name]*rowferry.Mutation{}}
 	known := maps.Clone(s.shapes)
 	s.forget() // what a new table or key changes for others
-	if err := p.run(shapes); err != nil {
+	if err := run(p); err != nil {
 		s.shapes = known
 		return err
 	}
 	return nil
 }
 
-func (p *preparation) run(shapes []rowferry.Mutation) error {
-	s := p.sink
+// each runs fn for each of the shapes.
+func (p *preparation) each(shapes []rowferry.Mutation, fn func(*rowferry.Mutation) error) error {
 	for i := range shapes {
 		if shapes[i].Op != rowferry.Shape {
 			return rowferry.Errorf(rowferry.CodeInternal, "tables are not made for the operation %s", shapes[i].Op)
 		}
-		if err := p.table(&shapes[i]); err != nil {
-			return sqlsink.Blame(s.translate(err), &shapes[i])
+		if err := fn(&shapes[i]); err != nil {
+			return sqlsink.Blame(p.sink.translate(err), &shapes[i])
 		}
+	}
+	return nil
+}
+
+func (p *preparation) run(shapes []rowferry.Mutation) error {
+	s := p.sink
+	if err := p.each(shapes, p.table); err != nil {
+		return err
 	}
 	for _, name := range slices.SortedFunc(maps.Keys(s.shapes), schema.Name.Compare) {
 		if m, err := p.keys(s.shapes[name]); err != nil {
 			return sqlsink.Blame(s.translate(err), m)
 		}
 	}
+	return p.checkAll(shapes)
+}
+
+// checkAll looks at the shapes' tables as they are now.
+func (p *preparation) checkAll(shapes []rowferry.Mutation) error {
+	s := p.sink
 	chains, err := s.readChains(p.ctx, p.session)
 	if err != nil {
 		return s.translate(err)
 	}
-	for i := range shapes {
-		err := p.check(&shapes[i])
-		if err == nil {
-			err = chains.check(s.server.foldName(s.place(shapes[i].Table.Name)))
+	return p.each(shapes, func(m *rowferry.Mutation) error {
+		if err := p.check(m); err != nil {
+			return err
 		}
-		if err != nil {
-			return sqlsink.Blame(s.translate(err), &shapes[i])
-		}
-	}
-	return nil
+		return chains.check(s.server.foldName(s.place(m.Table.Name)))
+	})
 }
 
 // strictTables makes the server refuse tables whose rows cannot be stored,
@@ -95,6 +112,7 @@ type preparation struct {
 	ctx     context.Context
 	session *session
 	told    map[schema.Name]*rowferry.Mutation // the shapes of this call, by place
+	patient bool                               // an ALTER TABLE has many rows to look at
 }
 
 // placed returns the shape with the types that it has in MySQL, under the names
@@ -125,7 +143,7 @@ func (p *preparation) table(m *rowferry.Mutation) error {
 		return rowferry.Errorf(rowferry.CodeTableDiffers, "a table does not exist in the target, and tables are not to be made").
 			Fact("table", "%s", t.Name).Remedy("let Rowferry make it", "create_tables: true")
 	}
-	sql, notices, err := s.createTable(t)
+	sql, notices, err := s.createTable(t, s.loads(t.Name))
 	if err != nil {
 		return err
 	}
@@ -173,7 +191,7 @@ func (p *preparation) keys(t *schema.Table) (*rowferry.Mutation, error) {
 	for _, f := range t.ForeignKeys {
 		about = cmp.Or(about, p.told[f.Parent])
 	}
-	if len(t.ForeignKeys) == 0 || about == nil {
+	if len(t.ForeignKeys) == 0 || about == nil || s.loads(t.Name) {
 		return nil, nil
 	}
 	x, err := s.inspect(p.ctx, p.session, t.Name)
@@ -184,53 +202,96 @@ func (p *preparation) keys(t *schema.Table) (*rowferry.Mutation, error) {
 		if s.hasKey(t, f, x) {
 			continue
 		}
-		if err := p.key(t, f); err != nil {
+		addable, err := p.addable(t, f)
+		if err == nil && addable {
+			err = p.key(t, f)
+		}
+		if err != nil {
 			return about, err
 		}
 	}
 	return about, nil
 }
 
-// key adds one foreign key, or says why the table is without it. One that acts
-// is carried, waits for its parent, or is an error.
-func (p *preparation) key(t *schema.Table, f schema.ForeignKey) error {
+// addable reports whether a foreign key can be added now, or says why the table
+// is without it. One that acts is carried, waits for its parent, or is an error.
+func (p *preparation) addable(t *schema.Table, f schema.ForeignKey) (bool, error) {
 	s := p.sink
 	if f.OnDelete == schema.SetDefault || f.OnUpdate == schema.SetDefault {
-		return sqlsink.ActionError(t, f, "a foreign key sets a default, which InnoDB does not do")
+		return false, sqlsink.ActionError(t, f, "a foreign key sets a default, which InnoDB does not do")
+	}
+	if s.loads(f.Parent) {
+		return false, nil // it waits
 	}
 	parent, err := s.inspect(p.ctx, p.session, f.Parent)
 	if err != nil {
-		return err
+		return false, err
 	}
 	switch {
 	case parent == nil && (s.options.InScope == nil || s.options.InScope(f.Parent)):
-		return nil // it waits
+		return false, nil // it waits
 	case parent == nil:
-		return s.without(t, f, fmt.Sprintf("%s is not part of the pipeline", f.Parent))
+		return false, s.without(t, f, fmt.Sprintf("%s is not part of the pipeline", f.Parent))
 	case parent.kind != "BASE TABLE" || !s.references(parent.shape, f.Referenced):
-		return s.without(t, f, fmt.Sprintf("%s has no primary or unique key over exactly its columns", f.Parent))
+		return false, s.without(t, f, fmt.Sprintf("%s has no primary or unique key over exactly its columns", f.Parent))
 	}
 	if finer := s.finerKey(t, f); finer != "" {
 		if !f.Acts() {
-			return s.without(t, f, finer)
+			return false, s.without(t, f, finer)
 		}
 		s.notice(fmt.Sprintf("table %s: the foreign key %s is kept for its action, but %s: "+
 			"a row whose value equals its parent's only by the source's collation will be refused", t.Name, sqlsink.DescribeKey(t, f), finer))
 	}
-	sql := addKey(t, f)
-	s.trace(sql, nil)
-	err = p.session.exec(p.ctx, sql)
-	var refused *mysqlwire.ServerError
-	if errors.As(err, &refused) {
-		switch refused.Number {
-		case 1005, 1215, 1452, 1822, 1825, 3780, 6125, 150:
-			return s.without(t, f, "the target refuses it: "+refused.Message)
-		case 1826, 1061, 1022, 121: // another engine was faster
-			return nil
-		}
-		return s.differs(err, t)
+	return true, nil
+}
+
+// key adds one foreign key.
+func (p *preparation) key(t *schema.Table, f schema.ForeignKey) error {
+	err := p.alter(t, addKey(t, f))
+	if refused := refusedKey(err); refused != "" {
+		return p.sink.without(t, f, "the target refuses it: "+refused)
 	}
-	return err
+	return p.altered(err, t)
+}
+
+// alter runs an ALTER TABLE.
+func (p *preparation) alter(t *schema.Table, clauses ...string) error {
+	sql := "ALTER TABLE " + quoteName(t.Name) + " " + strings.Join(clauses, ", ")
+	p.sink.trace(sql, nil)
+	if p.patient {
+		return p.sink.patiently(p.ctx, p.session, sql)
+	}
+	return p.session.exec(p.ctx, sql)
+}
+
+// refusedKey returns what the server says of a foreign key that it does not
+// take, or "".
+func refusedKey(err error) string {
+	var refused *mysqlwire.ServerError
+	if !errors.As(err, &refused) {
+		return ""
+	}
+	switch refused.Number {
+	case 1005, 1215, 1452, 1822, 1825, 3780, 6125, 150:
+		return refused.Message
+	default:
+		return ""
+	}
+}
+
+// altered returns the error of an ALTER TABLE, or nil where another engine was
+// faster.
+func (p *preparation) altered(err error, t *schema.Table) error {
+	var refused *mysqlwire.ServerError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch refused.Number {
+	case 1826, 1061, 1022, 121:
+		return nil
+	default:
+		return p.sink.differs(err, t)
+	}
 }
 
 // references reports whether a foreign key may refer to the named columns.

@@ -12,10 +12,18 @@
 // The statements of a WriteBulk are sent before those ahead of them are answered,
 // with autocommit off (see session.begin); each other statement is waited for.
 //
+// Chunks of a copy are loaded on connections of their own, each chunk in one
+// transaction that holds the checkpoint's row in share mode while it commits:
+// others do not wait for it, and whoever takes the pipeline over does. Changes
+// are merged by inserts that overwrite, which none is that could meet another row
+// than its own. Keys that Complete adds are made on yet another connection, with
+// no end to its patience; a goroutine, "watch", asks on the first one whether the
+// server is still at it.
+//
 // Values are bound to prepared statements, never written into SQL; the only
 // texts in SQL are names and the labels of ENUM and SET. Foreign-key and unique
 // checks are always on, and rows are never replaced: an insert that meets any
-// unique key is refused.
+// unique key is refused, unless it is merged and meets its own row.
 package mysql
 
 import (
@@ -73,11 +81,16 @@ type Sink struct {
 	shapes  map[schema.Name]*schema.Table // all that Prepare was given
 	folded  map[schema.Name]schema.Name   // names of shapes, by their place as the server compares it
 	noticed map[string]bool
+
+	loading *loading // shared with what writes to the same target beside this
+	version int      // of loading, when targets were looked at
 }
 
 var (
 	_ rowferry.Laner     = (*Sink)(nil)
+	_ rowferry.Loader    = (*Sink)(nil)
 	_ rowferry.LastTx    = (*batch)(nil)
+	_ rowferry.MergeTx   = (*batch)(nil)
 	_ rowferry.Preparer  = (*Sink)(nil)
 	_ rowferry.Sequencer = (*Sink)(nil)
 	_ rowferry.Examiner  = (*Sink)(nil)
@@ -94,24 +107,32 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newSink(o, d)
+	s := newSink(o, d, &loading{})
 	if err := s.connect(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-func newSink(o Options, d *dialer) *Sink {
+func newSink(o Options, d *dialer, l *loading) *Sink {
 	return &Sink{options: o, dialer: d, targets: map[schema.Name]*target{}, stmts: sqlsink.NewStatements(closeStatement),
-		shapes: map[schema.Name]*schema.Table{}, folded: map[schema.Name]schema.Name{}, noticed: map[string]bool{}}
+		shapes: map[schema.Name]*schema.Table{}, folded: map[schema.Name]schema.Name{}, noticed: map[string]bool{}, loading: l}
 }
 
 // Lane opens another connection. Whether names collide was seen by Prepare,
 // which alone has notices to give.
 func (s *Sink) Lane(ctx context.Context) (rowferry.Sink, error) {
+	l, err := s.lane(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (s *Sink) lane(ctx context.Context) (*Sink, error) {
 	o := s.options
 	o.Notice = nil
-	l := newSink(o, s.dialer)
+	l := newSink(o, s.dialer, s.loading)
 	if err := l.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -182,6 +203,18 @@ func (s *Sink) Begin(ctx context.Context) (rowferry.SinkTx, error) {
 		return nil, rowferry.Errorf(rowferry.CodeInternal, "a batch is already open on the MySQL target")
 	case s.options.ReadOnly:
 		return nil, rowferry.Errorf(rowferry.CodeInternal, "the MySQL target was opened for reading only")
+	}
+	b, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (s *Sink) begin(ctx context.Context) (*batch, error) {
+	if v := s.loading.changes(); v != s.version { // tables were, or are no longer, to be loaded
+		s.forget()
+		s.version = v
 	}
 	if err := s.start(ctx); err != nil {
 		return nil, err

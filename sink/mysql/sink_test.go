@@ -72,7 +72,12 @@ func TestConformance(t *testing.T) {
 			Read: func(t *testing.T, s rowferry.Sink, table *schema.Table) []rowferry.Row {
 				return readTable(t, places[s].db, table)
 			},
-			Again:   func(t *testing.T, s rowferry.Sink) rowferry.Sink { return at(t, places[s]) },
+			Again: func(t *testing.T, s rowferry.Sink) rowferry.Sink { return at(t, places[s]) },
+			Exec: func(t *testing.T, s rowferry.Sink, sql string) {
+				if _, err := places[s].db.Exec(sql); err != nil {
+					t.Fatal(err)
+				}
+			},
 			Refuses: refuses,
 			Columns: 800, // a row of InnoDB takes half a page
 		})

@@ -18,6 +18,9 @@ type target struct {
 	columns  []column // one for each of Shape.Columns
 	acted    []int    // columns outside the key that foreign keys of the target may change by themselves
 	primary  bool     // rows are found by the target's primary key
+	// overwrites: an INSERT ... ON DUPLICATE KEY UPDATE changes no row but that
+	// with the key.
+	overwrites bool
 
 	children     []*reference // foreign keys that point here, once they were needed
 	childrenRead bool
@@ -91,6 +94,7 @@ func (s *Sink) adopt(t *schema.Table, place schema.Name, x *existing) (*target, 
 	}
 	n.primary = len(n.Identity) > 0 && len(n.Identity) == len(x.shape.PrimaryKey) &&
 		!slices.ContainsFunc(n.Identity, func(o int) bool { return !n.Columns[o].Key })
+	n.overwrites = s.canOverwrite(mapped, x)
 	if !s.options.ByKey && len(x.triggers) == 0 { // which may give columns other values than the source's
 		n.Guard(func(o int) bool { return n.columns[o].have.Kind != schema.JSON })
 	}

@@ -12,8 +12,13 @@ import (
 	"github.com/rowferry/rowferry/internal/sqlsink"
 )
 
-// fewest is how many changes are worth a statement of their own kind.
-var fewest = 4
+// fewest is how many changes are worth a statement of their own kind, and
+// fewestCopied how many inserts a COPY, which waits for its answer: the server
+// writes them to a table's pages together.
+var (
+	fewest       = 4
+	fewestCopied = 64
+)
 
 const (
 	// mostRows and mostRowBytes bound what one statement carries.
@@ -36,6 +41,8 @@ func (b *batch) writeBulk(ctx context.Context, ms []rowferry.Mutation) error {
 		case n < fewest:
 			n = max(n, 1)
 			err = b.each(ctx, ms[:n])
+		case ms[0].Op == rowferry.Insert && n >= fewestCopied:
+			err = b.copied(ctx, t, ms[:n])
 		default:
 			err = b.together(ctx, t, ms[:n])
 		}
@@ -91,36 +98,62 @@ func (b *batch) together(ctx context.Context, t *target, ms []rowferry.Mutation)
 		}
 		b.sink.name(t, b.key, st)
 	}
-	e := entry{statement: st, target: t, mutation: m, rows: int64(len(ms))}
+	return b.carry(ctx, entry{statement: st, target: t, mutation: m, rows: int64(len(ms))}, func(i int) *rowferry.Mutation { return &ms[i] }, len(ms))
+}
+
+// carry queues an entry with the values of n changes as arrays.
+func (b *batch) carry(ctx context.Context, e entry, at func(i int) *rowferry.Mutation, n int) error {
+	t, st := e.target, e.statement
 	for _, o := range st.set {
 		a := array{column: &t.columns[o]}
-		for i := range ms {
-			if err := a.add(ms[i].After[o]); err != nil {
-				return t.About(err, &ms[i]).Fact("column", "%s", t.Shape.Columns[o].Name)
+		for i := range n {
+			if err := a.add(at(i).After[o]); err != nil {
+				return t.About(err, at(i)).Fact("column", "%s", t.Shape.Columns[o].Name)
 			}
 		}
 		e.values, e.size = append(e.values, a.text()), e.size+len(a.buf)
 	}
 	for _, o := range st.match {
 		a := array{column: &t.columns[o]}
-		for i := range ms {
-			if err := a.add(ms[i].Before[o]); err != nil {
-				return t.Unheld(err, &ms[i], o)
+		for i := range n {
+			if err := a.add(at(i).Before[o]); err != nil {
+				return t.Unheld(err, at(i), o)
 			}
 		}
 		e.values, e.size = append(e.values, a.text()), e.size+len(a.buf)
 	}
-	for i := range ms {
-		b.last[t.name] = rowferry.Mutation{Op: ms[i].Op, Table: ms[i].Table, Source: ms[i].Source, Origin: ms[i].Origin, Index: ms[i].Index}
-	}
+	last := at(n - 1)
+	b.last[t.name] = rowferry.Mutation{Op: last.Op, Table: last.Table, Source: last.Source, Origin: last.Origin, Index: last.Index}
 	if b.sink.options.Trace != nil {
-		b.sink.options.Trace(st.sql, []string{strconv.Itoa(len(ms)) + " rows"})
+		b.sink.options.Trace(st.sql, []string{strconv.Itoa(n) + " rows"})
 	}
 	b.queue.add(e)
 	if b.queue.full() {
 		return b.flush(ctx)
 	}
 	return nil
+}
+
+// copied writes new rows by COPY.
+func (b *batch) copied(ctx context.Context, t *target, ms []rowferry.Mutation) error {
+	c := newCopyIn(t)
+	for i := range ms {
+		if !c.fits(&ms[i]) {
+			return b.together(ctx, t, ms)
+		}
+	}
+	if err := b.flush(ctx); err != nil {
+		return err
+	}
+	c.buf = b.sink.copyBuffer[:0]
+	for i := range ms {
+		if err := c.add(&ms[i]); err != nil {
+			return err
+		}
+	}
+	b.sink.copyBuffer = c.buf
+	b.last[t.name] = c.last
+	return c.flush(ctx, b.sink)
 }
 
 // composeArrays writes the SQL for many changes like m.

@@ -27,6 +27,9 @@ func (s *Sink) check(ctx context.Context, t *schema.Table, x *dialect.Existing) 
 	if x.Kind != "table" && x.Kind != "partitioned table" {
 		return rowferry.Errorf(rowferry.CodeTableDiffers, "the target has a %s of the table's name", x.Kind).Fact("table", "%s", t.Name)
 	}
+	if s.loading.bare(t.Name) && x.Made {
+		t = unfinished(t, x)
+	}
 	if facts := differences(t, x); len(facts) > 0 {
 		e := rowferry.Errorf(rowferry.CodeTableDiffers, "a target table has another shape than the source").Fact("table", "%s", t.Name)
 		e.Facts = append(e.Facts, facts...)

@@ -304,7 +304,7 @@ func (s *Sink) Tables(ctx context.Context) ([]*schema.Table, error) {
 	}
 	var shapes []*schema.Table
 	for _, x := range existing {
-		if x.Shape.Name != checkpointName && len(x.Shape.Columns) > 0 {
+		if x.Shape.Name != checkpointName && x.Shape.Name != chunkName && len(x.Shape.Columns) > 0 {
 			shapes = append(shapes, x.Shape)
 		}
 	}

@@ -26,3 +26,11 @@ func JoinFewer() (restore func()) {
 	fewest = 1
 	return func() { fewest = was }
 }
+
+// EnlargeRows has every row travel by itself, until the function that it returns
+// is called.
+func EnlargeRows() (restore func()) {
+	was := largeRow
+	largeRow = 0
+	return func() { largeRow = was }
+}

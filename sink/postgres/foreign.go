@@ -22,8 +22,12 @@ func has(t *schema.Table, f schema.ForeignKey, x *dialect.Existing) bool {
 func (s *Sink) inScope(n schema.Name) bool { return s.options.InScope == nil || s.options.InScope(n) }
 
 // pending reports whether a foreign key of t waits for its parent, which does
-// not exist yet: it is added when the parent is made.
+// not exist yet, or has not all of its keys: it is added when the parent is made,
+// or completed.
 func (s *Sink) pending(ctx context.Context, t *schema.Table, f schema.ForeignKey) (bool, error) {
+	if s.loading.bare(f.Parent) {
+		return true, nil
+	}
 	if normal(f.Parent) == normal(t.Name) || !s.inScope(f.Parent) {
 		return false, nil
 	}
@@ -32,10 +36,13 @@ func (s *Sink) pending(ctx context.Context, t *schema.Table, f schema.ForeignKey
 }
 
 // addForeignKeys adds to a table that was just made the foreign keys whose
-// parents exist. What is left out is told; one that acts is carried, or waits,
-// or is an error.
+// parents exist and are complete. What is left out is told; one that acts is
+// carried, or waits, or is an error.
 func (s *Sink) addForeignKeys(ctx context.Context, t *schema.Table) error {
 	for _, f := range t.ForeignKeys {
+		if s.loading.bare(f.Parent) {
+			continue
+		}
 		parent, err := s.look(ctx, f.Parent)
 		if err != nil {
 			return err
@@ -59,7 +66,7 @@ func (s *Sink) addAwaited(ctx context.Context, t *schema.Table) error {
 	}
 	for _, name := range slices.SortedFunc(maps.Keys(s.shapes), schema.Name.Compare) {
 		child := s.shapes[name]
-		if name == normal(t.Name) {
+		if name == normal(t.Name) || s.loading.bare(name) {
 			continue
 		}
 		for _, f := range child.ForeignKeys {
@@ -92,10 +99,27 @@ func (s *Sink) addAwaited(ctx context.Context, t *schema.Table) error {
 // are there already came before the parent table existed; their parents are
 // on the way, and what points to none is the source's own.
 func (s *Sink) addForeignKey(ctx context.Context, t *schema.Table, f schema.ForeignKey, parent *dialect.Existing) error {
+	if ok, err := s.bears(ctx, t, f, parent); err != nil || !ok {
+		return err
+	}
+	empty, err := s.isEmpty(ctx, t.Name)
+	if err != nil {
+		return err
+	}
+	if !empty {
+		s.notice(fmt.Sprintf("table %s: the foreign key %s is added NOT VALID, since rows came before their parent table: "+
+			"VALIDATE CONSTRAINT checks them", t.Name, sqlsink.DescribeKey(t, f)))
+	}
+	return s.run(ctx, dialect.AddForeignKey(t, f, empty))
+}
+
+// bears reports whether the target can have the foreign key. Where it is to be
+// left out that is told, and an error where the key acts.
+func (s *Sink) bears(ctx context.Context, t *schema.Table, f schema.ForeignKey, parent *dialect.Existing) (bool, error) {
 	reason := ""
 	switch {
 	case f.OnDelete == schema.SetDefault, f.OnUpdate == schema.SetDefault:
-		return s.translate(ctx, &dialect.CascadeError{Table: t, Key: f, Reason: "SET DEFAULT needs the column's default, which a shape does not have"})
+		return false, s.translate(ctx, &dialect.CascadeError{Table: t, Key: f, Reason: "SET DEFAULT needs the column's default, which a shape does not have"})
 	case parent == nil:
 		reason = fmt.Sprintf("%s is not part of the pipeline", f.Parent)
 	case parent.Kind != "table" && parent.Kind != "partitioned table":
@@ -107,23 +131,15 @@ func (s *Sink) addForeignKey(ctx context.Context, t *schema.Table, f schema.Fore
 	}
 	switch {
 	case reason != "" && f.Acts():
-		return s.translate(ctx, &dialect.CascadeError{Table: t, Key: f, Reason: reason})
+		return false, s.translate(ctx, &dialect.CascadeError{Table: t, Key: f, Reason: reason})
 	case reason != "":
 		s.notice(fmt.Sprintf("table %s is made without the foreign key %s: %s", t.Name, sqlsink.DescribeKey(t, f), reason))
-		return nil
+		return false, nil
 	case !t.SameInPostgres(f.Columns):
 		s.notice(fmt.Sprintf("table %s: the foreign key %s is kept for its action, but compares exactly: "+
 			"a row whose value equals its parent's only by collation will be refused", t.Name, sqlsink.DescribeKey(t, f)))
 	}
-	empty, err := s.isEmpty(ctx, t.Name)
-	if err != nil {
-		return err
-	}
-	if !empty {
-		s.notice(fmt.Sprintf("table %s: the foreign key %s is added NOT VALID, since rows came before their parent table: "+
-			"VALIDATE CONSTRAINT checks them", t.Name, sqlsink.DescribeKey(t, f)))
-	}
-	return s.run(ctx, dialect.AddForeignKey(t, f, empty))
+	return true, nil
 }
 
 // checksOff makes ready for a change that the source made with its checks off:

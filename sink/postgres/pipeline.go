@@ -28,8 +28,12 @@ type entry struct {
 	size      int
 	target    *target
 	mutation  *rowferry.Mutation
-	rows      int64 // how many it is about
+	merged    bool  // see Merge
+	rows      int64 // how many it is about; anyRows where that is not known
 }
+
+// anyRows stands for whatever number of rows a merge finds.
+const anyRows = -1
 
 // queue holds what is to be sent in one pipeline.
 type queue struct {
@@ -184,10 +188,10 @@ func (b *batch) answers(ctx context.Context, p *pgconn.Pipeline, fresh []bool, r
 		if err != nil {
 			return sqlsink.Blame(b.sink.refuse(ctx, err, e.target, e.mutation), e.mutation)
 		}
-		if n == e.rows {
+		if n == e.rows || e.rows == anyRows {
 			continue
 		}
-		if e.rows > 1 {
+		if e.rows > 1 && !e.merged {
 			return e.target.Missing(e.mutation, n)
 		}
 		if e.mutation.Op == rowferry.Insert {

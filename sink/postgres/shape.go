@@ -56,9 +56,8 @@ func (s *Sink) shape(ctx context.Context, m *rowferry.Mutation) (made bool, err 
 		return false, err
 	}
 	if existing == nil {
-		if !s.options.CreateTables {
-			return false, rowferry.Errorf(rowferry.CodeTableDiffers, "a table does not exist in the target, and tables are not to be made").
-				Fact("table", "%s", m.Table.Name).Remedy("let Rowferry make it", "create_tables: true")
+		if err := s.mayCreate(m.Table); err != nil {
+			return false, err
 		}
 		if existing, err = s.create(ctx, m.Table); err != nil {
 			return true, err
@@ -69,37 +68,59 @@ func (s *Sink) shape(ctx context.Context, m *rowferry.Mutation) (made bool, err 
 	return made, err
 }
 
+func (s *Sink) mayCreate(t *schema.Table) error {
+	if s.options.CreateTables {
+		return nil
+	}
+	return rowferry.Errorf(rowferry.CodeTableDiffers, "a table does not exist in the target, and tables are not to be made").
+		Fact("table", "%s", t.Name).Remedy("let Rowferry make it", "create_tables: true")
+}
+
 // create makes the table, its foreign keys, and those of other tables that
 // waited for it, and returns it as it now exists.
 func (s *Sink) create(ctx context.Context, t *schema.Table) (*dialect.Existing, error) {
-	if err := checkLimits(t); err != nil {
+	if err := s.make(ctx, t, dialect.CreateTable); err != nil {
 		return nil, err
 	}
-	statements, notices, err := dialect.CreateTable(t)
-	if err != nil {
-		return nil, s.translate(ctx, err)
-	}
-	if err := s.ensureSchema(ctx, dialect.Namespace(t.Name)); err != nil {
-		return nil, err
-	}
-	if err := s.makeTypes(ctx, t); err != nil {
-		return nil, err
-	}
-	for _, sql := range statements {
-		if err := s.run(ctx, sql); err != nil {
-			return nil, err
-		}
-	}
-	s.shapes[normal(t.Name)] = t
 	if err := s.addForeignKeys(ctx, t); err != nil {
 		return nil, err
 	}
 	if err := s.addAwaited(ctx, t); err != nil {
 		return nil, err
 	}
+	return s.lookMade(ctx, t)
+}
+
+// make makes the table by the statements that compose returns, and what it needs
+// before.
+func (s *Sink) make(ctx context.Context, t *schema.Table, compose func(*schema.Table) (statements, notices []string, err error)) error {
+	if err := checkLimits(t); err != nil {
+		return err
+	}
+	statements, notices, err := compose(t)
+	if err != nil {
+		return s.translate(ctx, err)
+	}
+	if err := s.ensureSchema(ctx, dialect.Namespace(t.Name)); err != nil {
+		return err
+	}
+	if err := s.makeTypes(ctx, t); err != nil {
+		return err
+	}
+	for _, sql := range statements {
+		if err := s.run(ctx, sql); err != nil {
+			return err
+		}
+	}
+	s.shapes[normal(t.Name)] = t
 	for _, n := range notices {
 		s.notice(n)
 	}
+	return nil
+}
+
+// lookMade returns a table that was just made as it now exists.
+func (s *Sink) lookMade(ctx context.Context, t *schema.Table) (*dialect.Existing, error) {
 	x, err := s.look(ctx, t.Name)
 	if err == nil && x == nil {
 		err = rowferry.Errorf(rowferry.CodeInternal, "a table that was just made does not exist").Fact("table", "%s", t.Name)

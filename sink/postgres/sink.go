@@ -86,6 +86,7 @@ type Sink struct {
 	silent     map[string]*dialect.Existing // tables whose triggers the open batch disabled, by quoted name
 	statements *sqlsink.Statements[*statement]
 	released   []string // prepared statements to be let go of at the server
+	copyBuffer []byte   // of rows on their way, for the next ones
 	named      int      // prepared statements so far
 	untidy     bool     // the server may have statements that nobody knows
 	hindered   bool     // a lock was not to be had
@@ -93,6 +94,7 @@ type Sink struct {
 	noticed    map[string]bool
 	lane       bool        // of another sink
 	durable    *durability // one for a sink and its lanes
+	loading    *loading    // one for a sink, its lanes and its loads
 }
 
 var (
@@ -119,7 +121,7 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 }
 
 func newSink(o Options) *Sink {
-	s := &Sink{options: o, shapes: map[schema.Name]*schema.Table{}, targets: map[schema.Name]*target{}, silent: map[string]*dialect.Existing{}, noticed: map[string]bool{}, durable: &durability{}}
+	s := &Sink{options: o, shapes: map[schema.Name]*schema.Table{}, targets: map[schema.Name]*target{}, silent: map[string]*dialect.Existing{}, noticed: map[string]bool{}, durable: &durability{}, loading: &loading{}}
 	s.statements = sqlsink.NewStatements(func(st *statement) { s.released = append(s.released, st.name) })
 	return s
 }
@@ -130,10 +132,19 @@ func (s *Sink) Lane(ctx context.Context) (rowferry.Sink, error) {
 	if s.options.Triggers == triggersSuppress {
 		return nil, nil
 	}
+	l, err := s.beside(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// beside opens another connection to the same target.
+func (s *Sink) beside(ctx context.Context) (*Sink, error) {
 	o := s.options
 	o.Notice = nil
 	l := newSink(o)
-	l.lane, l.durable = true, s.durable
+	l.lane, l.durable, l.loading = true, s.durable, s.loading
 	if _, err := l.session(ctx); err != nil {
 		return nil, err
 	}

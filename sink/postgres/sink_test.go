@@ -70,6 +70,16 @@ func conformance(t *testing.T, server *testdb.Server) {
 		},
 		Refuses: refuses,
 		Again:   func(t *testing.T, s rowferry.Sink) rowferry.Sink { return at(t, names[s]) },
+		Exec: func(t *testing.T, s rowferry.Sink, sql string) {
+			db, err := server.Open(names[s])
+			if err == nil {
+				_, err = db.Exec(sql)
+				db.Close()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		},
 	})
 }
 

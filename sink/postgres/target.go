@@ -51,8 +51,8 @@ func (s *Sink) inspect(ctx context.Context, t *schema.Table) (*dialect.Existing,
 	if err := dialect.CheckTable(t); err != nil {
 		return nil, s.translate(ctx, err)
 	}
-	if normal(t.Name) == checkpointName {
-		return nil, rowferry.Errorf(rowferry.CodeNameCollision, "the name is that of Rowferry's own checkpoint table").
+	if n := normal(t.Name); n == checkpointName || n == chunkName {
+		return nil, rowferry.Errorf(rowferry.CodeNameCollision, "the name is that of one of Rowferry's own tables").
 			Fact("table", "%s", t.Name).Remedy("another name", "entities: {db.table: {to: other}}")
 	}
 	return s.look(ctx, t.Name)

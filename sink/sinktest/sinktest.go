@@ -25,6 +25,9 @@ type Options struct {
 	Count func(t *testing.T, s rowferry.Sink) int
 	// Again opens the same target once more, for a CheckpointKeeper.
 	Again func(t *testing.T, s rowferry.Sink) rowferry.Sink
+	// Exec runs a statement of standard SQL on the target of a Loader, not through
+	// the sink.
+	Exec func(t *testing.T, s rowferry.Sink, sql string)
 	// Refuses reports whether the target has no room for the value in a column
 	// of that type, which the sink then refuses with CodeOutOfRange. Nil means
 	// that it holds every value of the suite.
@@ -76,6 +79,13 @@ func Run(t *testing.T, open func(t *testing.T) rowferry.Sink, o Options) {
 	if lanes {
 		run(laneClauses)
 	}
+	if _, loads := s.(rowferry.Loader); loads {
+		run(loadClauses)
+		run(chunkClauses)
+		run(loadFenceClauses)
+		run(completeClauses)
+		run(mergeClauses)
+	}
 	if inBulk(t, s) {
 		run(bulkClauses)
 		run(bulkValueClauses)
@@ -107,6 +117,7 @@ type env struct {
 	o      Options
 	cp     rowferry.Checkpoint
 	n      int
+	claims int // of chunks
 }
 
 // ready gives the pipeline its checkpoint row, as the engine does when it

@@ -23,6 +23,7 @@ type batch struct {
 	changedSchema bool
 	last          *target // of the last mutation written
 	key           []byte  // scratch for the statement cache
+	sets          []int   // scratch
 }
 
 // prepare puts the freshly begun transaction into its state.
@@ -41,6 +42,11 @@ func (b *batch) prepare() error {
 // Write applies the mutations in order. The context interrupts even a single
 // long statement.
 func (b *batch) Write(ctx context.Context, ms []rowferry.Mutation) error {
+	return b.each(ctx, ms, b.apply)
+}
+
+// each writes mutations one by one. After an error the batch has failed.
+func (b *batch) each(ctx context.Context, ms []rowferry.Mutation, apply func(*rowferry.Mutation) error) error {
 	if b.failed || b.sink.open != b {
 		return rowferry.Errorf(rowferry.CodeInternal, "a write to a batch that is over")
 	}
@@ -49,7 +55,7 @@ func (b *batch) Write(ctx context.Context, ms []rowferry.Mutation) error {
 		defer b.sink.conn.SetInterrupt(nil)
 	}
 	for i := range ms {
-		err := b.apply(&ms[i])
+		err := apply(&ms[i])
 		if err == nil {
 			continue
 		}
@@ -65,17 +71,10 @@ func (b *batch) Write(ctx context.Context, ms []rowferry.Mutation) error {
 func (b *batch) apply(m *rowferry.Mutation) error {
 	switch m.Op {
 	case rowferry.Insert, rowferry.Update, rowferry.Delete, rowferry.Truncate:
-		t, err := b.sink.target(m)
+		t, err := b.targetOf(m)
 		if err != nil {
 			return err
 		}
-		if !t.settled {
-			if err := b.sink.settle(t); err != nil {
-				return err
-			}
-		}
-		t.written, b.last = true, t
-		t.last = rowferry.Mutation{Op: m.Op, Table: m.Table, Source: m.Source, Origin: m.Origin, Index: m.Index}
 		if m.Op == rowferry.Truncate {
 			return b.truncate(t, m)
 		}
@@ -86,6 +85,22 @@ func (b *batch) apply(m *rowferry.Mutation) error {
 		return rowferry.Errorf(rowferry.CodeInternal, "the SQLite sink was given the operation %s, which must not reach a sink", m.Op).
 			Fact("table", "%s", m.Table.Name)
 	}
+}
+
+// targetOf returns the mutation's table, ready to be written to.
+func (b *batch) targetOf(m *rowferry.Mutation) (*target, error) {
+	t, err := b.sink.target(m)
+	if err != nil {
+		return nil, err
+	}
+	if !t.settled {
+		if err := b.sink.settle(t); err != nil {
+			return nil, err
+		}
+	}
+	t.written, b.last = true, t
+	t.last = rowferry.Mutation{Op: m.Op, Table: m.Table, Source: m.Source, Origin: m.Origin, Index: m.Index}
+	return t, nil
 }
 
 // change writes one insert, update or delete.
@@ -102,23 +117,26 @@ func (b *batch) change(t *target, m *rowferry.Mutation) error {
 	if err != nil {
 		return err
 	}
+	n, err := b.run(st, t, m)
+	if err == nil && n != 1 && m.Op != rowferry.Insert {
+		err = b.missing(t, m, int64(n))
+	}
+	return err
+}
+
+// run binds and runs a statement and returns how many rows it affected.
+func (b *batch) run(st *statement, t *target, m *rowferry.Mutation) (int, error) {
 	if err := t.bind(st.stmt, 1, st.set, m.After, m); err != nil {
-		return err
+		return 0, err
 	}
 	if err := t.bindOld(st.stmt, 1+len(st.set), st.match, m); err != nil {
-		return err
+		return 0, err
 	}
 	n, err := b.step(st, t, m)
-	if err != nil {
-		return err
+	if err == nil && (large(st.set, m.After) || large(st.match, m.Before)) {
+		err = b.sink.translate(st.stmt.ClearBindings())
 	}
-	if n != 1 && m.Op != rowferry.Insert {
-		return b.missing(t, m, int64(n))
-	}
-	if large(st.set, m.After) || large(st.match, m.Before) {
-		return b.sink.translate(st.stmt.ClearBindings())
-	}
-	return nil
+	return n, err
 }
 
 // missing returns the error for a row that was not found exactly once.

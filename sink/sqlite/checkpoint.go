@@ -170,25 +170,10 @@ func (s *Sink) ListCheckpoints(ctx context.Context) ([]rowferry.Checkpoint, erro
 // WriteCheckpoint replaces the row that is still as was by now, in a
 // transaction of its own.
 func (s *Sink) WriteCheckpoint(ctx context.Context, was *rowferry.Checkpoint, now rowferry.Checkpoint) error {
-	if err := s.idle(ctx); err != nil {
-		return err
-	}
 	if err := sqlsink.CheckReplacement(was, now); err != nil {
 		return err
 	}
-	if err := s.start(ctx); err != nil {
-		return err
-	}
-	err := s.writeCheckpoint(was, now)
-	if err == nil {
-		err = s.translate(dialect.Exec(s.conn, "COMMIT"))
-	}
-	if err != nil {
-		if rerr := s.abandon(); rerr != nil {
-			return fmt.Errorf("%w (and the rollback failed: %w)", err, rerr)
-		}
-	}
-	return err
+	return s.within(ctx, func() error { return s.writeCheckpoint(was, now) })
 }
 
 func (s *Sink) writeCheckpoint(was *rowferry.Checkpoint, now rowferry.Checkpoint) error {
@@ -245,7 +230,7 @@ func (s *Sink) Tables(ctx context.Context) ([]*schema.Table, error) {
 	}
 	var shapes []*schema.Table
 	for _, name := range names {
-		if dialect.Fold(name) == sqlsink.CheckpointTable {
+		if sqlsink.Own(name) {
 			continue
 		}
 		x, err := dialect.Inspect(s.conn, name)

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
 	"math"
 
 	"github.com/rowferry/rowferry"
@@ -14,22 +13,7 @@ var _ rowferry.Forgetter = (*Sink)(nil)
 // DeleteCheckpoint deletes the row that is still as was, in a transaction of its
 // own.
 func (s *Sink) DeleteCheckpoint(ctx context.Context, was rowferry.Checkpoint) error {
-	if err := s.idle(ctx); err != nil {
-		return err
-	}
-	if err := s.start(ctx); err != nil {
-		return err
-	}
-	err := s.deleteCheckpoint(was)
-	if err == nil {
-		err = s.translate(dialect.Exec(s.conn, "COMMIT"))
-	}
-	if err != nil {
-		if rerr := s.abandon(); rerr != nil {
-			return fmt.Errorf("%w (and the rollback failed: %w)", err, rerr)
-		}
-	}
-	return err
+	return s.within(ctx, func() error { return s.deleteCheckpoint(was) })
 }
 
 func (s *Sink) deleteCheckpoint(was rowferry.Checkpoint) error {

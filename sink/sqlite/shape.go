@@ -15,11 +15,7 @@ func (b *batch) shape(m *rowferry.Mutation) error {
 		return err
 	}
 	if existing == nil {
-		if !s.options.CreateTables {
-			return rowferry.Errorf(rowferry.CodeTableDiffers, "a table does not exist in the target, and tables are not to be made").
-				Fact("table", "%s", m.Table.Name).Remedy("let Rowferry make it", "create_tables: true")
-		}
-		if existing, err = s.create(m.Table, s.parent); err != nil {
+		if existing, err = s.create(m.Table, s.parent, dialect.CreateTable); err != nil {
 			return err
 		}
 	}
@@ -27,9 +23,16 @@ func (b *batch) shape(m *rowferry.Mutation) error {
 	return err
 }
 
+// compose writes the statements that make a table.
+type compose func(t *schema.Table, parents dialect.Parents) (statements, notices []string, err error)
+
 // create makes the table and returns it as it now exists.
-func (s *Sink) create(t *schema.Table, parents dialect.Parents) (*dialect.Existing, error) {
-	statements, notices, err := dialect.CreateTable(t, parents)
+func (s *Sink) create(t *schema.Table, parents dialect.Parents, by compose) (*dialect.Existing, error) {
+	if !s.options.CreateTables {
+		return nil, rowferry.Errorf(rowferry.CodeTableDiffers, "a table does not exist in the target, and tables are not to be made").
+			Fact("table", "%s", t.Name).Remedy("let Rowferry make it", "create_tables: true")
+	}
+	statements, notices, err := by(t, parents)
 	if err != nil {
 		return nil, s.translate(err)
 	}
@@ -119,7 +122,7 @@ func (s *Sink) remake(t *target, unsound map[string]bool) error {
 	if err := s.run("DROP TABLE " + t.quoted); err != nil {
 		return err
 	}
-	x, err := s.create(t.Shape, without)
+	x, err := s.create(t.Shape, without, dialect.CreateTable)
 	if err != nil {
 		return err
 	}

@@ -88,6 +88,8 @@ type Sink struct {
 	options Options
 	open    *batch // the open batch, or nil
 
+	loading *loading // one for a sink and its load
+
 	version int64 // the database's schema version that the caches below belong to
 	targets map[string]*target
 	graph   *graph // nil until needed
@@ -104,6 +106,11 @@ func Open(ctx context.Context, path string, o Options) (*Sink, error) {
 	if err := checkOptions(path, &o); err != nil {
 		return nil, err
 	}
+	return open(ctx, path, o, &loading{})
+}
+
+// open opens a connection.
+func open(ctx context.Context, path string, o Options, l *loading) (*Sink, error) {
 	flags := sqlite.OpenReadWrite | sqlite.OpenCreate
 	if o.ReadOnly {
 		flags = sqlite.OpenReadOnly
@@ -112,7 +119,7 @@ func Open(ctx context.Context, path string, o Options) (*Sink, error) {
 	if err != nil {
 		return nil, rowferry.Errorf(rowferry.CodeTarget, "the SQLite database cannot be opened: %w", err).Fact("file", "%s", path)
 	}
-	s := &Sink{conn: conn, path: path, options: o, targets: map[string]*target{}, stmts: sqlsink.NewStatements(finalize)}
+	s := &Sink{conn: conn, path: path, options: o, loading: l, targets: map[string]*target{}, stmts: sqlsink.NewStatements(finalize)}
 	if err := s.configure(ctx); err != nil {
 		// The first error is the one to tell.
 		_ = conn.Close()
@@ -231,6 +238,26 @@ func (s *Sink) abandon() error {
 		return nil
 	}
 	return s.translate(dialect.Exec(s.conn, "ROLLBACK"))
+}
+
+// within runs fn in a transaction of its own.
+func (s *Sink) within(ctx context.Context, fn func() error) error {
+	if err := s.idle(ctx); err != nil {
+		return err
+	}
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	err := fn()
+	if err == nil {
+		err = s.translate(dialect.Exec(s.conn, "COMMIT"))
+	}
+	if err != nil {
+		if rerr := s.abandon(); rerr != nil {
+			return fmt.Errorf("%w (and the rollback failed: %w)", err, rerr)
+		}
+	}
+	return err
 }
 
 // Close rolls back an open batch and closes the file. The last connection to

@@ -3,9 +3,11 @@ package sqlite_test
 import (
 	"context"
 	"encoding/binary"
+	"math"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	driver "zombiezen.com/go/sqlite"
 
@@ -20,7 +22,9 @@ func TestConformance(t *testing.T) {
 	var mu sync.Mutex
 	paths := map[rowferry.Sink]string{}
 	at := func(t *testing.T, path string) rowferry.Sink {
-		s, err := sqlite.Open(context.Background(), path, sqlite.DefaultOptions())
+		o := sqlite.DefaultOptions()
+		o.BusyTimeout = 3 * time.Second // for the clause in which a rival waits in vain
+		s, err := sqlite.Open(context.Background(), path, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,6 +38,20 @@ func TestConformance(t *testing.T) {
 			return readTable(t, paths[s], table)
 		},
 		Again: func(t *testing.T, s rowferry.Sink) rowferry.Sink { return at(t, paths[s]) },
+		Refuses: func(typ schema.Type, v rowferry.Value) bool {
+			return v.Kind() == rowferry.Uint && typ.Kind == schema.Int && v.Uint() > math.MaxInt64
+		},
+		Exec: func(t *testing.T, s rowferry.Sink, sql string) {
+			conn, err := driver.OpenConn(paths[s], driver.OpenReadWrite)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			conn.SetBusyTimeout(time.Minute)
+			if err := dialect.Exec(conn, sql); err != nil {
+				t.Fatal(err)
+			}
+		},
 	})
 }
 

@@ -23,10 +23,16 @@ func finalize(st *statement) { _ = st.stmt.Finalize() }
 // written columns, and for tables without a key one set of matched columns.
 func (b *batch) statement(t *target, m *rowferry.Mutation) (*statement, error) {
 	b.key = t.Pattern(b.key[:0], m)
+	return b.prepared(t, func() *statement { return t.compose(m) })
+}
+
+// prepared returns the statement with the pattern b.key, which compose writes
+// where it is not there.
+func (b *batch) prepared(t *target, compose func() *statement) (*statement, error) {
 	if st, ok := b.sink.stmts.Get(&t.Table, b.key); ok {
 		return st, nil
 	}
-	st := t.compose(m)
+	st := compose()
 	stmt, _, err := b.sink.conn.PrepareTransient(st.sql)
 	if err != nil {
 		return nil, b.sink.translate(err)

@@ -59,8 +59,8 @@ func (s *Sink) inspect(t *schema.Table) (*dialect.Existing, error) {
 	if err := dialect.CheckTable(t); err != nil {
 		return nil, s.translate(err)
 	}
-	if dialect.Fold(t.Name.Table) == sqlsink.CheckpointTable {
-		return nil, rowferry.Errorf(rowferry.CodeNameCollision, "the name is that of Rowferry's own checkpoint table").
+	if sqlsink.Own(t.Name.Table) {
+		return nil, rowferry.Errorf(rowferry.CodeNameCollision, "the name is that of one of Rowferry's own tables").
 			Fact("table", "%s", t.Name).Remedy("another name", "entities: {db.table: {to: other}}")
 	}
 	x, err := dialect.Inspect(s.conn, t.Name.Table)

@@ -33,7 +33,10 @@ func translate(ctx context.Context, err error) error {
 		return err
 	}
 	var server *gomysql.MyError
+	var wire *mysqlwire.ServerError
 	switch {
+	case errors.As(err, &wire):
+		return serverError(&gomysql.MyError{Code: wire.Number, State: wire.State, Message: wire.Message})
 	case errors.As(err, &server):
 		return serverError(server)
 	case mysqlwire.RefusesTLS(err):

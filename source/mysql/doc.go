@@ -15,4 +15,9 @@
 // ever made again by itself: what breaks is an error of Next, and the caller
 // opens the source anew from its own durable position, where everything that
 // ties the position to the server is checked again.
+//
+// A server's tables can be copied (copy): each chunk is read over a connection of
+// the protocol's text form, by one walk of the key's index (copysql), and made
+// into the values that the log would tell by the log's own decoder (copyvalue).
+// What a snapshot is to the log is in copyplace.
 package mysql

@@ -62,8 +62,9 @@ type liveSource struct {
 
 	far uint64 // offsets beyond it cannot be asked for
 
-	mu sync.Mutex
-	id uint32 // 0 until it was chosen
+	mu   sync.Mutex
+	id   uint32 // 0 until it was chosen
+	self string // the server that was looked at last, see liveLog; "" before
 }
 
 var _ rowferry.Source = (*liveSource)(nil)
@@ -81,15 +82,24 @@ func Live(opt LiveOptions) rowferry.Source {
 }
 
 // Open connects and begins reading. See rowferry.Source.
-func (s *liveSource) Open(ctx context.Context, start rowferry.Start) (_ rowferry.Reader, err error) {
+func (s *liveSource) Open(ctx context.Context, start rowferry.Start) (rowferry.Reader, error) {
+	r, err := s.open(ctx, s.opt, start)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// open is Open with other options.
+func (s *liveSource) open(ctx context.Context, opt LiveOptions, start rowferry.Start) (_ *liveReader, err error) {
 	src := &Source{maxEvent: maxEvent, opt: Options{
-		From: s.opt.From, Until: s.opt.Until, Scope: s.opt.Scope, Dump: s.opt.Dump, DefaultDB: s.opt.DefaultDB, ChunkBytes: s.opt.ChunkBytes, Log: s.opt.Log,
+		From: opt.From, Until: opt.Until, Scope: opt.Scope, Dump: opt.Dump, DefaultDB: opt.DefaultDB, ChunkBytes: opt.ChunkBytes, Log: opt.Log,
 	}}
 	if err := src.settle(); err != nil {
 		return nil, err
 	}
-	l := &liveLog{opt: s.opt, uuid: s.uuid, label: "rowferry", far: s.far}
-	l.once = s.opt.Once || src.until.Kind == Latest && s.opt.Until != ""
+	l := &liveLog{opt: opt, uuid: s.uuid, label: "rowferry", far: s.far}
+	l.once = opt.Once || src.until.Kind == Latest && opt.Until != ""
 	l.life, l.cancel = context.WithCancel(context.Background())
 	src.live, src.open = l, l.file
 	r := newReader(src)
@@ -104,6 +114,7 @@ func (s *liveSource) Open(ctx context.Context, start rowferry.Start) (_ rowferry
 	if l.id, err = s.serverID(ctx, l); err != nil {
 		return nil, err
 	}
+	s.looked(l.self)
 	if err := r.begin(ctx, start); err != nil {
 		return nil, err
 	}
@@ -136,6 +147,7 @@ type liveLog struct {
 	far    uint64 // the command to send the log has 32 bits for the offset
 
 	srv      server
+	self     string        // which server this is: its server_uuid, on MariaDB its server_id
 	end      place         // where the log ended when it was opened
 	executed gtidSet       // MySQL: what was in the log ever
 	states   logState      // MariaDB: likewise
@@ -147,6 +159,13 @@ type liveLog struct {
 // close ends all connections, and with them every wait.
 func (l *liveLog) close() {
 	l.cancel()
+}
+
+// looked notes which server the source was looked at on.
+func (s *liveSource) looked(self string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.self = self
 }
 
 // serverID returns the source's id, choosing one at the first call.

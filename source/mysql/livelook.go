@@ -46,6 +46,9 @@ func (l *liveLog) look(ctx context.Context, src *Source) error {
 		return rowferry.Errorf(rowferry.CodeSourceUnfit, "the source keeps no log").
 			Fact("log_bin", "OFF").Remedy("keep one", "log_bin on the source, which needs a restart")
 	}
+	if l.self, err = c.self(ctx, l.srv); err != nil {
+		return err
+	}
 	seconds, err := strconv.ParseFloat(is[2], 64)
 	if err != nil {
 		return rowferry.Errorf(rowferry.CodeSourceAway, "the source tells no time: %w", err)

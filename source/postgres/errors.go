@@ -70,7 +70,7 @@ func serverError(at connect.Endpoint, server *pgconn.PgError) *rowferry.Error {
 			Remedy("or free one", "SELECT pg_drop_replication_slot(slot_name), for one that nobody needs")
 	case "55006": // object_in_use
 		return wrap(rowferry.CodeSlotTaken, "another process reads the replication slot")
-	case "55P03", "57014": // lock_not_available, query_canceled
+	case "55P03", "57014", "25P03": // lock_not_available, query_canceled, idle_in_transaction_session_timeout
 		return wrap(rowferry.CodeSourceAway, "the source did not come to an answer in time")
 	}
 	switch server.Code[:min(2, len(server.Code))] {

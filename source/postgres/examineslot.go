@@ -12,7 +12,7 @@ import (
 // lookSlot looks at the slot and at what it costs the source.
 func (x *examination) lookSlot(context.Context) error {
 	if x.slot == nil {
-		x.add(passed("slot", "there is none yet: it is made with --from latest"))
+		x.add(passed("slot", "there is none yet: it is made by a copy, or with --from latest"))
 		return nil
 	}
 	if err := x.slot.check(x.server.database); err != nil {

@@ -103,7 +103,7 @@ func (s *scope) privilegeFinding(o Options) rowferry.Finding {
 		}
 	}
 	if s.server.create && foreign == nil {
-		return passed(name, "there is none yet: it is made with --from latest")
+		return passed(name, "there is none yet: it is made by a copy, or with --from latest")
 	}
 	slices.SortFunc(foreign, func(a, b schema.Name) int { return strings.Compare(a.String(), b.String()) })
 	f := failed(name, rowferry.CodePublication, s.server.user+" may not make the publication", "as the tables' owner", s.creating(o, s.server)[0])

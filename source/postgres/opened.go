@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -27,4 +28,7 @@ type opened struct {
 	queries, stream *pgconn.PgConn
 
 	start rowferry.Start
+	// awaited is a place in the log that somebody waits to see passed; nil or 0:
+	// none.
+	awaited *atomic.Uint64
 }

@@ -278,11 +278,21 @@ func (r *reader) idle(ctx context.Context, end lsn, sent time.Time) (*rowferry.T
 		return nil, io.EOF
 	case len(r.asides.all) > 0 || end <= r.last:
 		return nil, nil
+	case r.awaited(end):
 	case time.Since(r.moved) < idlePause, end-r.last < idleBytes && time.Since(r.moved) < idleTime:
 		return nil, nil
 	}
 	r.begin(commit{lsn: end, end: end}, "idle", sent)
 	return r.finish(end), nil
+}
+
+// awaited reports whether the log has come to a place that somebody waits for.
+func (r *reader) awaited(end lsn) bool {
+	if r.opened.awaited == nil {
+		return false
+	}
+	place := lsn(r.opened.awaited.Load())
+	return r.last < place && place <= end
 }
 
 // listen asks how long the server's log is. Once the time to read until has

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -19,9 +20,15 @@ type Source struct {
 	options Options
 	lingers time.Duration // the constant, but in tests
 
+	// awaited is a place in the log that somebody waits to see passed.
+	awaited atomic.Uint64
+
 	mu   sync.Mutex
 	made lsn    // where the slot begins that this Source made; 0 where it made none
 	ours uint32 // the server's process that served our last Reader
+	// lineage and branches are those of the server that our last Reader reads.
+	lineage  lineage
+	branches []branch
 }
 
 var (
@@ -62,16 +69,22 @@ func (s *Source) Open(ctx context.Context, start rowferry.Start) (_ rowferry.Rea
 		hangUp(o.stream)
 		return &peeked{o.begin}, nil
 	}
+	var branches []branch
+	if o.identity.timeline > 1 {
+		if branches, err = o.history(ctx); err != nil {
+			return nil, err
+		}
+	}
 	r, err := newReader(ctx, opened{
 		options: &o.options, version: o.server.version, system: o.identity.system, timeline: o.identity.timeline,
 		begin: o.begin, end: o.end.at, until: o.end.time, slot: o.options.Slot, publication: o.options.Publication,
-		tables: o.scope.tables, queries: o.session.conn, stream: o.stream, start: start,
+		tables: o.scope.tables, queries: o.session.conn, stream: o.stream, start: start, awaited: &s.awaited,
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
-	s.ours = o.stream.PID()
+	s.ours, s.lineage, s.branches = o.stream.PID(), o.identity.lineage, branches
 	s.mu.Unlock()
 	return r, nil
 }
@@ -90,6 +103,7 @@ type opening struct {
 	scope    *scope
 	begin    lsn
 	fresh    bool // the slot was made for this reader
+	copies   bool // what is there comes first, so any slot will do, and a new one
 }
 
 // settle makes sense of the options.

@@ -116,7 +116,7 @@ func (o *opening) begins(f from, found *slot) (lsn, error) {
 	made := o.source.made
 	o.source.mu.Unlock()
 	switch {
-	case found == nil && f.latest && !o.start.Peek:
+	case found == nil && (f.latest || o.copies) && !o.start.Peek:
 		return 0, nil
 	case found == nil:
 		return 0, missingSlot(o.options.Slot).Remedy("from now on", "--from latest, which makes it")

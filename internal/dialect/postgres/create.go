@@ -3,7 +3,6 @@ package postgres
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/rowferry/rowferry/schema"
@@ -21,6 +20,17 @@ import (
 //
 // Errors: *NameError and *TypeError.
 func CreateTable(t *schema.Table) (statements, notices []string, err error) {
+	return createTable(t, t)
+}
+
+// CreateBare is CreateTable without the keys and indexes that schema.Table.Bare
+// leaves out: Keys has them.
+func CreateBare(t *schema.Table) (statements, notices []string, err error) {
+	return createTable(t, t.Bare())
+}
+
+// createTable makes a table of shape t that has the keys of another version.
+func createTable(t, keyed *schema.Table) (statements, notices []string, err error) {
 	if err := CheckTable(t); err != nil {
 		return nil, nil, err
 	}
@@ -50,16 +60,24 @@ func CreateTable(t *schema.Table) (statements, notices []string, err error) {
 		}
 		lines = append(lines, line)
 	}
-	if len(t.PrimaryKey) > 0 {
-		names := quoteAll(t.ColumnNames(t.PrimaryKey))
-		lines = append(lines, "CONSTRAINT "+Quote(ObjectName(t.Name.Table, "pk", names))+" PRIMARY KEY ("+names+")")
+	if len(keyed.PrimaryKey) > 0 {
+		lines = append(lines, primaryKey(keyed))
 	}
 	statements = append(statements, "CREATE TABLE "+name+" (\n  "+strings.Join(lines, ",\n  ")+"\n)")
 	statements = append(statements, after...)
 	statements = append(statements, "COMMENT ON TABLE "+name+" IS "+Literal(MadeComment))
-	statements = append(statements, uniqueIndexes(t)...)
-	statements = append(statements, childIndexes(t)...)
-	statements = append(statements, rowIndex(t)...)
+	keys := uniqueKeys(keyed)
+	if keyed == t {
+		keys = slices.Concat(keys, childIndexes(t), rowIndex(t))
+	}
+	for _, k := range keys {
+		statements = append(statements, k.SQL)
+	}
+	return statements, append(notices, leftOut(t)...), nil
+}
+
+// leftOut tells of what is not carried, or compares in another way.
+func leftOut(t *schema.Table) (notices []string) {
 	for _, u := range t.Unsupported {
 		notices = append(notices, fmt.Sprintf("table %s is made without %s", t.Name, u))
 	}
@@ -67,7 +85,7 @@ func CreateTable(t *schema.Table) (statements, notices []string, err error) {
 		notices = append(notices, fmt.Sprintf("table %s: %s compares text byte by byte in PostgreSQL, which is finer than the source's collation: "+
 			"it never refuses what the source accepted", t.Name, strings.Join(finer, " and ")))
 	}
-	return statements, notices, nil
+	return notices
 }
 
 // CreateSchema returns the statement that makes a schema where it is missing.
@@ -107,94 +125,4 @@ func finerKeys(t *schema.Table) []string {
 		}
 	}
 	return finer
-}
-
-// uniqueIndexes returns the statements for the table's unique keys. Those over
-// whole columns are constraints, as foreign keys and people expect.
-func uniqueIndexes(t *schema.Table) []string {
-	var out []string
-	for _, u := range t.Uniques {
-		terms := make([]string, len(u.Columns))
-		for i, o := range u.Columns {
-			terms[i] = indexTerm(t.Columns[o], u, i)
-		}
-		what := strings.Join(terms, ", ")
-		name := Quote(ObjectName(t.Name.Table, "uq", what))
-		sql := "CREATE UNIQUE INDEX " + name + " ON " + QuoteTable(t.Name) + " (" + what + ")"
-		if u.Whole() {
-			sql = "ALTER TABLE " + QuoteTable(t.Name) + " ADD CONSTRAINT " + name + " UNIQUE (" + what + ")"
-		}
-		if !slices.Contains(out, sql) {
-			out = append(out, sql)
-		}
-	}
-	return out
-}
-
-// indexTerm returns one column of a unique index. Values that are equal in the
-// first n characters byte by byte are equal in them by every collation, so
-// whatever the source accepted is accepted.
-func indexTerm(c schema.Column, u schema.Index, i int) string {
-	if u.Prefix == nil || u.Prefix[i] == 0 {
-		return Quote(c.Name)
-	}
-	n := strconv.Itoa(u.Prefix[i])
-	if declared, err := schema.PostgresType(c.Type); err == nil && declared == "bytea" {
-		return "pg_catalog.substr(" + Quote(c.Name) + ", 1, " + n + ")"
-	}
-	return "pg_catalog.left(" + Quote(c.Name) + ", " + n + ")"
-}
-
-// childIndexes returns the statements for indexes over foreign-key columns
-// that no key begins with. Without one, every delete of a parent would read
-// the whole child table.
-func childIndexes(t *schema.Table) []string {
-	keys := [][]int{t.PrimaryKey}
-	for _, u := range t.Uniques {
-		if u.Whole() {
-			keys = append(keys, u.Columns)
-		}
-	}
-	var out []string
-	for _, f := range t.ForeignKeys {
-		if slices.ContainsFunc(keys, func(k []int) bool { return beginsWith(k, f.Columns) }) {
-			continue
-		}
-		keys = append(keys, f.Columns)
-		what := quoteAll(t.ColumnNames(f.Columns))
-		out = append(out, "CREATE INDEX "+Quote(ObjectName(t.Name.Table, "fk", what))+" ON "+QuoteTable(t.Name)+" ("+what+")")
-	}
-	return out
-}
-
-// rowIndex returns the statement for an index that helps to find a row of a
-// table without a key: over its first few columns of small values. Without it
-// every change would read the whole table.
-func rowIndex(t *schema.Table) []string {
-	const most = 4
-	var columns []int
-	for i, c := range t.Columns {
-		if len(columns) < most && c.Generated == schema.NotGenerated && !c.Type.Kind.Approximate() && !large(c.Type) {
-			columns = append(columns, i)
-		}
-	}
-	if t.Identity() != nil || len(columns) == 0 {
-		return nil
-	}
-	what := quoteAll(t.ColumnNames(columns))
-	return []string{"CREATE INDEX " + Quote(ObjectName(t.Name.Table, "row", what)) + " ON " + QuoteTable(t.Name) + " (" + what + ")"}
-}
-
-// large reports whether values may be too large for an index.
-func large(t schema.Type) bool {
-	switch t.Kind {
-	case schema.Text, schema.Blob, schema.JSON, schema.Set, schema.Other: // which need not have an order
-		return true
-	default:
-		return t.Length > 160
-	}
-}
-
-func beginsWith(key, columns []int) bool {
-	return len(key) >= len(columns) && !slices.ContainsFunc(columns, func(o int) bool { return !slices.Contains(key[:len(columns)], o) })
 }

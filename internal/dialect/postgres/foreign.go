@@ -13,10 +13,8 @@ import (
 // actions that refuse become NO ACTION, since PostgreSQL cannot put RESTRICT
 // off. With valid unset the rows that exist are not checked.
 func AddForeignKey(t *schema.Table, f schema.ForeignKey, valid bool) string {
-	names := quoteAll(t.ColumnNames(f.Columns))
-	what := names + " " + QuoteTable(f.Parent) + " " + quoteAll(f.Referenced)
-	sql := "ALTER TABLE " + QuoteTable(t.Name) + " ADD CONSTRAINT " + Quote(ObjectName(t.Name.Table, "fk", what)) +
-		" FOREIGN KEY (" + names + ") REFERENCES " + QuoteTable(f.Parent) + " (" + quoteAll(f.Referenced) + ")"
+	sql := "ALTER TABLE " + QuoteTable(t.Name) + " ADD CONSTRAINT " + Quote(ForeignKeyName(t, f)) +
+		" FOREIGN KEY (" + quoteAll(t.ColumnNames(f.Columns)) + ") REFERENCES " + QuoteTable(f.Parent) + " (" + quoteAll(f.Referenced) + ")"
 	if f.OnDelete.Acts() {
 		sql += " ON DELETE " + strings.ToUpper(string(f.OnDelete))
 	}
@@ -28,6 +26,11 @@ func AddForeignKey(t *schema.Table, f schema.ForeignKey, valid bool) string {
 		sql += " NOT VALID"
 	}
 	return sql
+}
+
+// ForeignKeyName returns the name of the foreign key f of t.
+func ForeignKeyName(t *schema.Table, f schema.ForeignKey) string {
+	return ObjectName(t.Name.Table, "fk", quoteAll(t.ColumnNames(f.Columns))+" "+QuoteTable(f.Parent)+" "+quoteAll(f.Referenced))
 }
 
 // CascadeError says that a foreign key's action cannot be carried, so that

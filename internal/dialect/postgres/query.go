@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -38,6 +39,15 @@ func (r Row) Ints(i int) ([]int, error) {
 		numbers[k] = n
 	}
 	return numbers, nil
+}
+
+// Names returns column i, a JSON array of texts; NULL is none.
+func (r Row) Names(i int) (names []string, err error) {
+	if r[i] == nil {
+		return nil, nil
+	}
+	err = json.Unmarshal(r[i], &names)
+	return names, err
 }
 
 // Query runs one statement and calls fn for each of its rows; fn's error is

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/rowferry/rowferry/schema"
@@ -23,11 +22,23 @@ import (
 // Errors: *NameError, *TypeError, and *CascadeError for a foreign key whose
 // action would be lost.
 func CreateTable(t *schema.Table, parents Parents) (statements, notices []string, err error) {
+	return createTable(t, t, parents)
+}
+
+// CreateBare is CreateTable without the keys and indexes that schema.Table.Bare
+// leaves out, but for foreign keys, which SQLite cannot add to a table: Keys has
+// the others.
+func CreateBare(t *schema.Table, parents Parents) (statements, notices []string, err error) {
+	return createTable(t, t.Bare(), parents)
+}
+
+// createTable makes a table of shape t that has the keys of another version.
+func createTable(t, keyed *schema.Table, parents Parents) (statements, notices []string, err error) {
 	if err := CheckTable(t); err != nil {
 		return nil, nil, err
 	}
 	var lines []string
-	alias := RowidAlias(t)
+	alias := RowidAlias(keyed)
 	for i, c := range t.Columns {
 		declared, err := schema.SQLiteType(c.Type)
 		if err != nil {
@@ -42,8 +53,8 @@ func CreateTable(t *schema.Table, parents Parents) (statements, notices []string
 		}
 		lines = append(lines, line)
 	}
-	if alias < 0 && len(t.PrimaryKey) > 0 {
-		lines = append(lines, "PRIMARY KEY ("+quoteAll(t.ColumnNames(t.PrimaryKey))+")")
+	if alias < 0 && len(keyed.PrimaryKey) > 0 {
+		lines = append(lines, "PRIMARY KEY ("+quoteAll(keyed.ColumnNames(keyed.PrimaryKey))+")")
 	}
 	carried, notices, err := foreignKeys(t, parents)
 	if err != nil {
@@ -53,14 +64,18 @@ func CreateTable(t *schema.Table, parents Parents) (statements, notices []string
 		lines = append(lines, foreignKeyClause(t, f))
 	}
 	options := "STRICT"
-	if alias < 0 && len(t.PrimaryKey) > 0 && !largeRows(t) {
+	if alias < 0 && len(keyed.PrimaryKey) > 0 && !largeRows(t) {
 		options += ", WITHOUT ROWID"
 	}
 	create := "CREATE TABLE " + Quote(t.Name.Table) + " (\n  " + strings.Join(lines, ",\n  ") + "\n) " + options
+	keys := uniqueKeys(keyed)
+	if keyed == t {
+		keys = slices.Concat(keys, childIndexes(t, carried), rowIndex(t))
+	}
 	statements = append(statements, create)
-	statements = append(statements, uniqueIndexes(t)...)
-	statements = append(statements, childIndexes(t, carried)...)
-	statements = append(statements, rowIndex(t)...)
+	for _, k := range keys {
+		statements = append(statements, k.SQL)
+	}
 	for _, u := range t.Unsupported {
 		notices = append(notices, fmt.Sprintf("table %s is made without %s", t.Name, u))
 	}
@@ -120,86 +135,4 @@ func foreignKeyClause(t *schema.Table, f schema.ForeignKey) string {
 		s += " ON UPDATE " + strings.ToUpper(string(f.OnUpdate))
 	}
 	return s
-}
-
-// uniqueIndexes returns the statements for the table's unique keys.
-func uniqueIndexes(t *schema.Table) []string {
-	var out []string
-	for _, u := range t.Uniques {
-		terms := make([]string, len(u.Columns))
-		for i, o := range u.Columns {
-			terms[i] = indexTerm(t.Columns[o], u, i)
-		}
-		what := strings.Join(terms, ", ")
-		sql := "CREATE UNIQUE INDEX " + Quote(IndexName(t.Name.Table, "uq", u.Name+"\x00"+what)) +
-			" ON " + Quote(t.Name.Table) + " (" + what + ")"
-		if !slices.Contains(out, sql) {
-			out = append(out, sql)
-		}
-	}
-	return out
-}
-
-// indexTerm returns one column of a unique index. A prefix of n characters
-// becomes a prefix of the up to 4n bytes they may take: SQLite's substr stops
-// at a NUL character, so that values which differ only behind one would be
-// refused. Values equal in 4n bytes are equal in n characters, so whatever the
-// source accepted is accepted.
-func indexTerm(c schema.Column, u schema.Index, i int) string {
-	if u.Prefix == nil || u.Prefix[i] == 0 {
-		return Quote(c.Name)
-	}
-	n := u.Prefix[i]
-	if declared, err := schema.SQLiteType(c.Type); err == nil && declared == "TEXT" {
-		return "substr(CAST(" + Quote(c.Name) + " AS BLOB), 1, " + strconv.Itoa(4*n) + ")"
-	}
-	return "substr(" + Quote(c.Name) + ", 1, " + strconv.Itoa(n) + ")"
-}
-
-// childIndexes returns the statements for indexes over foreign-key columns
-// that no key begins with. Without one, every delete of a parent would read
-// the whole child table.
-func childIndexes(t *schema.Table, carried []schema.ForeignKey) []string {
-	keys := [][]int{t.PrimaryKey}
-	for _, u := range t.Uniques {
-		if u.Whole() {
-			keys = append(keys, u.Columns)
-		}
-	}
-	var out []string
-	for _, f := range carried {
-		if slices.ContainsFunc(keys, func(k []int) bool { return beginsWith(k, f.Columns) }) {
-			continue
-		}
-		keys = append(keys, f.Columns)
-		what := quoteAll(t.ColumnNames(f.Columns))
-		out = append(out, "CREATE INDEX "+Quote(IndexName(t.Name.Table, "fk", what))+" ON "+Quote(t.Name.Table)+" ("+what+")")
-	}
-	return out
-}
-
-// rowIndex returns the statement for an index that helps to find a row of a
-// table without a key: over its first few columns of small values. Without it
-// every change would read the whole table.
-func rowIndex(t *schema.Table) []string {
-	const most = 4
-	var columns []int
-	for i, c := range t.Columns {
-		if len(columns) < most && c.Generated == schema.NotGenerated && !c.Type.Kind.Approximate() && !large(c.Type) {
-			columns = append(columns, i)
-		}
-	}
-	if t.Identity() != nil || len(columns) == 0 {
-		return nil
-	}
-	what := quoteAll(t.ColumnNames(columns))
-	return []string{"CREATE INDEX " + Quote(IndexName(t.Name.Table, "row", what)) + " ON " + Quote(t.Name.Table) + " (" + what + ")"}
-}
-
-func beginsWith(key, columns []int) bool {
-	return len(key) >= len(columns) && sameSet(key[:len(columns)], columns)
-}
-
-func sameSet(a, b []int) bool {
-	return len(a) == len(b) && !slices.ContainsFunc(b, func(o int) bool { return !slices.Contains(a, o) })
 }

@@ -1,0 +1,397 @@
+package rowferry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rowferry/rowferry/schema"
+)
+
+// copying is a copy that the engine makes; see Copier for its parts.
+type copying struct {
+	copier Copier
+	loader Loader
+	shapes []Mutation // of all tables, under target names
+	source Copy       // nil where nothing is to be read from the tables any more
+
+	mu   sync.Mutex
+	mark Mark // where merging ends, as far as is known; the goroutine "read" asks
+}
+
+func (c *copying) until() Mark {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mark
+}
+
+func (c *copying) setUntil(m Mark) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mark = m
+}
+
+// newCopying checks that source and target can be copied between.
+func (e *Engine) newCopying() (*copying, error) {
+	c := &copying{}
+	if e.opts.Ends {
+		return nil, Errorf(CodeUsage, "a copy is right when the log was followed for as far as it saw, and the log is to be followed up to a place or time").
+			Remedy("copy first", "run without --until, with --once")
+	}
+	var reads, loads bool
+	c.copier, reads = e.parts.Source.(Copier)
+	c.loader, loads = e.parts.Sink.(Loader)
+	switch {
+	case !reads:
+		return nil, Errorf(CodeNoStart, "this source cannot be copied").Remedy("follow it", "give --from")
+	case !loads:
+		return nil, Errorf(CodeNoStart, "nothing can be copied into this target").Remedy("follow the source", "give --from")
+	}
+	return c, nil
+}
+
+// openCopy begins a pipeline with a copy. Where the log is followed from is
+// durable before the first row (C9, C10).
+func (e *Engine) openCopy(ctx context.Context) error {
+	c, err := e.newCopying()
+	if err != nil {
+		return err
+	}
+	e.copying = c
+	if err := e.lookAt(ctx, ""); err != nil {
+		return err
+	}
+	if err := e.checkKeys(); err != nil {
+		return err
+	}
+	if err := e.tellShapes(); err != nil {
+		return err
+	}
+	occupied, err := c.loader.Occupied(ctx, targetNames(c.shapes))
+	if err != nil {
+		return err
+	}
+	if len(occupied) > 0 {
+		return Errorf(CodeTargetOccupied, "tables that are to be copied into already hold rows").Fact("tables", "%v", occupied).
+			Remedy("begin", "empty these tables, or take them out of 'tables', and run the same command again").
+			Remedy("only follow", "run the same command with --from")
+	}
+	from, lineage := c.source.From()
+	e.at = Checkpoint{
+		Pipeline: e.opts.Pipeline, Position: from, Lineage: lineage, Start: from, Fence: 1, Sequence: 1,
+		Config: e.opts.Config, StateID: e.parts.State.ID(), Updated: time.Now().UTC(), Format: CheckpointFormat,
+		Held: Held{Shapes: len(e.shapes), Oldest: from, Copy: CopyState{Phase: Loading}},
+	}
+	if err := e.parts.State.Record(Record{Checkpoint: e.at, Shapes: sortedShapes(e.shapes), Rules: e.opts.Rules}); err != nil {
+		return err
+	}
+	e.resume.Detail = fmt.Sprintf("no checkpoint; copying %d tables, to be followed from %s", len(e.shapes), from)
+	if err := c.loader.WriteCheckpoint(ctx, nil, e.at); err != nil {
+		return err
+	}
+	return c.loader.PrepareLoad(ctx, c.shapes)
+}
+
+func targetNames(shapes []Mutation) []schema.Name {
+	names := make([]schema.Name, len(shapes))
+	for i := range shapes {
+		names[i] = shapes[i].Table.Name
+	}
+	return names
+}
+
+// openCopied goes on with a copy that another engine began.
+func (e *Engine) openCopied(ctx context.Context, at Checkpoint) error {
+	if err := e.takeOver(ctx, at); err != nil {
+		return err
+	}
+	e.resume.Detail = fmt.Sprintf("a copy that is %s, to be followed from %s", at.Held.Copy.Phase, at.Start)
+	return e.resumeCopy(ctx)
+}
+
+// resumeCopy goes on with a copy: e.at and, where the state has them, e.shapes
+// are known.
+func (e *Engine) resumeCopy(ctx context.Context) error {
+	c, err := e.newCopying()
+	if err != nil {
+		return err
+	}
+	e.copying = c
+	c.mark = e.at.Held.Copy.Until
+	known := e.shapes
+	if e.at.Held.Copy.Phase != Completing || len(known) == 0 {
+		if err := e.lookAt(ctx, e.at.Position); err != nil {
+			return err
+		}
+	}
+	if err := e.sameLineage(); err != nil {
+		return err
+	}
+	for name, t := range known {
+		if e.at.Held.Copy.Phase != Loading {
+			break // later changes are in the log
+		}
+		now := e.shapes[name]
+		if now == nil {
+			return shapeChanged(name, []string{"table dropped or renamed"})
+		}
+		if d := schema.Diff(t, now); len(d) > 0 {
+			return shapeChanged(name, d)
+		}
+	}
+	if len(known) > 0 {
+		e.shapes = known // a table that is new is told by the log
+	}
+	if err := e.tellShapes(); err != nil {
+		return err
+	}
+	return c.loader.PrepareLoad(ctx, c.shapes)
+}
+
+// sameLineage refuses a source that may not have what chunks saw that are loaded.
+func (e *Engine) sameLineage() error {
+	if e.copying.source == nil || e.at.Held.Copy.Phase != Loading || e.at.Lineage == "" {
+		return nil
+	}
+	_, now := e.copying.source.From()
+	if now == "" || now == e.at.Lineage {
+		return nil
+	}
+	return Errorf(CodeLineageBroken, "the source is another server than the one whose tables are being copied, or failed over").
+		Fact("began with", "%s", e.at.Lineage).Fact("now", "%s", now).
+		Remedy("start over", "rowferry destroy, then run again into empty tables")
+}
+
+// lookAt opens the source's tables, and learns their shapes.
+func (e *Engine) lookAt(ctx context.Context, from Position) error {
+	source, err := e.copying.copier.Copy(ctx, from)
+	if err != nil {
+		return err
+	}
+	e.copying.source = source
+	e.shapes = map[schema.Name]*schema.Table{}
+	for _, t := range source.Tables() {
+		e.shapes[t.Shape.Name] = t.Shape
+	}
+	return nil
+}
+
+// checkKeys refuses tables whose rows cannot be told apart.
+func (e *Engine) checkKeys() error {
+	var keyless []schema.Name
+	for _, t := range sortedShapes(e.shapes) {
+		if t.Identity() == nil {
+			keyless = append(keyless, t.Name)
+		}
+	}
+	if len(keyless) == 0 {
+		return nil
+	}
+	return Errorf(CodeCopyRefused, "tables without a key cannot be copied while they are written to").Fact("tables", "%v", keyless).
+		Remedy("leave out", "these tables, in 'tables'").
+		Remedy("give them a key", "a primary key, or a unique one whose columns are NOT NULL")
+}
+
+// join makes tables that are new since the copy began like those that are copied.
+func (c *copying) join(ctx context.Context, ms []Mutation) error {
+	if len(ms) == 0 {
+		return nil
+	}
+	for i := range ms {
+		known := slices.ContainsFunc(c.shapes, func(m Mutation) bool { return m.Source == ms[i].Source })
+		if !known {
+			c.shapes = append(c.shapes, ms[i])
+		}
+	}
+	return c.loader.PrepareLoad(ctx, c.shapes)
+}
+
+// tellShapes has the handler learn the tables, and c.shapes hold them.
+func (e *Engine) tellShapes() (err error) {
+	e.copying.shapes = nil
+	for _, t := range sortedShapes(e.shapes) {
+		if e.copying.shapes, err = e.parts.Handler.Handle(e.copying.shapes, &Change{Op: Shape, Table: t}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyTables carries the copy through its parts, and leaves a reader from where
+// the log is followed strictly.
+func (e *Engine) copyTables(ctx context.Context) error {
+	if e.copying == nil {
+		return nil
+	}
+	for e.at.Held.Copy.going() {
+		var err error
+		next := CopyState{Phase: Copied}
+		switch e.at.Held.Copy.Phase {
+		case Loading:
+			next.Phase = Merging
+			next.Until, err = e.load(ctx)
+			e.copying.setUntil(next.Until)
+		case Merging:
+			next.Phase = Completing
+			err = e.merge(ctx)
+		case Completing:
+			err = e.complete(ctx)
+		default:
+			err = Errorf(CodeCheckpointNew, "the checkpoint has a copy in phase %q, which this program does not know", e.at.Held.Copy.Phase)
+		}
+		if err == nil {
+			err = e.enter(ctx, next)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := e.closeCopy(); err != nil {
+		return err
+	}
+	e.copying = nil
+	return e.read(ctx, e.again())
+}
+
+// enter makes durable that the copy is in another phase: it is a batch without
+// changes.
+func (e *Engine) enter(ctx context.Context, next CopyState) error {
+	now := e.at
+	now.Sequence++
+	now.Held.Copy = next
+	now.Updated = time.Now().UTC()
+	if err := e.parts.State.Record(Record{Checkpoint: now, Shapes: sortedShapes(e.shapes), Rules: e.opts.Rules}); err != nil {
+		return err
+	}
+	was := e.at
+	if err := e.insistOn(ctx, func() error { return e.copying.loader.WriteCheckpoint(ctx, &was, now) }); err != nil {
+		return err
+	}
+	e.at = now
+	e.stats.entered(now)
+	return nil
+}
+
+// insistOn calls do again and again while what keeps it from the servers passes by
+// itself.
+func (e *Engine) insistOn(ctx context.Context, do func() error) error {
+	var r retry
+	for {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		if err := e.pause(ctx, &r, err); err != nil {
+			return err
+		}
+	}
+}
+
+// merge applies the log up to the mark, as merges. Where the source has nothing
+// more to tell and does not come there, as behind a transaction that was taken
+// back, the mark is read again: a later one will do.
+func (e *Engine) merge(ctx context.Context) error {
+	c := e.copying
+	for first := true; ; first = false {
+		if !first {
+			err := e.insistOn(ctx, func() error {
+				mark, err := c.source.End(ctx)
+				if err == nil {
+					c.setUntil(mark)
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if passed, err := c.copier.Passed(e.at.Position, e.at.Log, c.until()); err != nil || passed {
+			return err
+		}
+		if err := e.mergeOnce(ctx); !errors.Is(err, io.EOF) {
+			return err
+		}
+		if passed, err := c.copier.Passed(e.at.Position, e.at.Log, c.until()); err != nil || passed {
+			return err
+		}
+	}
+}
+
+// mergeOnce merges until the mark, or until the source has nothing more: io.EOF.
+func (e *Engine) mergeOnce(ctx context.Context) error {
+	if err := e.read(ctx, e.again()); err != nil {
+		return err
+	}
+	err := e.runReader(ctx)
+	for CodeOf(err) == CodeSourceAway && ctx.Err() == nil {
+		if err = e.reopen(ctx, err); err == nil {
+			err = e.runReader(ctx)
+		}
+	}
+	if closeErr := e.closeReader(); closeErr != nil && errors.Is(err, io.EOF) {
+		return closeErr
+	}
+	return err
+}
+
+// complete gives the tables what they were made without.
+func (e *Engine) complete(ctx context.Context) error {
+	l := e.copying.loader
+	if err := e.insistOn(ctx, func() error { return l.Complete(ctx, e.copying.shapes, e.stats.completing) }); err != nil {
+		return err
+	}
+	return e.insistOn(ctx, func() error { return l.ForgetChunks(ctx, e.opts.Pipeline) })
+}
+
+// fetch reads rows of the source by their keys, and moves the mark behind them.
+func (e *Engine) fetch(ctx context.Context, table schema.Name, keys [][]Value) ([]Row, error) {
+	c := e.copying
+	tables := c.source.Tables()
+	i := slices.IndexFunc(tables, func(t CopyTable) bool { return t.Shape.Name == table })
+	if i < 0 {
+		return nil, shapeChanged(table, []string{"table dropped or renamed"})
+	}
+	r, err := c.source.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var rows []Row
+	err = r.Fetch(ctx, &tables[i], keys, func(part []Row) error {
+		for _, row := range part {
+			rows = append(rows, keep(row))
+		}
+		return nil
+	})
+	if err = errors.Join(err, r.Close()); err != nil {
+		return nil, err
+	}
+	mark, err := c.source.End(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.setUntil(mark)
+	return rows, nil
+}
+
+// keep returns a copy of a row that is valid during a call.
+func keep(r Row) Row {
+	kept := slices.Clone(r)
+	for i := range kept {
+		kept[i].str = strings.Clone(kept[i].str)
+	}
+	return kept
+}
+
+func (e *Engine) closeCopy() error {
+	if e.copying == nil || e.copying.source == nil {
+		return nil
+	}
+	source := e.copying.source
+	e.copying.source = nil
+	return source.Close()
+}

@@ -1,0 +1,161 @@
+package mysql
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/mysqlwire"
+	"github.com/rowferry/rowferry/internal/sqlsink"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// Complete gives the tables that Rowferry made the keys that they are without:
+// first all but foreign keys, of a table in one statement, and then its foreign
+// keys in another. The server looks at every row. It may take as long as it
+// likes, so long as it says on another connection that it is at it.
+func (s *Sink) Complete(ctx context.Context, shapes []rowferry.Mutation, each func(what string)) error {
+	news := s.loading.set(s.places(shapes), false)
+	err := s.preparing(ctx, shapes, func(p *preparation) error {
+		p.patient = true
+		return p.complete(shapes, each)
+	})
+	if err != nil {
+		s.loading.set(news, true)
+	}
+	return err
+}
+
+func (p *preparation) complete(shapes []rowferry.Mutation, each func(what string)) error {
+	s := p.sink
+	err := p.each(shapes, func(m *rowferry.Mutation) error {
+		t := s.placed(m.Table)
+		s.shapes[t.Name], p.told[t.Name] = t, m
+		return s.checkNames(m.Table)
+	})
+	if err != nil {
+		return err
+	}
+	ordered := p.parentsFirst()
+	for _, add := range []func(*schema.Table, *existing, func(string)) error{p.addKeys, p.addForeign} {
+		for _, t := range ordered {
+			x, err := s.inspect(p.ctx, p.session, t.Name)
+			if err == nil && x != nil && x.made {
+				err = add(t, x, each)
+			}
+			if err != nil {
+				return sqlsink.Blame(s.translate(err), p.told[t.Name])
+			}
+		}
+	}
+	// Those that others had to do without meanwhile.
+	for _, name := range slices.SortedFunc(maps.Keys(s.shapes), schema.Name.Compare) {
+		if m, err := p.keys(s.shapes[name]); err != nil {
+			return sqlsink.Blame(s.translate(err), m)
+		}
+	}
+	return p.checkAll(shapes)
+}
+
+// parentsFirst returns the tables that were told, each behind those that it
+// refers to, as far as that can be.
+func (p *preparation) parentsFirst() []*schema.Table {
+	var ordered []*schema.Table
+	seen := map[schema.Name]bool{}
+	var visit func(name schema.Name)
+	visit = func(name schema.Name) {
+		if seen[name] || p.told[name] == nil {
+			return
+		}
+		seen[name] = true
+		t := p.sink.shapes[name]
+		for _, f := range t.ForeignKeys {
+			visit(f.Parent)
+		}
+		ordered = append(ordered, t)
+	}
+	for _, name := range slices.SortedFunc(maps.Keys(p.told), schema.Name.Compare) {
+		visit(name)
+	}
+	return ordered
+}
+
+// addKeys adds the keys, foreign keys aside, that the table lacks.
+func (p *preparation) addKeys(t *schema.Table, x *existing, each func(string)) error {
+	has := func(name string) func(string) bool {
+		return func(other string) bool { return strings.EqualFold(name, other) }
+	}
+	var clauses []string
+	full := tableKeys(t, false)
+	for _, k := range full {
+		if !slices.ContainsFunc(x.indexes, has(k.name)) {
+			each("table " + t.Name.String() + ": " + k.what)
+			clauses = append(clauses, "ADD "+k.clause)
+		}
+	}
+	for _, k := range tableKeys(t, true) { // what a counting column has by now
+		if slices.ContainsFunc(x.indexes, has(k.name)) && !slices.ContainsFunc(full, func(f tableKey) bool { return f.name == k.name }) {
+			clauses = append(clauses, "DROP KEY "+quote(k.name))
+		}
+	}
+	if len(clauses) == 0 {
+		return nil
+	}
+	err := p.alter(t, clauses...)
+	var refused *mysqlwire.ServerError
+	if errors.As(err, &refused) && (refused.Number == 1062 || refused.Number == 1586) {
+		return rowferry.Errorf(rowferry.CodeRowRefused, "rows of the target have the same values in a unique key: %w", err).
+			Fact("table", "%s", t.Name).Fact("key", "%s", keyOf(refused.Message))
+	}
+	return p.altered(err, t)
+}
+
+// addForeign adds the foreign keys that the table lacks and that it can have.
+// Each statement may read the whole table: so they are added together, and one by
+// one only where the server takes one of them not.
+func (p *preparation) addForeign(t *schema.Table, x *existing, each func(string)) error {
+	var missing []schema.ForeignKey
+	var clauses []string
+	for _, f := range t.ForeignKeys {
+		if p.sink.hasKey(t, f, x) {
+			continue
+		}
+		switch addable, err := p.addable(t, f); {
+		case err != nil:
+			return err
+		case addable:
+			missing, clauses = append(missing, f), append(clauses, addKey(t, f))
+			each("table " + t.Name.String() + ": foreign key " + sqlsink.DescribeKey(t, f))
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	err := p.alter(t, clauses...)
+	if len(missing) == 1 || refusedKey(err) == "" {
+		return p.foreign(err, t, missing[0])
+	}
+	for i, f := range missing {
+		if err := p.foreign(p.alter(t, clauses[i]), t, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// foreign returns what an error of adding a foreign key means.
+func (p *preparation) foreign(err error, t *schema.Table, f schema.ForeignKey) error {
+	var refused *mysqlwire.ServerError
+	if errors.As(err, &refused) && (refused.Number == 1452 || refused.Number == 1216) {
+		return rowferry.Errorf(rowferry.CodeRowRefused, "rows of the target have no parent: %w", err).
+			Fact("table", "%s", t.Name).Fact("key", "%s", cmp.Or(f.Name, "foreign key")+" "+sqlsink.DescribeKey(t, f))
+	}
+	if why := refusedKey(err); why != "" {
+		return p.sink.without(t, f, "the target refuses it: "+why)
+	}
+	return p.altered(err, t)
+}

@@ -1,0 +1,66 @@
+package postgres_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/faultproxy"
+	"github.com/rowferry/rowferry/internal/testdb"
+	"github.com/rowferry/rowferry/sink/postgres"
+)
+
+// TestCompleteTakesItsTime: to make a key may take longer than any other answer.
+func TestCompleteTakesItsTime(t *testing.T) {
+	x := newTarget(t, nil)
+	parent, child := related()
+	x.must(x.prepareLoad(parent, child))
+	x.sink = x.open(func(o *postgres.Options) { o.Endpoint.Timeout = 2 * time.Second })
+	x.exec("CREATE FUNCTION shop.slow() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3); END'",
+		"CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION shop.slow()")
+	made, err := x.complete(parent)
+	x.must(err)
+	if len(made) != 1 {
+		t.Errorf("told of %q", made)
+	}
+}
+
+// TestCompleteNotices: nor is it waited for without end where the server is gone.
+func TestCompleteNotices(t *testing.T) {
+	x := newTarget(t, nil)
+	parent, _ := related()
+	x.must(x.prepareLoad(parent))
+	proxy := faultproxy.Start(t, x.server, 1)
+	x.sink = x.open(func(o *postgres.Options) {
+		o.Endpoint.Host, o.Endpoint.Port, o.Endpoint.Socket, o.Endpoint.Timeout = "127.0.0.1", proxy.Port, "", 2*time.Second
+		o.Trace = func(sql string, _ []string) {
+			if strings.Contains(sql, "ADD CONSTRAINT") {
+				proxy.Shape(faultproxy.ToClient, faultproxy.Shape{Stall: true})
+			}
+		}
+	})
+	_, err := x.complete(parent)
+	wants(t, err, rowferry.CodeTargetAway)
+	proxy.Shape(faultproxy.ToClient, faultproxy.Shape{})
+	eventually(t, func() error { _, err := x.complete(parent); return err })
+	x.is("1", "SELECT count(*) FROM pg_constraint WHERE conrelid = 'shop.parent'::regclass AND contype = 'u'")
+}
+
+// TestCompleteOnNewest: the statements are those of the newest server, too.
+func TestCompleteOnNewest(t *testing.T) {
+	x := newTargetOn(t, testdb.Start(t, testdb.PostgresNew), nil)
+	parent, child := related()
+	x.must(x.prepareLoad(child, parent))
+	l := x.load()
+	x.must(x.chunk(l, child, false, row(i(1), i(7), txt("one")), row(i(2), i(9), txt("two"))))
+	x.must(x.chunk(l, parent, false, row(i(1), i(7))))
+	x.must(x.chunk(l, parent, true, row(i(1), i(7)), row(i(2), i(8))))
+	_, err := x.complete(child, parent)
+	wants(t, err, rowferry.CodeRowRefused, "shop.child", "foreign key (p) to shop.parent (u)", "(p)=(9)")
+	x.must(x.merge(deleted(child, i(2), gone, gone)))
+	_, err = x.complete(child, parent)
+	x.must(err)
+	x.must(x.apply(shaped(parent), shaped(child), deleted(parent, i(1), i(7))))
+	x.is("0", "SELECT count(*) FROM shop.child")
+}

@@ -1,0 +1,185 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/dialect/mysql"
+	"github.com/rowferry/rowferry/schema"
+)
+
+var (
+	_ rowferry.Copier = (*liveSource)(nil)
+	_ rowferry.Copy   = (*tableCopy)(nil)
+)
+
+// tableCopy is a copy's view of a server. Nothing of it changes: each of its
+// connections is somebody's own.
+type tableCopy struct {
+	src     *liveSource
+	srv     server
+	self    string // the server; any other does not have to have seen From
+	from    rowferry.Position
+	lineage string
+	tables  []rowferry.CopyTable
+}
+
+// Copy looks at the server's tables. See rowferry.Copier. The shapes are those of
+// a Reader that begins at From, which is opened for that and closed.
+func (s *liveSource) Copy(ctx context.Context, from rowferry.Position) (_ rowferry.Copy, err error) {
+	c, err := dial(ctx, ctx, s.opt.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	is, err := c.first(ctx, 1, "SELECT @@global.version")
+	if err != nil {
+		return nil, err
+	}
+	k := &tableCopy{src: s, srv: parseServer(is[0])}
+	if from == "" {
+		if from, err = k.begin(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	opt := s.opt
+	opt.From, opt.Until, opt.Once = "earliest", "", false // where there is nothing that From could name
+	r, err := s.open(ctx, opt, rowferry.Start{Position: from})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	k.from, k.self = r.Begin(), r.src.live.self
+	if k.lineage, err = r.Lineage(ctx); err != nil {
+		return nil, err
+	}
+	if err := k.same(ctx, c); err != nil {
+		return nil, err
+	}
+	return k, k.look(ctx, c, r)
+}
+
+// self returns which server this is. Of two servers that replicate from each
+// other no two have the same.
+func (c *conn) self(ctx context.Context, srv server) (string, error) {
+	is, err := c.first(ctx, 1, "SELECT @@global."+selfVariable(srv))
+	if err != nil {
+		return "", err
+	}
+	return is[0], nil
+}
+
+func selfVariable(srv server) string {
+	if srv.mariadb {
+		return "server_id"
+	}
+	return "server_uuid"
+}
+
+// same checks that a connection is to the server that was looked at: behind one
+// address there may be several, of which another may not have all before From.
+func (k *tableCopy) same(ctx context.Context, c *conn) error {
+	self, err := c.self(ctx, k.srv)
+	if err != nil {
+		return err
+	}
+	return k.judge(self)
+}
+
+func (k *tableCopy) judge(self string) error {
+	if self == k.self {
+		return nil
+	}
+	return rowferry.Errorf(rowferry.CodeSourceAway, "another server answers than the one that the copy began with").
+		Fact("began with", "%s", k.self).Fact("answers", "%s", self)
+}
+
+// From returns where the log has to be followed from. See rowferry.Copy.
+func (k *tableCopy) From() (rowferry.Position, string) { return k.from, k.lineage }
+
+// Tables returns those in scope.
+func (k *tableCopy) Tables() []rowferry.CopyTable { return slices.Clone(k.tables) }
+
+// Close ends the copy. There is nothing to end.
+func (k *tableCopy) Close() error { return nil }
+
+// look lists the tables with the shapes that the reader has. It refuses by name
+// those that cannot be read as the log would tell them.
+func (k *tableCopy) look(ctx context.Context, c *conn, r *liveReader) error {
+	if !k.srv.mariadb && k.srv.since(8, 0) {
+		// Else estimates are a day old.
+		if _, err := c.query(ctx, "SET SESSION information_schema_stats_expiry=0"); err != nil {
+			return err
+		}
+	}
+	all, err := c.query(ctx, "SELECT table_schema, table_name, engine, table_rows, data_length FROM information_schema.tables "+
+		"WHERE table_schema NOT IN ('mysql','sys','performance_schema','information_schema') AND table_type IN ('BASE TABLE','SYSTEM VERSIONED') "+
+		"ORDER BY table_schema, table_name")
+	if err != nil {
+		return err
+	}
+	r.tables.head = &head{srv: k.srv}
+	for _, row := range all {
+		name := schema.Name{Schema: row[0], Table: row[1]}
+		if !r.src.opt.Scope(name) {
+			continue
+		}
+		known := r.tables.catalog.Table(name)
+		if known == nil {
+			if err := k.readable(ctx, c, r, name); err != nil {
+				return err
+			}
+			continue // made since From: the log tells of it and of all its rows
+		}
+		t := rowferry.CopyTable{Shape: r.tables.published(r.tables.hinted(known))}
+		// Of what the server does not know it says nothing.
+		t.Rows, _ = strconv.ParseInt(row[3], 10, 64)
+		t.Bytes, _ = strconv.ParseInt(row[4], 10, 64)
+		if err := copyable(t.Shape, row[2]); err != nil {
+			return err
+		}
+		k.tables = append(k.tables, t)
+	}
+	return nil
+}
+
+// readable refuses a table whose definition cannot be had, or understood.
+func (k *tableCopy) readable(ctx context.Context, c *conn, r *liveReader, name schema.Name) error {
+	row, err := c.first(ctx, 2, "SHOW CREATE TABLE "+quoted(name.Schema)+"."+quoted(name.Table))
+	if err != nil {
+		return err
+	}
+	scratch := r.src.live.catalog()
+	err = scratch.LoadDump(strings.NewReader("USE "+quoted(name.Schema)+";\n"+row[1]+";\n"), "")
+	if err == nil && scratch.Table(name) != nil {
+		return nil
+	}
+	e := rowferry.Errorf(rowferry.CodeShapeUnknown, "the definition of table %s cannot be understood", name).Fact("table", "%s", name)
+	if unread := (*mysql.StatementError)(nil); errors.As(err, &unread) {
+		e.Fact("reason", "%v", err)
+	}
+	return e.Remedy("leave it out", "take the table out of 'tables'")
+}
+
+// copyable refuses a table whose rows a snapshot cannot be taken of, or of which
+// values cannot be carried.
+func copyable(t *schema.Table, engine string) error {
+	if t.Versioned {
+		return rowferry.Errorf(rowferry.CodeTypeRefused, "table %s is system-versioned", t.Name).
+			Fact("table", "%s", t.Name).Fact("reason", "its log mixes rows with their history, under keys that include the time").
+			Remedy("leave it out", "take the table out of 'tables'")
+	}
+	if !strings.EqualFold(engine, "InnoDB") {
+		// It shows rows before they are logged, and to no snapshot.
+		return rowferry.Errorf(rowferry.CodeCopyRefused, "table %s cannot be read in a snapshot", t.Name).
+			Fact("table", "%s", t.Name).Fact("engine", "%s", engine).
+			Remedy("change it", "ALTER TABLE %s.%s ENGINE=InnoDB on the source", quoted(t.Name.Schema), quoted(t.Name.Table)).
+			Remedy("leave it out", "take the table out of 'tables'")
+	}
+	_, err := newCopyDecoder(t)
+	return err
+}
