@@ -56,33 +56,29 @@ type loading struct {
 
 // load loads all chunks that are not loaded yet, and returns a mark behind them.
 func (e *Engine) load(ctx context.Context) (Mark, error) {
-	c := e.copying
-	l, err := e.newLoading(ctx)
-	if err != nil {
-		return "", err
-	}
 	var r retry
 	for {
-		err := l.run(ctx)
-		if err == nil {
+		var l *loading
+		err := e.insistOn(ctx, func() (err error) { l, err = e.newLoading(ctx); return err })
+		if err != nil {
+			return "", err
+		}
+		before := e.stats.loaded()
+		if err = l.run(ctx); err == nil {
 			break
 		}
 		if ctx.Err() != nil {
 			return "", errors.Join(context.Canceled, err)
 		}
-		before := l.engine.stats.loaded()
-		if err := e.pause(ctx, &r, err); err != nil {
-			return "", err
-		}
-		if l, err = e.newLoading(ctx); err != nil {
-			return "", err
-		}
 		if e.stats.loaded() != before {
 			r = retry{}
 		}
+		if err := e.pause(ctx, &r, err); err != nil {
+			return "", err
+		}
 	}
 	var mark Mark
-	err = e.insistOn(ctx, func() (err error) { mark, err = c.source.End(ctx); return err })
+	err := e.insistOn(ctx, func() (err error) { mark, err = e.copying.source.End(ctx); return err })
 	return mark, err
 }
 

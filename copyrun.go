@@ -258,40 +258,6 @@ func (e *Engine) copyTables(ctx context.Context) error {
 	return e.read(ctx, e.again())
 }
 
-// enter makes durable that the copy is in another phase: it is a batch without
-// changes.
-func (e *Engine) enter(ctx context.Context, next CopyState) error {
-	now := e.at
-	now.Sequence++
-	now.Held.Copy = next
-	now.Updated = time.Now().UTC()
-	if err := e.parts.State.Record(Record{Checkpoint: now, Shapes: sortedShapes(e.shapes), Rules: e.opts.Rules}); err != nil {
-		return err
-	}
-	was := e.at
-	if err := e.insistOn(ctx, func() error { return e.copying.loader.WriteCheckpoint(ctx, &was, now) }); err != nil {
-		return err
-	}
-	e.at = now
-	e.stats.entered(now)
-	return nil
-}
-
-// insistOn calls do again and again while what keeps it from the servers passes by
-// itself.
-func (e *Engine) insistOn(ctx context.Context, do func() error) error {
-	var r retry
-	for {
-		err := do()
-		if err == nil {
-			return nil
-		}
-		if err := e.pause(ctx, &r, err); err != nil {
-			return err
-		}
-	}
-}
-
 // merge applies the log up to the mark, as merges. Where the source has nothing
 // more to tell and does not come there, as behind a transaction that was taken
 // back, the mark is read again: a later one will do.
@@ -324,8 +290,10 @@ func (e *Engine) merge(ctx context.Context) error {
 
 // mergeOnce merges until the mark, or until the source has nothing more: io.EOF.
 func (e *Engine) mergeOnce(ctx context.Context) error {
-	if err := e.read(ctx, e.again()); err != nil {
-		return err
+	if e.reader == nil { // else Run has opened it again
+		if err := e.read(ctx, e.again()); err != nil {
+			return err
+		}
 	}
 	err := e.runReader(ctx)
 	for CodeOf(err) == CodeSourceAway && ctx.Err() == nil {

@@ -86,7 +86,7 @@ func TestConfigValid(t *testing.T) {
 		sink: server{endpoint: connect.Endpoint{
 			Scheme: "mariadb", Host: "staging", Port: 3306, User: "rowferry", Password: connect.NewSecret("s3cret"), Database: "shop", Timeout: 2 * time.Minute,
 		}},
-		renames: map[string]string{}, memory: 256 << 20, patience: "10m", state: "./state",
+		copies: copySettings{8, 50000}, renames: map[string]string{}, memory: 256 << 20, patience: "10m", state: "./state",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -1,0 +1,51 @@
+package rowferry
+
+import (
+	"context"
+	"time"
+)
+
+// enter makes durable that the copy is in another phase: it is a batch without
+// changes.
+func (e *Engine) enter(ctx context.Context, next CopyState) error {
+	now := e.at
+	now.Sequence++
+	now.Held.Copy = next
+	now.Updated = time.Now().UTC()
+	if err := e.parts.State.Record(Record{Checkpoint: now, Shapes: sortedShapes(e.shapes), Rules: e.opts.Rules}); err != nil {
+		return err
+	}
+	was := e.at
+	err := e.insistOn(ctx, func() error {
+		err := e.copying.loader.WriteCheckpoint(ctx, &was, now)
+		if err == nil {
+			return nil
+		}
+		row, readErr := e.copying.loader.ReadCheckpoint(ctx, now.Pipeline)
+		if readErr == nil && row != nil && row.Fence == now.Fence && row.Sequence == now.Sequence && row.StateID == now.StateID {
+			return nil // the answer was lost
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	e.at = now
+	e.stats.entered(now)
+	return nil
+}
+
+// insistOn calls do again and again while what keeps it from the servers passes by
+// itself.
+func (e *Engine) insistOn(ctx context.Context, do func() error) error {
+	var r retry
+	for {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		if err := e.pause(ctx, &r, err); err != nil {
+			return err
+		}
+	}
+}
