@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -276,7 +277,8 @@ func (e *Engine) merge(ctx context.Context) error {
 				return err
 			}
 		}
-		if passed, err := c.copier.Passed(e.at.Position, e.at.Log, c.until()); err != nil || passed {
+		passed, err := c.copier.Passed(e.at.Position, e.at.Log, c.until())
+		if err != nil || passed || failpoint.On("skip-merging") {
 			return err
 		}
 		if err := e.mergeOnce(ctx); !errors.Is(err, io.EOF) {
