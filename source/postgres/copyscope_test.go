@@ -117,7 +117,6 @@ func TestCopyRefused(t *testing.T) {
 			"unlogged":  {func(o *Options) { o.Scope = only("r") }, rowferry.CodeCopyRefused, "public.r1"},
 			"temporary": {func(o *Options) { o.Temporary = true }, rowferry.CodeCopyRefused, "slot"},
 			"origin":    {func(o *Options) { o.Origin = OriginNone }, rowferry.CodeCopyRefused, "replication"},
-			"no slot":   {func(o *Options) { o.From = "earliest" }, rowferry.CodeSlotMissing, "no replication slot"},
 		} {
 			o := p.pipe()
 			tt.change(&o)
