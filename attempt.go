@@ -92,7 +92,8 @@ func (a *attempt) merge(ctx context.Context, tx SinkTx) error {
 	if !ok {
 		return Errorf(CodeInternal, "a target that can be copied into cannot be merged into")
 	}
-	w, m := newMapper(a.engine), newMerger(a.engine, merges)
+	w := newMapper(a.engine)
+	m := newMerger(a.engine, merges, w.shapes)
 	err := w.run(ctx, a.batch, mergeChunk, func(ms []Mutation) error {
 		w.tally.written += uint64(len(ms))
 		if err := m.write(ctx, ms); err != nil {

@@ -42,6 +42,8 @@ type Held struct {
 type CopyState struct {
 	Phase CopyPhase `json:"phase"`
 	Until Mark      `json:"until,omitempty"` // where merging ends
+	// Server is the source's, as Copy.Server names it.
+	Server string `json:"server,omitempty"`
 }
 
 // CopyPhase is a part of a copy; see Copier.

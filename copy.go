@@ -45,6 +45,9 @@ type Copy interface {
 	// what was logged before (see Tx), "" where that is not known: what a snapshot
 	// that Read opens does not see is logged after it.
 	From() (p Position, lineage string)
+	// Server names the server whose tables are read, and no other: one that took its
+	// place may lack what a chunk saw.
+	Server() string
 	// Tables are those in scope, with their shapes as the log will tell them.
 	Tables() []CopyTable
 	// Open opens a connection that reads chunks. Its snapshots see everything that

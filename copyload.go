@@ -52,16 +52,20 @@ type loading struct {
 	mu      sync.Mutex // guards the handler, and what loadTable says
 	changed *sync.Cond
 	stopped bool
+	chunks  []Chunk // that were claimed when it was made
 }
 
 // load loads all chunks that are not loaded yet, and returns a mark behind them.
 func (e *Engine) load(ctx context.Context) (Mark, error) {
 	var r retry
-	for {
+	for first := true; ; first = false {
 		var l *loading
 		err := e.insistOn(ctx, func() (err error) { l, err = e.newLoading(ctx); return err })
 		if err != nil {
 			return "", err
+		}
+		if first {
+			e.stats.loading(l.tables, l.chunks)
 		}
 		before := e.stats.loaded()
 		if err = l.run(ctx); err == nil {
@@ -105,6 +109,14 @@ func (e *Engine) newLoading(ctx context.Context) (*loading, error) {
 		l.tables = append(l.tables, t)
 	}
 	slices.SortStableFunc(l.tables, func(a, b *loadTable) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	// A commit whose answer was lost may be on its way still: this waits for it.
+	row, err := e.copying.loader.ReadCheckpoint(ctx, e.opts.Pipeline)
+	if err != nil {
+		return nil, err
+	}
+	if row == nil || row.Fence != e.at.Fence || row.Sequence != e.at.Sequence {
+		return nil, fenced(e.at, row)
+	}
 	chunks, err := e.copying.loader.Chunks(ctx, e.opts.Pipeline)
 	if err != nil {
 		return nil, err
@@ -118,8 +130,13 @@ func (e *Engine) newLoading(ctx context.Context) (*loading, error) {
 			return nil, err
 		}
 	}
-	e.stats.loading(l.tables, chunks)
+	l.chunks = chunks
 	return l, nil
+}
+
+// done reports whether nothing is left.
+func (l *loading) done() bool {
+	return !slices.ContainsFunc(l.tables, func(t *loadTable) bool { return !t.ended || len(t.left) > 0 })
 }
 
 // recall takes in a chunk that was claimed before. They come by number.

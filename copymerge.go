@@ -2,6 +2,7 @@ package rowferry
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/rowferry/rowferry/schema"
@@ -14,6 +15,7 @@ const mergeChunk = 8192
 type merger struct {
 	engine *Engine
 	tx     MergeTx
+	told   map[schema.Name]*schema.Table
 	orders map[*schema.Table]int
 	acting map[schema.Name][]int // by source table: columns that foreign keys refer to which act, and are not logged
 	nets   map[string]int        // by table and key: the row's place in ms
@@ -21,11 +23,22 @@ type merger struct {
 	key    []byte
 }
 
-func newMerger(e *Engine, tx MergeTx) *merger {
-	m := &merger{engine: e, tx: tx, orders: map[*schema.Table]int{}, acting: map[schema.Name][]int{}, nets: map[string]int{}}
-	for _, child := range e.shapes {
+// newMerger returns one that merges into a batch. told are the shapes that the
+// batch tells, as far as it has come.
+func newMerger(e *Engine, tx MergeTx, told map[schema.Name]*schema.Table) *merger {
+	m := &merger{engine: e, tx: tx, told: told, orders: map[*schema.Table]int{}, nets: map[string]int{}}
+	m.learn()
+	return m
+}
+
+// learn finds the foreign keys that act.
+func (m *merger) learn() {
+	m.acting = map[schema.Name][]int{}
+	known := maps.Clone(m.engine.shapes)
+	maps.Copy(known, m.told)
+	for _, child := range known {
 		for _, f := range child.ForeignKeys {
-			parent := e.shapes[f.Parent]
+			parent := known[f.Parent]
 			if !f.Acts() || parent == nil {
 				continue
 			}
@@ -35,7 +48,6 @@ func newMerger(e *Engine, tx MergeTx) *merger {
 			}
 		}
 	}
-	return m
 }
 
 // write merges mutations, in their order.
@@ -62,6 +74,9 @@ func (m *merger) add(ctx context.Context, mu *Mutation) error {
 	case Truncate, Shape:
 		if err := m.flush(ctx); err != nil {
 			return err
+		}
+		if mu.Op == Shape {
+			m.learn()
 		}
 		return m.tx.Write(ctx, []Mutation{*mu})
 	default:
@@ -104,7 +119,7 @@ func (m *merger) update(ctx context.Context, mu *Mutation) error {
 		m.set(mu, Insert, nil, after)
 		return nil
 	}
-	rows, err := m.engine.fetch(ctx, mu.Source, [][]Value{keyOf(after, identity)})
+	shape, rows, err := m.engine.fetch(ctx, mu.Source, [][]Value{keyOf(after, identity)})
 	if err != nil {
 		return err
 	}
@@ -112,7 +127,7 @@ func (m *merger) update(ctx context.Context, mu *Mutation) error {
 		m.set(mu, Delete, after, nil)
 		return nil
 	}
-	ms, err := m.engine.parts.Handler.Handle(nil, &Change{Op: Insert, Table: m.engine.shapes[mu.Source], After: rows[0]})
+	ms, err := m.engine.parts.Handler.Handle(nil, &Change{Op: Insert, Table: shape, After: rows[0]})
 	for i := range ms {
 		m.set(&ms[i], Insert, nil, ms[i].After)
 	}

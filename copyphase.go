@@ -49,3 +49,22 @@ func (e *Engine) insistOn(ctx context.Context, do func() error) error {
 		}
 	}
 }
+
+// entered looks, behind the checkpoint that says so, whether what the phase before
+// brought is there: a target that crashed in between may have lost its last
+// commits, and with them neither fence nor sequence.
+func (e *Engine) entered(ctx context.Context) error {
+	c := e.copying
+	switch e.at.Held.Copy.Phase {
+	case Merging:
+		var l *loading
+		if err := e.insistOn(ctx, func() (err error) { l, err = e.newLoading(ctx); return err }); err != nil || l.done() {
+			return err
+		}
+		return e.enter(ctx, CopyState{Phase: Loading, Server: e.at.Held.Copy.Server})
+	case Copied:
+		return e.insistOn(ctx, func() error { return c.loader.Complete(ctx, c.shapes, e.stats.completing) })
+	default:
+		return nil
+	}
+}

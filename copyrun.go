@@ -82,11 +82,15 @@ func (e *Engine) openCopy(ctx context.Context) error {
 			Remedy("begin", "empty these tables, or take them out of 'tables', and run the same command again").
 			Remedy("only follow", "run the same command with --from")
 	}
+	// A copy that was given up may have left notes of what it loaded.
+	if err := c.loader.ForgetChunks(ctx, e.opts.Pipeline); err != nil {
+		return err
+	}
 	from, lineage := c.source.From()
 	e.at = Checkpoint{
 		Pipeline: e.opts.Pipeline, Position: from, Lineage: lineage, Start: from, Fence: 1, Sequence: 1,
 		Config: e.opts.Config, StateID: e.parts.State.ID(), Updated: time.Now().UTC(), Format: CheckpointFormat,
-		Held: Held{Shapes: len(e.shapes), Oldest: from, Copy: CopyState{Phase: Loading}},
+		Held: Held{Shapes: len(e.shapes), Oldest: from, Copy: CopyState{Phase: Loading, Server: c.source.Server()}},
 	}
 	if err := e.parts.State.Record(Record{Checkpoint: e.at, Shapes: sortedShapes(e.shapes), Rules: e.opts.Rules}); err != nil {
 		return err
@@ -151,20 +155,28 @@ func (e *Engine) resumeCopy(ctx context.Context) error {
 	if err := e.tellShapes(); err != nil {
 		return err
 	}
-	return c.loader.PrepareLoad(ctx, c.shapes)
+	if err := c.loader.PrepareLoad(ctx, c.shapes); err != nil || len(known) > 0 {
+		return err
+	}
+	return e.enter(ctx, e.at.Held.Copy) // so that the state has the shapes
 }
 
 // sameLineage refuses a source that may not have what chunks saw that are loaded.
 func (e *Engine) sameLineage() error {
-	if e.copying.source == nil || e.at.Held.Copy.Phase != Loading || e.at.Lineage == "" {
+	if e.copying.source == nil {
 		return nil
 	}
-	_, now := e.copying.source.From()
-	if now == "" || now == e.at.Lineage {
+	began, now := e.at.Held.Copy.Server, e.copying.source.Server()
+	if began == now && e.at.Held.Copy.Phase == Loading && e.at.Lineage != "" {
+		if _, lineage := e.copying.source.From(); lineage != "" {
+			began, now = e.at.Lineage, lineage
+		}
+	}
+	if began == now {
 		return nil
 	}
 	return Errorf(CodeLineageBroken, "the source is another server than the one whose tables are being copied, or failed over").
-		Fact("began with", "%s", e.at.Lineage).Fact("now", "%s", now).
+		Fact("began with", "%s", began).Fact("now", "%s", now).
 		Remedy("start over", "rowferry destroy, then run again into empty tables")
 }
 
@@ -231,7 +243,7 @@ func (e *Engine) copyTables(ctx context.Context) error {
 	}
 	for e.at.Held.Copy.going() {
 		var err error
-		next := CopyState{Phase: Copied}
+		next := CopyState{Phase: Copied, Server: e.at.Held.Copy.Server}
 		switch e.at.Held.Copy.Phase {
 		case Loading:
 			next.Phase = Merging
@@ -247,6 +259,9 @@ func (e *Engine) copyTables(ctx context.Context) error {
 		}
 		if err == nil {
 			err = e.enter(ctx, next)
+		}
+		if err == nil {
+			err = e.entered(ctx)
 		}
 		if err != nil {
 			return err
@@ -319,16 +334,16 @@ func (e *Engine) complete(ctx context.Context) error {
 }
 
 // fetch reads rows of the source by their keys, and moves the mark behind them.
-func (e *Engine) fetch(ctx context.Context, table schema.Name, keys [][]Value) ([]Row, error) {
+func (e *Engine) fetch(ctx context.Context, table schema.Name, keys [][]Value) (*schema.Table, []Row, error) {
 	c := e.copying
 	tables := c.source.Tables()
 	i := slices.IndexFunc(tables, func(t CopyTable) bool { return t.Shape.Name == table })
 	if i < 0 {
-		return nil, shapeChanged(table, []string{"table dropped or renamed"})
+		return nil, nil, shapeChanged(table, []string{"table dropped or renamed"})
 	}
 	r, err := c.source.Open(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var rows []Row
 	err = r.Fetch(ctx, &tables[i], keys, func(part []Row) error {
@@ -338,14 +353,14 @@ func (e *Engine) fetch(ctx context.Context, table schema.Name, keys [][]Value) (
 		return nil
 	})
 	if err = errors.Join(err, r.Close()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	mark, err := c.source.End(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	c.setUntil(mark)
-	return rows, nil
+	return tables[i].Shape, rows, nil
 }
 
 // keep returns a copy of a row that is valid during a call.

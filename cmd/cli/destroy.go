@@ -176,7 +176,13 @@ func (d *doomed) forget(ctx context.Context) (err error) {
 	if !ok {
 		return rowferry.Errorf(rowferry.CodeInternal, "the target keeps checkpoints and cannot forget one")
 	}
-	return forgetter.DeleteCheckpoint(ctx, *d.row)
+	if err := forgetter.DeleteCheckpoint(ctx, *d.row); err != nil {
+		return err
+	}
+	if loader, ok := keeper.(rowferry.Loader); ok {
+		return loader.ForgetChunks(ctx, d.row.Pipeline)
+	}
+	return nil
 }
 
 func (d *doomed) release() {

@@ -22,6 +22,7 @@ var (
 type tableCopy struct {
 	src     *liveSource
 	srv     server
+	begins  bool   // and does not go on
 	self    string // the server; any other does not have to have seen From
 	from    rowferry.Position
 	lineage string
@@ -40,7 +41,7 @@ func (s *liveSource) Copy(ctx context.Context, from rowferry.Position) (_ rowfer
 	if err != nil {
 		return nil, err
 	}
-	k := &tableCopy{src: s, srv: parseServer(is[0])}
+	k := &tableCopy{src: s, srv: parseServer(is[0]), begins: from == ""}
 	if from == "" {
 		if from, err = k.begin(ctx, c); err != nil {
 			return nil, err
@@ -101,6 +102,9 @@ func (k *tableCopy) judge(self string) error {
 // From returns where the log has to be followed from. See rowferry.Copy.
 func (k *tableCopy) From() (rowferry.Position, string) { return k.from, k.lineage }
 
+// Server names the server. See rowferry.Copy.
+func (k *tableCopy) Server() string { return k.self }
+
 // Tables returns those in scope.
 func (k *tableCopy) Tables() []rowferry.CopyTable { return slices.Clone(k.tables) }
 
@@ -132,6 +136,10 @@ func (k *tableCopy) look(ctx context.Context, c *conn, r *liveReader) error {
 		if known == nil {
 			if err := k.readable(ctx, c, r, name); err != nil {
 				return err
+			}
+			if k.begins { // or its shape at From is not known, because it changed since
+				return rowferry.Errorf(rowferry.CodeSourceAway, "a table was made or changed just when the copy began").Fact("table", "%s", name).
+					Remedy("begin again", "the same command")
 			}
 			continue // made since From: the log tells of it and of all its rows
 		}

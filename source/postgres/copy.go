@@ -140,6 +140,9 @@ func (s *scope) copied(p *publication) error {
 // From is where the log is to be followed from. See rowferry.Copy.
 func (c *copying) From() (rowferry.Position, string) { return c.from.position(), c.lineage.String() }
 
+// Server names the cluster; which timeline it is on is the lineage. See rowferry.Copy.
+func (c *copying) Server() string { return c.lineage.system }
+
 // Tables are those in scope, by name. See rowferry.Copy.
 func (c *copying) Tables() []rowferry.CopyTable {
 	all := make([]rowferry.CopyTable, len(c.tables))

@@ -274,11 +274,11 @@ func (r *reader) idle(ctx context.Context, end lsn, sent time.Time) (*rowferry.T
 		return nil, err
 	}
 	switch {
+	case len(r.asides.all) == 0 && r.awaited(end): // which is told first
 	case r.opened.end != 0 && end >= r.opened.end:
 		return nil, io.EOF
 	case len(r.asides.all) > 0 || end <= r.last:
 		return nil, nil
-	case r.awaited(end):
 	case time.Since(r.moved) < idlePause, end-r.last < idleBytes && time.Since(r.moved) < idleTime:
 		return nil, nil
 	}
