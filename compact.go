@@ -251,7 +251,7 @@ func (c *compactor) hash(x *tableOrder, row Row) uint64 {
 func (c *compactor) begin(x *tableOrder, m *Mutation, place int) {
 	n := net{Mutation: *m, order: x, first: place, last: place}
 	if m.Op == Update {
-		n.complete(x)
+		n.After = n.completed(x.identity)
 	}
 	if m.Op != Delete {
 		h := c.hash(x, n.After)
@@ -260,16 +260,19 @@ func (c *compactor) begin(x *tableOrder, m *Mutation, place int) {
 	c.nets = append(c.nets, n)
 }
 
-// complete puts the key into the new image of an update that lacks it.
-func (n *net) complete(x *tableOrder) {
-	if slices.ContainsFunc(x.identity, n.After.absent) {
-		n.After = slices.Clone(n.After)
-		for _, o := range x.identity {
-			if n.After[o].IsAbsent() {
-				n.After[o] = n.Before[o]
-			}
+// completed returns the new image of an update with the key, which may be in the
+// old one alone.
+func (m *Mutation) completed(identity []int) Row {
+	if !slices.ContainsFunc(identity, m.After.absent) {
+		return m.After
+	}
+	after := slices.Clone(m.After)
+	for _, o := range identity {
+		if after[o].IsAbsent() {
+			after[o] = m.Before[o]
 		}
 	}
+	return after
 }
 
 // fold makes m, an update or delete of the row, a part of the net. What an image

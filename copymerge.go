@@ -101,15 +101,7 @@ func (m *merger) checkActing(mu *Mutation) error {
 // row is read from the source again, as it is by now.
 func (m *merger) update(ctx context.Context, mu *Mutation) error {
 	identity := mu.Table.Identity()
-	after := mu.After
-	if slices.ContainsFunc(identity, after.absent) {
-		after = slices.Clone(after)
-		for _, o := range identity {
-			if after[o].IsAbsent() {
-				after[o] = mu.Before[o]
-			}
-		}
-	}
+	after := mu.completed(identity)
 	if sameAt(identity, mu.Before, after) {
 		m.patch(mu, after)
 		return nil

@@ -51,3 +51,13 @@ func (t *Table) MergePattern(dst []byte, m *rowferry.Mutation, sets []int) []byt
 	}
 	return dst
 }
+
+// OnlyShapes refuses mutations that no tables can be made of.
+func OnlyShapes(ms []rowferry.Mutation) error {
+	for i := range ms {
+		if ms[i].Op != rowferry.Shape {
+			return rowferry.Errorf(rowferry.CodeInternal, "tables are not made for the operation %s", ms[i].Op)
+		}
+	}
+	return nil
+}

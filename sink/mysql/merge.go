@@ -72,28 +72,17 @@ func (b *batch) runs(ctx context.Context, ms []rowferry.Mutation) ([]run, error)
 // mergeable looks at a mutation, and leaves it no more of its old image than the
 // key: the row need not have the rest.
 func (b *batch) mergeable(ctx context.Context, m *rowferry.Mutation) (*target, error) {
-	switch m.Op {
-	case rowferry.Insert, rowferry.Update, rowferry.Delete:
-	default:
-		return nil, rowferry.Errorf(rowferry.CodeInternal, "the operation %s cannot be merged", m.Op).Fact("table", "%s", m.Table.Name)
-	}
 	t, err := b.sink.target(ctx, m)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case t.Identity == nil:
-		return nil, rowferry.Errorf(rowferry.CodeInternal, "a change of a table without a key cannot be merged").Fact("table", "%s", m.Table.Name)
 	}
-	if err := t.CheckImages(m); err != nil {
+	if err := t.CheckMerge(m); err != nil {
 		return nil, err
 	}
 	m.ChecksOff = false // there is nothing that would look
 	if m.Op == rowferry.Insert {
 		m.Before = nil
 		return t, nil
-	}
-	if m.Op == rowferry.Update && t.Changes(m, t.Identity) {
-		return nil, t.About(rowferry.Errorf(rowferry.CodeInternal, "a change of a row's key cannot be merged"), m)
 	}
 	before := m.Before
 	m.Before = make(rowferry.Row, len(before))

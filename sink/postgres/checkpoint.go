@@ -2,13 +2,10 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
@@ -95,7 +92,7 @@ func (s *Sink) replace(ctx context.Context, was, now rowferry.Checkpoint) error 
 	}
 	values = append(values, int64(was.Fence), int64(was.Sequence), int64(rowferry.CheckpointFormat))
 	n, err := s.exec(ctx, updateCheckpoint, values...)
-	if server := (*pgconn.PgError)(nil); errors.As(err, &server) && server.Code == "42P01" {
+	if undefinedTable(err) {
 		return sqlsink.Fenced(now, nil) // there is no table
 	}
 	if err != nil {
@@ -120,19 +117,20 @@ func (s *Sink) fenced(ctx context.Context, now rowferry.Checkpoint) error {
 	}
 }
 
-func (s *Sink) hasCheckpoints(ctx context.Context) (bool, error) {
+// hasTable reports whether one of Rowferry's own tables, as it is quoted, exists.
+func (s *Sink) hasTable(ctx context.Context, table string) (bool, error) {
 	exists := false
 	err := s.query(ctx, "SELECT to_regclass($1) IS NOT NULL", func(r dialect.Row) error {
 		exists = r.Bool(0)
 		return nil
-	}, checkpoints)
+	}, table)
 	return exists, err
 }
 
 // readCheckpoints returns the row of one pipeline, or all rows by name for "".
 // With lock set it waits for whoever is changing the row.
 func (s *Sink) readCheckpoints(ctx context.Context, pipeline string, lock bool) ([]rowferry.Checkpoint, error) {
-	exists, err := s.hasCheckpoints(ctx)
+	exists, err := s.hasTable(ctx, checkpoints)
 	if err != nil || !exists {
 		return nil, err
 	}
@@ -230,7 +228,7 @@ func (s *Sink) insert(ctx context.Context, now rowferry.Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	exists, err := s.hasCheckpoints(ctx)
+	exists, err := s.hasTable(ctx, checkpoints)
 	if err != nil {
 		return err
 	}

@@ -67,11 +67,7 @@ func (s *Sink) Chunks(ctx context.Context, pipeline string) (all []rowferry.Chun
 // ForgetChunks deletes the pipeline's chunks.
 func (s *Sink) ForgetChunks(ctx context.Context, pipeline string) error {
 	return s.within(ctx, func() error {
-		exists := false
-		err := s.query(ctx, "SELECT to_regclass($1) IS NOT NULL", func(r dialect.Row) error {
-			exists = r.Bool(0)
-			return nil
-		}, chunks)
+		exists, err := s.hasTable(ctx, chunks)
 		if err != nil || !exists {
 			return err
 		}

@@ -13,7 +13,7 @@ var _ rowferry.Forgetter = (*Sink)(nil)
 // own.
 func (s *Sink) DeleteCheckpoint(ctx context.Context, was rowferry.Checkpoint) error {
 	return s.within(ctx, func() error {
-		exists, err := s.hasCheckpoints(ctx)
+		exists, err := s.hasTable(ctx, checkpoints)
 		if err != nil {
 			return err
 		}

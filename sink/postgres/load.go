@@ -65,7 +65,7 @@ func (s *Sink) PrepareLoad(ctx context.Context, shapes []rowferry.Mutation) erro
 	if err := s.idle(ctx); err != nil {
 		return err
 	}
-	if err := onlyShapes(shapes); err != nil {
+	if err := sqlsink.OnlyShapes(shapes); err != nil {
 		return err
 	}
 	s.forget()
@@ -95,15 +95,6 @@ func (s *Sink) PrepareLoad(ctx context.Context, shapes []rowferry.Mutation) erro
 		s.forget()
 	}
 	return err
-}
-
-func onlyShapes(shapes []rowferry.Mutation) error {
-	for i := range shapes {
-		if shapes[i].Op != rowferry.Shape {
-			return rowferry.Errorf(rowferry.CodeInternal, "the PostgreSQL sink was to prepare for an operation %s", shapes[i].Op)
-		}
-	}
-	return nil
 }
 
 // prepareLoad makes or checks one table.

@@ -161,7 +161,7 @@ func (l *load) Commit(ctx context.Context, cp rowferry.Checkpoint, c rowferry.Ch
 // hold keeps the pipeline's row as it is until the open transaction ends. Where it
 // is not as cp has it: CodeFenced.
 func (s *Sink) hold(ctx context.Context, cp rowferry.Checkpoint) error {
-	exists, err := s.hasCheckpoints(ctx)
+	exists, err := s.hasTable(ctx, checkpoints)
 	if err != nil {
 		return err
 	}

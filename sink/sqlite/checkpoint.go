@@ -60,7 +60,7 @@ func (s *Sink) replace(was, now rowferry.Checkpoint) error {
 	if was.Fence > math.MaxInt64 || was.Sequence > math.MaxInt64 {
 		return s.fenced(now)
 	}
-	exists, err := s.hasCheckpoints()
+	exists, err := s.hasTable(sqlsink.CheckpointTable)
 	if err != nil {
 		return err
 	}
@@ -89,19 +89,20 @@ func (s *Sink) fenced(now rowferry.Checkpoint) error {
 	return sqlsink.Fenced(now, &found[0])
 }
 
-func (s *Sink) hasCheckpoints() (bool, error) {
+// hasTable reports whether one of Rowferry's own tables exists.
+func (s *Sink) hasTable(name string) (bool, error) {
 	exists := false
 	err := dialect.Query(s.conn, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", func(row) error {
 		exists = true
 		return nil
-	}, sqlsink.CheckpointTable)
+	}, name)
 	return exists, s.translate(err)
 }
 
 // readCheckpoints returns the row of one pipeline, or all rows by name for "".
 // The format is looked at first: a newer table may have other columns.
 func (s *Sink) readCheckpoints(pipeline string) ([]rowferry.Checkpoint, error) {
-	exists, err := s.hasCheckpoints()
+	exists, err := s.hasTable(sqlsink.CheckpointTable)
 	if err != nil || !exists {
 		return nil, err
 	}

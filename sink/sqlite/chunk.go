@@ -23,22 +23,12 @@ const createChunks = `CREATE TABLE IF NOT EXISTS rowferry_chunk (
 
 var insertChunk = "INSERT INTO rowferry_chunk (" + strings.Join(sqlsink.ChunkColumns, ", ") + ") VALUES (?,?,?,?,?,?,?)"
 
-// hasChunks reports whether the table of chunks exists.
-func (s *Sink) hasChunks() (bool, error) {
-	exists := false
-	err := dialect.Query(s.conn, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", func(row) error {
-		exists = true
-		return nil
-	}, sqlsink.ChunkTable)
-	return exists, s.translate(err)
-}
-
 // Chunks returns the chunks of the pipeline that were claimed, by table and number.
 func (s *Sink) Chunks(ctx context.Context, pipeline string) ([]rowferry.Chunk, error) {
 	if err := s.idle(ctx); err != nil {
 		return nil, err
 	}
-	exists, err := s.hasChunks()
+	exists, err := s.hasTable(sqlsink.ChunkTable)
 	if err != nil || !exists {
 		return nil, err
 	}
@@ -57,7 +47,7 @@ func (s *Sink) Chunks(ctx context.Context, pipeline string) ([]rowferry.Chunk, e
 // ForgetChunks deletes the pipeline's chunks.
 func (s *Sink) ForgetChunks(ctx context.Context, pipeline string) error {
 	return s.within(ctx, func() error {
-		exists, err := s.hasChunks()
+		exists, err := s.hasTable(sqlsink.ChunkTable)
 		if err != nil || !exists {
 			return err
 		}

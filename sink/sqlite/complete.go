@@ -19,7 +19,7 @@ func (s *Sink) Complete(ctx context.Context, shapes []rowferry.Mutation, each fu
 	if err := s.idle(ctx); err != nil {
 		return err
 	}
-	if err := onlyShapes(shapes); err != nil {
+	if err := sqlsink.OnlyShapes(shapes); err != nil {
 		return err
 	}
 	if ctx.Done() != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/sqlite"
+	"github.com/rowferry/rowferry/internal/sqlsink"
 )
 
 var _ rowferry.Forgetter = (*Sink)(nil)
@@ -17,7 +18,7 @@ func (s *Sink) DeleteCheckpoint(ctx context.Context, was rowferry.Checkpoint) er
 }
 
 func (s *Sink) deleteCheckpoint(was rowferry.Checkpoint) error {
-	exists, err := s.hasCheckpoints()
+	exists, err := s.hasTable(sqlsink.CheckpointTable)
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func (s *Sink) enforce() error {
 // that are there, all in one transaction. A table that Rowferry made and that is
 // empty loses the keys which Complete will make again.
 func (s *Sink) PrepareLoad(ctx context.Context, shapes []rowferry.Mutation) error {
-	if err := onlyShapes(shapes); err != nil {
+	if err := sqlsink.OnlyShapes(shapes); err != nil {
 		return err
 	}
 	s.forget()
@@ -133,15 +133,6 @@ func (s *Sink) PrepareLoad(ctx context.Context, shapes []rowferry.Mutation) erro
 		return err
 	}
 	return s.enforce()
-}
-
-func onlyShapes(shapes []rowferry.Mutation) error {
-	for i := range shapes {
-		if shapes[i].Op != rowferry.Shape {
-			return rowferry.Errorf(rowferry.CodeInternal, "the SQLite sink was to prepare for an operation %s", shapes[i].Op)
-		}
-	}
-	return nil
 }
 
 // prepareLoad makes or checks one of the tables.

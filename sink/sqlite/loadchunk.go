@@ -127,7 +127,7 @@ func (l *load) Commit(_ context.Context, cp rowferry.Checkpoint, c rowferry.Chun
 
 // hold wants the pipeline's row to be as cp has it, else CodeFenced.
 func (s *Sink) hold(cp rowferry.Checkpoint) error {
-	exists, err := s.hasCheckpoints()
+	exists, err := s.hasTable(sqlsink.CheckpointTable)
 	if err != nil {
 		return err
 	}

@@ -76,22 +76,11 @@ func indexTerm(c schema.Column, u schema.Index, i int) string {
 
 // childIndexes returns the indexes over foreign-key columns that no key begins
 // with. Without one, every delete of a parent would read the whole child table.
-func childIndexes(t *schema.Table) []Key {
-	keys := [][]int{t.PrimaryKey}
-	for _, u := range t.Uniques {
-		if u.Whole() {
-			keys = append(keys, u.Columns)
-		}
+func childIndexes(t *schema.Table) (all []Key) {
+	for _, columns := range t.UnindexedKeys(t.ForeignKeys) {
+		all = append(all, index(t, "fk", columns))
 	}
-	var out []Key
-	for _, f := range t.ForeignKeys {
-		if slices.ContainsFunc(keys, func(k []int) bool { return beginsWith(k, f.Columns) }) {
-			continue
-		}
-		keys = append(keys, f.Columns)
-		out = append(out, index(t, "fk", f.Columns))
-	}
-	return out
+	return all
 }
 
 // index returns an index that refuses no row.
@@ -126,8 +115,4 @@ func large(t schema.Type) bool {
 	default:
 		return t.Length > 160
 	}
-}
-
-func beginsWith(key, columns []int) bool {
-	return len(key) >= len(columns) && !slices.ContainsFunc(columns, func(o int) bool { return !slices.Contains(key[:len(columns)], o) })
 }

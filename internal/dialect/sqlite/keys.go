@@ -96,22 +96,11 @@ func indexTerm(c schema.Column, u schema.Index, i int) string {
 
 // childIndexes returns the indexes over foreign-key columns that no key begins
 // with. Without one, every delete of a parent would read the whole child table.
-func childIndexes(t *schema.Table, carried []schema.ForeignKey) []Key {
-	keys := [][]int{t.PrimaryKey}
-	for _, u := range t.Uniques {
-		if u.Whole() {
-			keys = append(keys, u.Columns)
-		}
+func childIndexes(t *schema.Table, carried []schema.ForeignKey) (all []Key) {
+	for _, columns := range t.UnindexedKeys(carried) {
+		all = append(all, index(t, "fk", columns))
 	}
-	var out []Key
-	for _, f := range carried {
-		if slices.ContainsFunc(keys, func(k []int) bool { return beginsWith(k, f.Columns) }) {
-			continue
-		}
-		keys = append(keys, f.Columns)
-		out = append(out, index(t, "fk", f.Columns))
-	}
-	return out
+	return all
 }
 
 // index returns an index that refuses no row.
@@ -136,12 +125,4 @@ func rowIndex(t *schema.Table) []Key {
 		return nil
 	}
 	return []Key{index(t, "row", columns)}
-}
-
-func beginsWith(key, columns []int) bool {
-	return len(key) >= len(columns) && sameSet(key[:len(columns)], columns)
-}
-
-func sameSet(a, b []int) bool {
-	return len(a) == len(b) && !slices.ContainsFunc(b, func(o int) bool { return !slices.Contains(a, o) })
 }
