@@ -18,10 +18,11 @@ const asideBlock = 64 << 10
 // the catalog, once it is committed.
 type aside struct {
 	xid    uint32
-	blocks [][]byte       // in memory: messages, each behind its length
-	size   int            // of blocks
-	spool  rowferry.Spool // what came before blocks; nil: nothing did
-	undone map[uint32]bool
+	blocks [][]byte        // in memory: messages, each behind its length
+	size   int             // of blocks
+	spool  rowferry.Spool  // what came before blocks; nil: nothing did
+	subs   map[uint32]bool // subtransactions of which something came: whether they were rolled back
+	newest uint32          // whose message came last
 }
 
 // asides are the transactions that are put aside.
@@ -38,7 +39,7 @@ func (s *asides) start(xid uint32, first bool) error {
 	a := s.all[xid]
 	switch {
 	case first && a == nil:
-		a = &aside{xid: xid, undone: map[uint32]bool{}}
+		a = &aside{xid: xid, subs: map[uint32]bool{}}
 		s.all[xid] = a
 	case first || a == nil:
 		return malformed(msgStreamStart, "does not go on where the transaction was left").Fact("xid", "%d", xid)
@@ -67,6 +68,12 @@ func (s *asides) put(message []byte) error {
 }
 
 func (a *aside) put(message []byte) {
+	if xid := messageXid(message); xid != a.newest {
+		a.newest = xid
+		if xid != a.xid && !a.subs[xid] {
+			a.subs[xid] = false
+		}
+	}
 	last := len(a.blocks) - 1
 	if last < 0 || len(a.blocks[last])+4+len(message) > asideBlock && len(a.blocks[last]) > 0 {
 		a.blocks = append(a.blocks, nil)
@@ -75,6 +82,10 @@ func (a *aside) put(message []byte) {
 	b := binary.BigEndian.AppendUint32(a.blocks[last], uint32(len(message)))
 	a.blocks[last] = append(b, message...)
 }
+
+// messageXid returns the transaction or subtransaction of a message that was
+// put aside.
+func messageXid(message []byte) uint32 { return binary.BigEndian.Uint32(message[1:]) }
 
 // asideTable stands for the table of what is in an overflow area, which is made
 // for rows.
@@ -97,14 +108,16 @@ func (a *aside) spill(spool func() (rowferry.Spool, error)) (err error) {
 }
 
 // abort forgets a subtransaction, or all of the transaction. PostgreSQL tells
-// also of those of which it has sent nothing.
+// also of those of which it has sent nothing, and not of all others: see settle.
 func (s *asides) abort(xid, sub uint32) error {
 	a := s.all[xid]
 	switch {
 	case a == nil:
 		return nil
 	case xid != sub:
-		a.undone[sub] = true
+		if _, sent := a.subs[sub]; sent {
+			a.subs[sub] = true
+		}
 		return nil
 	default:
 		s.remove(a)
@@ -184,7 +197,7 @@ func (a *aside) each(block []byte, yield func([]byte, error) bool) bool {
 		n := 4 + int(binary.BigEndian.Uint32(block))
 		message := block[4:n]
 		block = block[n:]
-		if xid := binary.BigEndian.Uint32(message[1:]); a.undone[xid] {
+		if a.subs[messageXid(message)] {
 			continue
 		}
 		if !yield(message, nil) {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"io"
 	"iter"
 
@@ -56,7 +57,7 @@ func (r *reader) message(ctx context.Context, b []byte) (*rowferry.Tx, error) {
 		}
 		return nil, r.asides.abort(xid, sub)
 	case msgStreamCommit:
-		return nil, r.commits(body)
+		return nil, r.commits(ctx, body)
 	case msgBeginPrepare, msgPrepare, msgCommitPrepared, msgRollbackPrepared, msgStreamPrepare:
 		return nil, rowferry.Errorf(rowferry.CodeSourceUnfit, "the replication slot was made to tell prepared transactions before they are committed").
 			Fact("slot", "%s", r.opened.slot).Fact("message", "%s", messageNames[kind]).
@@ -103,7 +104,7 @@ func (r *reader) streamed(b []byte) error {
 }
 
 // commits takes a Stream Commit: what was put aside of the transaction follows.
-func (r *reader) commits(body []byte) error {
+func (r *reader) commits(ctx context.Context, body []byte) error {
 	c, err := parseCommit(msgStreamCommit, body)
 	if err != nil {
 		return err
@@ -114,6 +115,9 @@ func (r *reader) commits(body []byte) error {
 	a := r.asides.take(c.xid)
 	if a == nil {
 		return malformed(msgStreamCommit, "is of a transaction of which nothing was sent").Fact("xid", "%d", c.xid)
+	}
+	if err := r.settle(ctx, a); err != nil {
+		return errors.Join(err, a.close())
 	}
 	next, stop := iter.Pull2(a.messages())
 	r.back = &readBack{aside: a, next: next, stop: stop}

@@ -263,6 +263,25 @@ func TestSubtransactions(t *testing.T) {
 	})
 }
 
+// A subtransaction that is rolled back goes although PostgreSQL never says so:
+// it had to write more than 4,096 changes of it to files while a large value was
+// only half there, sends them once the value is whole, and forgets that it did.
+func TestUntoldRollback(t *testing.T) {
+	eachServer(t, func(t *testing.T, k testdb.Kind) {
+		t.Parallel()
+		p := newPlace(t, k, testdb.Arg("logical_decoding_work_mem=4MB"))
+		p.run("CREATE TABLE t (id int PRIMARY KEY, v text)\nALTER TABLE t ALTER v SET STORAGE EXTERNAL")
+		begin := p.begun(p.pipe())
+		const rows = "INSERT INTO t SELECT g, 'x' FROM generate_series(%[1]d, %[1]d + 2999) g;" +
+			"INSERT INTO t SELECT g, repeat('y', 4096) FROM generate_series(%[1]d + 3000, %[1]d + 4499) g"
+		p.run(strings.Join([]string{"BEGIN", fmt.Sprintf(rows, 0),
+			"SAVEPOINT a", fmt.Sprintf(rows, 10000), "ROLLBACK TO a",
+			"SAVEPOINT b", fmt.Sprintf(rows, 20000), "SAVEPOINT c", fmt.Sprintf(rows, 30000), "RELEASE c", "ROLLBACK TO b",
+			"SAVEPOINT d", fmt.Sprintf(rows, 40000), "RELEASE d", "COMMIT"}, ";"))
+		compareStreams(t, p, begin, true)
+	})
+}
+
 // What a transaction changes of a table, and rolls back, is not in the rows of
 // the same transaction that follow, nor in those of others.
 func TestShapeRolledBack(t *testing.T) {
