@@ -67,19 +67,26 @@ func (l *Link) Cause(err error) error {
 }
 
 // During makes waits for the network end with ctx, until the returned function
-// is called. A wait that was cut short fails with os.ErrDeadlineExceeded.
+// is called. A wait that was cut short fails with os.ErrDeadlineExceeded; where
+// ctx has ended already, the first one does.
 func (l *Link) During(ctx context.Context) (done func()) { return during(ctx, l.raw) }
 
 func during(ctx context.Context, raw net.Conn) (done func()) {
-	cut := make(chan struct{})
+	cut := func() { _ = raw.SetDeadline(time.Unix(1, 0)) } // fails only on a closed connection
+	again := func() { _ = raw.SetDeadline(time.Time{}) }
+	if ctx.Err() != nil { // or an answer could be faster than the goroutine below
+		cut()
+		return again
+	}
+	happened := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		_ = raw.SetDeadline(time.Unix(1, 0)) // fails only on a closed connection
-		close(cut)
+		cut()
+		close(happened)
 	})
 	return func() {
 		if !stop() {
-			<-cut
-			_ = raw.SetDeadline(time.Time{})
+			<-happened
+			again()
 		}
 	}
 }
