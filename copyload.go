@@ -258,7 +258,11 @@ func (l *loading) claim(ctx context.Context, reader ChunkReader, load Load) (*cl
 		t.splits = true
 		c := claimed{Chunk: Chunk{Table: t.Shape.Name, Number: t.next}, table: t, after: t.after}
 		l.mu.Unlock()
-		upto, err := reader.Split(ctx, t.CopyTable, c.after, t.rows)
+		var upto []Value
+		var err error
+		if t.Shape.Identity() != nil { // else it is one chunk
+			upto, err = reader.Split(ctx, t.CopyTable, c.after, t.rows)
+		}
 		if err == nil {
 			if upto != nil {
 				c.upto, c.Upto = upto, writeKey(upto)
@@ -299,7 +303,7 @@ func (l *loading) chunk(ctx context.Context, reader ChunkReader, load Load, c *c
 		return err
 	}
 	bytes, rows := 0, 0
-	err := reader.Read(ctx, c.table.CopyTable, c.after, c.upto, func(part []Row) error {
+	each := func(part []Row) error {
 		ms, err := l.handle(c.table, part)
 		if err != nil {
 			return err
@@ -309,7 +313,13 @@ func (l *loading) chunk(ctx context.Context, reader ChunkReader, load Load, c *c
 		}
 		rows += len(part)
 		return load.Write(ctx, ms)
-	})
+	}
+	var err error
+	if c.table.Shape.Identity() == nil {
+		c.Saw, err = reader.ReadWhole(ctx, c.table.CopyTable, each)
+	} else {
+		err = reader.Read(ctx, c.table.CopyTable, c.after, c.upto, each)
+	}
 	if err == nil {
 		err = failpoint.Hit("copy.chunk")
 	}

@@ -21,6 +21,8 @@ type copying struct {
 	shapes []Mutation // of all tables, under target names
 	source Copy       // nil where nothing is to be read from the tables any more
 
+	seen   map[schema.Name]Snapshot // of tables without a key, while merging
+
 	mu   sync.Mutex
 	mark Mark // where merging ends, as far as is known; the goroutine "read" asks
 }
@@ -194,18 +196,20 @@ func (e *Engine) lookAt(ctx context.Context, from Position) error {
 	return nil
 }
 
-// checkKeys refuses tables whose rows cannot be told apart.
+// checkKeys refuses tables whose rows cannot be told apart, where the source
+// cannot tell either what a snapshot of them saw.
 func (e *Engine) checkKeys() error {
 	var keyless []schema.Name
-	for _, t := range sortedShapes(e.shapes) {
-		if t.Identity() == nil {
-			keyless = append(keyless, t.Name)
+	for _, t := range e.copying.source.Tables() {
+		if t.Shape.Identity() == nil && !t.Whole {
+			keyless = append(keyless, t.Shape.Name)
 		}
 	}
+	slices.SortFunc(keyless, schema.Name.Compare)
 	if len(keyless) == 0 {
 		return nil
 	}
-	return Errorf(CodeCopyRefused, "tables without a key cannot be copied while they are written to").Fact("tables", "%v", keyless).
+	return Errorf(CodeCopyRefused, "tables without a key cannot be copied from this source while they are written to").Fact("tables", "%v", keyless).
 		Remedy("leave out", "these tables, in 'tables'").
 		Remedy("give them a key", "a primary key, or a unique one whose columns are NOT NULL")
 }
@@ -279,6 +283,9 @@ func (e *Engine) copyTables(ctx context.Context) error {
 // back, the mark is read again: a later one will do.
 func (e *Engine) merge(ctx context.Context) error {
 	c := e.copying
+	if err := e.insistOn(ctx, func() error { return e.recallSnapshots(ctx) }); err != nil {
+		return err
+	}
 	for first := true; ; first = false {
 		if !first {
 			err := e.insistOn(ctx, func() error {
@@ -303,6 +310,18 @@ func (e *Engine) merge(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// recallSnapshots finds what the snapshots of tables without a key saw.
+func (e *Engine) recallSnapshots(ctx context.Context) error {
+	chunks, err := e.copying.loader.Chunks(ctx, e.opts.Pipeline)
+	e.copying.seen = map[schema.Name]Snapshot{}
+	for _, c := range chunks {
+		if c.Saw != "" {
+			e.copying.seen[c.Table] = c.Saw
+		}
+	}
+	return err
 }
 
 // mergeOnce merges until the mark, or until the source has nothing more: io.EOF.
