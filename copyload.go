@@ -26,6 +26,7 @@ const (
 // loadTable is a table that is being loaded.
 type loadTable struct {
 	*CopyTable
+	known *schema.Table // Shape, as the engine has it from an earlier run
 	shape *Mutation
 	// Guarded by loading.mu:
 	after  []Value   // the end of the last chunk that was claimed
@@ -97,7 +98,8 @@ func (e *Engine) newLoading(ctx context.Context) (*loading, error) {
 	}
 	tables := e.copying.source.Tables()
 	for i := range tables {
-		t := &loadTable{CopyTable: &tables[i], shape: shapes[tables[i].Shape.Name]}
+		name := tables[i].Shape.Name
+		t := &loadTable{CopyTable: &tables[i], known: e.shapes[name], shape: shapes[name]}
 		if t.shape == nil {
 			continue // new since the copy began: told by the log
 		}
@@ -105,7 +107,7 @@ func (e *Engine) newLoading(ctx context.Context) (*loading, error) {
 		if e.opts.ChunkRows > 0 {
 			t.rows = e.opts.ChunkRows
 		}
-		byName[t.Shape.Name] = t
+		byName[name] = t
 		l.tables = append(l.tables, t)
 	}
 	slices.SortStableFunc(l.tables, func(a, b *loadTable) int { return cmp.Compare(b.Bytes, a.Bytes) })
@@ -344,7 +346,7 @@ func (l *loading) handle(t *loadTable, rows []Row) (ms []Mutation, err error) {
 	defer l.mu.Unlock()
 	ms = make([]Mutation, 0, len(rows))
 	for _, r := range rows {
-		if ms, err = l.engine.parts.Handler.Handle(ms, &Change{Op: Insert, Table: t.Shape, After: r}); err != nil {
+		if ms, err = l.engine.parts.Handler.Handle(ms, &Change{Op: Insert, Table: t.known, After: r}); err != nil {
 			return nil, err
 		}
 	}

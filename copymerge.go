@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -100,7 +101,7 @@ func (m *merger) add(ctx context.Context, mu *Mutation) error {
 // already it is applied as it is, in its order among those of its table.
 func (m *merger) once(mu *Mutation) error {
 	snapshot, copied := m.engine.copying.seen[mu.Source]
-	if copied {
+	if copied && !failpoint.On("forget-snapshots") {
 		at := sight{mu.Source, mu.Origin}
 		saw, known := m.saw[at]
 		if !known {
@@ -152,7 +153,14 @@ func (m *merger) update(ctx context.Context, mu *Mutation) error {
 		m.set(mu, Delete, after, nil)
 		return nil
 	}
-	ms, err := m.engine.parts.Handler.Handle(nil, &Change{Op: Insert, Table: shape, After: rows[0]})
+	known := m.told[mu.Source]
+	if known == nil {
+		known = m.engine.shapes[mu.Source]
+	}
+	if d := schema.Diff(known, shape); len(d) > 0 {
+		return shapeChanged(mu.Source, d)
+	}
+	ms, err := m.engine.parts.Handler.Handle(nil, &Change{Op: Insert, Table: known, After: rows[0]})
 	for i := range ms {
 		m.set(&ms[i], Insert, nil, ms[i].After)
 	}

@@ -49,24 +49,37 @@ type copyCampaign struct {
 	goal     *goal
 	state    string
 	random   *rand.Rand
+	again    int // the most chunks that a kill cost
 }
 
-// copyStages are where a copy can be struck, and how many times it is passed.
-var copyStages = []stage{
-	{"copy.chunk", 1, 30}, {"copy.committed", 1, 30}, {"recorded", 1, 3}, {"apply", 1, 6}, {"decode", 1, 200}, {"confirm", 1, 4},
-}
+// loadStages and mergeStages are where a copy can be struck while it loads, and
+// while it merges, and how many times each is passed.
+var (
+	loadStages  = []stage{{"copy.chunk", 1, 4}, {"copy.committed", 1, 4}}
+	mergeStages = []stage{{"recorded", 1, 3}, {"apply", 1, 3}, {"decode", 1, 200}, {"confirm", 1, 3}}
+)
 
-// TestCopy copies a server under Load, with Kills, and follows it: Equal.
+// copyWorkers is how many chunks can be in hand.
+const copyWorkers = 3
+
+// TestCopy copies a server under Load, with Kills, and follows it: Equal. No kill
+// costs more than the chunks in hand, one a worker.
 func TestCopy(t *testing.T) {
 	for _, p := range copyPairs() {
 		t.Run(p.String(), func(t *testing.T) {
 			c := newCopyCampaign(t, p)
 			stop := c.write()
-			kills := 0
-			for range scaled(8, 50) {
-				if c.strike(copyStages[c.random.IntN(len(copyStages))]) {
-					kills++
+			kills := [2]int{}
+			for i, stages := range [][]stage{loadStages, mergeStages} {
+				for range []int{scaled(5, 35), scaled(3, 20)}[i] {
+					if c.strike(stages[c.random.IntN(len(stages))]) {
+						kills[i]++
+					}
+					c.requireInHand()
 				}
+			}
+			if kills[0] < scaled(4, 30) || kills[0]+kills[1] < scaled(5, 50) {
+				t.Errorf("only %d kills while it was loaded, and %d later", kills[0], kills[1])
 			}
 			stats := stop()
 			must(t, c.args("--once")...)
@@ -78,9 +91,23 @@ func TestCopy(t *testing.T) {
 			if left := c.goal.intOf(t, "SELECT COUNT(*) FROM "+c.goal.chunks()); left != 0 {
 				t.Errorf("%d chunks are still noted", left)
 			}
-			t.Logf("figure: %s: copied with %d kills under %d transactions, Equal", p, kills, stats.Transactions)
+			t.Logf("figure: %s: killed %d times while it was loaded and %d later, under %d transactions, at most %d chunks again, Equal",
+				p, kills[0], kills[1], stats.Transactions, c.again)
 		})
 	}
+}
+
+// requireInHand wants no more chunks to be loaded again than workers had in hand.
+func (c *copyCampaign) requireInHand() {
+	c.t.Helper()
+	n, err := c.goal.number("SELECT COUNT(*) FROM " + c.goal.chunks() + " WHERE done = 0")
+	if err != nil {
+		return // nothing was claimed yet
+	}
+	if n > copyWorkers {
+		c.t.Errorf("%d chunks are to be loaded again", n)
+	}
+	c.again = max(c.again, int(n))
 }
 
 func newCopyCampaign(t *testing.T, p pair) *copyCampaign {
@@ -130,7 +157,7 @@ func (c *copyCampaign) write() func() load.Stats {
 func (c *copyCampaign) args(more ...string) []string {
 	args := []string{
 		"run", "--name", "copy", "--source", c.pair.url(c.source.Port, c.database), "--target", c.goal.url, "--state", c.state,
-		"--copy-workers", "3", "--chunk-rows", fmt.Sprint(scaled(40, 2000)),
+		"--copy-workers", fmt.Sprint(copyWorkers), "--chunk-rows", fmt.Sprint(scaled(40, 1000)),
 	}
 	scope := c.database
 	if c.pair.fromPostgres() {
