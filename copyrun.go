@@ -21,7 +21,7 @@ type copying struct {
 	shapes []Mutation // of all tables, under target names
 	source Copy       // nil where nothing is to be read from the tables any more
 
-	seen   map[schema.Name]Snapshot // of tables without a key, while merging
+	seen map[schema.Name]Snapshot // of tables without a key, while merging
 
 	mu   sync.Mutex
 	mark Mark // where merging ends, as far as is known; the goroutine "read" asks
