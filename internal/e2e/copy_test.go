@@ -49,7 +49,9 @@ type copyCampaign struct {
 	goal     *goal
 	state    string
 	random   *rand.Rand
-	again    int // the most chunks that a kill cost
+	writers  int  // that write meanwhile
+	account  bool // the source is in the environment, with an account of its own
+	again    int  // the most chunks that a kill cost
 }
 
 // loadStages and mergeStages are where a copy can be struck while it loads, and
@@ -83,11 +85,7 @@ func TestCopy(t *testing.T) {
 			}
 			stats := stop()
 			must(t, c.args("--once")...)
-			var but []string
-			if !p.copiesKeyless() {
-				but = []string{"-exclude", keyless}
-			}
-			testdb.RequireEqual(t, c.source.URL(c.database), c.goal.judge, but...)
+			c.requireEqual()
 			if left := c.goal.intOf(t, "SELECT COUNT(*) FROM "+c.goal.chunks()); left != 0 {
 				t.Errorf("%d chunks are still noted", left)
 			}
@@ -110,10 +108,19 @@ func (c *copyCampaign) requireInHand() {
 	c.again = max(c.again, int(n))
 }
 
+func (c *copyCampaign) requireEqual() {
+	c.t.Helper()
+	var but []string
+	if !c.pair.copiesKeyless() {
+		but = []string{"-exclude", keyless}
+	}
+	testdb.RequireEqual(c.t, c.source.URL(c.database), c.goal.judge, but...)
+}
+
 func newCopyCampaign(t *testing.T, p pair) *copyCampaign {
 	t.Helper()
 	c := &copyCampaign{
-		t: t, pair: p, random: rand.New(rand.NewPCG(7, uint64(len(p.String())))), state: t.TempDir() + "/state",
+		t: t, pair: p, writers: scaled(4, 16), random: rand.New(rand.NewPCG(7, uint64(len(p.String())))), state: t.TempDir() + "/state",
 		source: testdb.Start(t, p.source, append(p.options(), testdb.Private())...),
 	}
 	c.database, c.db = testdb.NewDatabase(t, c.source)
@@ -135,7 +142,7 @@ func (c *copyCampaign) write() func() load.Stats {
 	}
 	done := make(chan result, 1)
 	go func() {
-		o := c.pair.load(12, scaled(4, 16))
+		o := c.pair.load(12, c.writers)
 		if !soak() {
 			o.Rate = 200
 		}
@@ -154,16 +161,24 @@ func (c *copyCampaign) write() func() load.Stats {
 	return stop
 }
 
+// scope is the source's database, or schema, that is copied.
+func (c *copyCampaign) scope() string {
+	if c.pair.fromPostgres() {
+		return "public"
+	}
+	return c.database
+}
+
 func (c *copyCampaign) args(more ...string) []string {
+	scope := c.scope()
 	args := []string{
-		"run", "--name", "copy", "--source", c.pair.url(c.source.Port, c.database), "--target", c.goal.url, "--state", c.state,
+		"run", "--name", "copy", "--target", c.goal.url, "--state", c.state,
 		"--copy-workers", fmt.Sprint(copyWorkers), "--chunk-rows", fmt.Sprint(scaled(40, 1000)),
 	}
-	scope := c.database
-	if c.pair.fromPostgres() {
-		scope = "public"
-	}
 	args = append(args, "--tables", scope+".*")
+	if !c.account {
+		args = append(args, "--source", c.pair.url(c.source.Port, c.database))
+	}
 	if !c.pair.copiesKeyless() {
 		args = append(args, "--tables", "!"+scope+".journal", "--tables", "!"+scope+".metric")
 	}
