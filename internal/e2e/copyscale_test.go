@@ -28,7 +28,11 @@ func TestCopyUnderLoad(t *testing.T) {
 // TestCopyHeldCommits is TestCopyUnderLoad with commits that stand between the
 // log and their visibility for a third of a second, again and again.
 func TestCopyHeldCommits(t *testing.T) {
-	for _, k := range []testdb.Kind{testdb.MySQL97, testdb.MariaDB1011, testdb.Postgres15} {
+	sources := []testdb.Kind{testdb.MySQL97, testdb.MariaDB1011, testdb.Postgres15}
+	if !soak() {
+		sources = sources[:1] // the tests of each source hold commits one by one
+	}
+	for _, k := range sources {
 		t.Run(string(k), func(t *testing.T) { testCopyUnderLoad(t, pair{k, sqliteKind, ""}, holdCommits) })
 	}
 }
@@ -139,7 +143,6 @@ func (c *copyCampaign) digest(table string) string {
 func (c *copyCampaign) shadow() (rows int) {
 	c.t.Helper()
 	execAll(c.t, c.db, "CREATE SCHEMA before_"+c.database)
-	c.t.Cleanup(func() { _, _ = c.db.ExecContext(context.Background(), "DROP SCHEMA before_"+c.database) })
 	for _, table := range c.tables() {
 		shadow := "before_" + c.database + "." + table
 		execAll(c.t, c.db, "CREATE TABLE "+shadow+" AS "+c.digest(table))
@@ -148,12 +151,15 @@ func (c *copyCampaign) shadow() (rows int) {
 	return rows
 }
 
-// changed returns how many rows of the shadow are no more what they were.
+// changed returns how many rows of the shadow are no more what they were, and
+// drops it.
 func (c *copyCampaign) changed() (rows int) {
 	c.t.Helper()
 	for _, table := range c.tables() {
 		rows += c.count("SELECT COUNT(*) FROM (SELECT h FROM before_" + c.database + "." + table + " EXCEPT " + c.digest(table) + ") gone")
+		execAll(c.t, c.db, "DROP TABLE before_"+c.database+"."+table)
 	}
+	execAll(c.t, c.db, "DROP SCHEMA before_"+c.database)
 	return rows
 }
 
