@@ -125,9 +125,15 @@ func copyParts() (all []part) {
 	for _, source := range []string{"mariadb10.11", "mysql9.7", "postgres15"} {
 		for _, target := range []string{"postgres15", "mysql9.7", "mariadb10.11", "sqlite"} {
 			pair := source + "_to_" + target
+			if pair == "mysql9.7_to_sqlite" {
+				pair += ",_partial_images"
+			}
 			all = append(all, e2e("copy", "TestCopy/"+pair), e2e("copy", "TestCopyUnderLoad/"+pair))
 		}
 		all = append(all, e2e("copy", "TestCopyHeldCommits/"+source))
+	}
+	for _, pair := range []string{"mysql9.7_to_sqlite", "mariadb10.11_to_mysql9.7,_partial_images", "postgres15_to_postgres15,_streamed"} {
+		all = append(all, e2e("copy", "TestCopy/"+pair), e2e("copy", "TestCopyUnderLoad/"+pair))
 	}
 	return all
 }
