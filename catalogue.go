@@ -184,7 +184,7 @@ var sourceCodes = []CodeInfo{
 	{CodeCopyRefused, ClassUsage, "a table cannot be copied",
 		"What a snapshot of a table sees cannot be told from what the log has of it, or the target's table cannot take rows in the order in which they come.",
 		"Nothing was followed. Rows that were copied stay, and the same command goes on with them.",
-		ways("leave out", "the table, in tables", "bring it yourself", "by another way, and follow with --from")},	{CodeCSVFile, ClassUnreachable, "a CSV file cannot be read",
+		ways("leave out", "the table, in tables", "bring it yourself", "by another way, and follow with --from")}, {CodeCSVFile, ClassUnreachable, "a CSV file cannot be read",
 		"The file does not exist, is not a plain file, or the operating system refused to read it.",
 		noneOfFile, ways("check", "source.csv.path, source.csv.files, permissions and the disk, and "+again)},
 	{CodeCSVSyntax, ClassRuntime, "a CSV file is not written as the configuration says",

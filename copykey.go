@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -78,4 +79,13 @@ func keyOf(r Row, identity []int) []Value {
 		key[i] = r[o]
 	}
 	return key
+}
+
+// keep returns a copy of a row that is valid during a call.
+func keep(r Row) Row {
+	kept := slices.Clone(r)
+	for i := range kept {
+		kept[i].str = strings.Clone(kept[i].str)
+	}
+	return kept
 }

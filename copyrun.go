@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -383,15 +382,6 @@ func (e *Engine) fetch(ctx context.Context, table schema.Name, keys [][]Value) (
 	}
 	c.setUntil(mark)
 	return tables[i].Shape, rows, nil
-}
-
-// keep returns a copy of a row that is valid during a call.
-func keep(r Row) Row {
-	kept := slices.Clone(r)
-	for i := range kept {
-		kept[i].str = strings.Clone(kept[i].str)
-	}
-	return kept
 }
 
 func (e *Engine) closeCopy() error {

@@ -99,6 +99,10 @@ func sourceKeys() []*key {
 			doc: "MySQL and MariaDB: a file with the tables' CREATE statements of the moment the log starts (`mysqldump --no-data`). Needed where the log has neither full row metadata nor the CREATE statements themselves, and for unique and foreign keys.",
 			set: func(s *settings, _ []string, v string) { s.schema = s.beside(v) },
 		},
+		{
+			name: "csv", kind: mappingKey, keys: csvKeys(),
+			doc: "CSV files in a server's place: `rowferry run` copies them, and ends. Nothing else stands beside it under `source`.",
+		},
 	}, slotKeys())
 }
 

@@ -45,7 +45,7 @@ func (s *settings) shortestTimeout() time.Duration {
 // setSource takes over a source URL that was checked: files or a server.
 // folder is where relative paths begin.
 func (s *settings) setSource(text string, relative func(string) string) {
-	s.files, s.source.endpoint.Scheme = nil, ""
+	s.files, s.source.endpoint.Scheme, s.csv = nil, "", csvSettings{}
 	if isServer(text) {
 		s.source.set(text)
 		return
@@ -77,6 +77,9 @@ func (s *settings) targetScheme() string {
 func (s *settings) sourceText() string {
 	if s.source.given() {
 		return s.source.endpoint.String()
+	}
+	if s.fromCSV() {
+		return s.csv.text()
 	}
 	return strings.Join(s.files, ", ")
 }

@@ -122,8 +122,11 @@ func checkTargetName(text string) error {
 // source is the log that the settings name. What can be told to be wrong is
 // told here, before anything is made or asked.
 func (s *settings) openSource(ctx context.Context, rules *mapping.Rules, b budget, in *invocation) (rowferry.Source, error) {
-	if s.fromPostgres() {
+	switch {
+	case s.fromPostgres():
 		return s.openSlot(ctx, rules, b, in)
+	case s.fromCSV():
+		return s.openCSV(rules)
 	}
 	for _, p := range []string{s.from, s.until} {
 		if p == "" {

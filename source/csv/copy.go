@@ -277,9 +277,9 @@ func (f *file) refuse(r *reader, x field, c *column, wrong string) error {
 		Fact("table", "%s", f.shape.Name).Fact("column", "%s %s", c.Name, c.Type).Fact("found", "%q", shorten(found)).Fact("reason", "%s", wrong)
 	switch {
 	case x.null && found == "":
-		e.Remedy("if empty is an empty text", `source: {csv: {null: '\N'}}, or another text that is no value`)
+		e.Remedy("if empty is an empty text", `source: {csv: {null_marker: '\N'}}, or another text that is no value`)
 	case !x.quoted && (found == "NULL" || found == `\N`):
-		e.Remedy("if it means NULL", "source: {csv: {null: '%s'}}", found)
+		e.Remedy("if it means NULL", "source: {csv: {null_marker: '%s'}}", found)
 	}
 	return e.Remedy("mend", "the file or the CREATE TABLE statement, then start over: rowferry destroy, and run again into empty tables")
 }

@@ -100,3 +100,13 @@ func (r *reading) Notices() []string {
 }
 
 func (*reading) Close() error { return nil }
+
+// Look finds the files and reads their headers, and returns how many there are and
+// their bytes. The error is what Copy would say.
+func (s *Source) Look() (tables int, bytes int64, err error) {
+	files, err := s.find()
+	for _, f := range files {
+		bytes += f.size
+	}
+	return len(files), bytes, err
+}
