@@ -98,7 +98,7 @@ func csvKeys() []*key {
 		},
 		{
 			name: "binary", values: []string{string(csv.BinaryHex), string(csv.BinaryRaw)}, def: string(csv.BinaryHex),
-			doc: "How bytes of BINARY, VARBINARY, BLOB and BIT columns are written. `hex`: in hexadecimal behind `\\x` or `0x` (with `escape: mysql`, behind `0x`); a BIT(n) may also be its n digits. `raw`: as they are.",
+			doc: "How bytes of BINARY, VARBINARY and BLOB columns are written. `hex`: in hexadecimal behind `\\x` or `0x` (with `escape: mysql`, behind `0x`). `raw`: as they are. A BIT(n) is always hexadecimal, or its n digits.",
 			set: func(s *settings, _ []string, v string) { s.csv.binary = v },
 		},
 	}

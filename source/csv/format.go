@@ -22,12 +22,12 @@ const (
 	EscapePostgres Escape = "postgres"
 )
 
-// Binary is how a field has the bytes of BINARY, VARBINARY, BLOB and BIT columns.
+// Binary is how a field has the bytes of BINARY, VARBINARY and BLOB columns.
 type Binary string
 
 // The ways to write bytes.
 const (
-	// BinaryHex: in hexadecimal behind \x or 0x. A BIT(n) may also be its n digits.
+	// BinaryHex: in hexadecimal behind \x or 0x.
 	BinaryHex Binary = "hex"
 	// BinaryRaw: as they are.
 	BinaryRaw Binary = "raw"

@@ -52,7 +52,7 @@ func (c *column) value(s string) (v rowferry.Value, wrong string) {
 	case schema.Year:
 		return year(s)
 	case schema.Bit:
-		return c.bits(s)
+		return bits(s, t.Length)
 	case schema.Float32, schema.Float64:
 		return float(s, t)
 	case schema.Decimal:
@@ -189,19 +189,17 @@ func decimal(s string, t schema.Type) (text, wrong string) {
 	return text, ""
 }
 
-// bits reads a BIT(n): bytes, or n digits.
-func (c *column) bits(s string) (v rowferry.Value, wrong string) {
-	raw := s
-	switch {
-	case c.raw:
-	case len(s) == c.Type.Length && strings.Trim(s, "01") == "":
+// bits reads a BIT of that many bits: so many digits, as PostgreSQL writes them, or
+// bytes in hexadecimal. SELECT … INTO OUTFILE writes it as bytes that it does not
+// escape, so that a comma among them cannot be told from a delimiter.
+func bits(s string, length int) (v rowferry.Value, wrong string) {
+	if len(s) == length && strings.Trim(s, "01") == "" {
 		n, _ := strconv.ParseUint(s, 2, 64) // at most 64 digits
 		return rowferry.UintValue(n), ""
-	default:
-		var ok bool
-		if raw, ok = unhex(s); !ok {
-			return v, fmt.Sprintf(`it is neither %d digits 0 and 1 nor hexadecimal behind \x or 0x`, c.Type.Length)
-		}
+	}
+	raw, ok := unhex(s)
+	if !ok {
+		return v, fmt.Sprintf(`it is neither %d digits 0 and 1 nor hexadecimal behind \x or 0x`, length)
 	}
 	n := uint64(0)
 	for i := range len(raw) {
@@ -210,8 +208,8 @@ func (c *column) bits(s string) (v rowferry.Value, wrong string) {
 		}
 		n = n<<8 | uint64(raw[i])
 	}
-	if n>>c.Type.Length != 0 || raw == "" {
-		return v, fmt.Sprintf("it is not a number of %d bits", c.Type.Length)
+	if n>>length != 0 || raw == "" {
+		return v, fmt.Sprintf("it is not a number of %d bits", length)
 	}
 	return rowferry.UintValue(n), ""
 }
