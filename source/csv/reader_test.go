@@ -283,8 +283,9 @@ func FuzzReader(f *testing.F) {
 // quotes as \n and knows no NULL.
 func agree(t *testing.T, text string) {
 	t.Helper()
-	ours, err := readAll(strings.NewReader(text), format(func(f *Format) { f.Null = "\x01" }))
-	if err != nil {
+	const marker = "\x01\x02\x01"
+	ours, err := readAll(strings.NewReader(text), format(func(f *Format) { f.Null = marker }))
+	if err != nil || strings.Contains(text, marker) {
 		return
 	}
 	theirs := stdcsv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\xef\xbb\xbf")))
@@ -295,11 +296,11 @@ func agree(t *testing.T, text string) {
 	}
 	var got [][]string
 	for _, row := range ours {
-		if len(row) == 1 && (row[0] == "" || row[0] == null) {
+		if len(row) == 1 && row[0] == "" {
 			continue
 		}
 		for i := range row {
-			row[i] = strings.ReplaceAll(strings.ReplaceAll(row[i], null, "\x01"), "\r\n", "\n")
+			row[i] = strings.ReplaceAll(row[i], "\r\n", "\n")
 		}
 		got = append(got, row)
 	}

@@ -190,26 +190,18 @@ func decimal(s string, t schema.Type) (text, wrong string) {
 }
 
 // bits reads a BIT of that many bits: so many digits, as PostgreSQL writes them, or
-// bytes in hexadecimal. SELECT … INTO OUTFILE writes it as bytes that it does not
+// a number in hexadecimal. SELECT … INTO OUTFILE writes it as bytes that it does not
 // escape, so that a comma among them cannot be told from a delimiter.
 func bits(s string, length int) (v rowferry.Value, wrong string) {
+	base, body := 16, ""
 	if len(s) == length && strings.Trim(s, "01") == "" {
-		n, _ := strconv.ParseUint(s, 2, 64) // at most 64 digits
-		return rowferry.UintValue(n), ""
+		base, body = 2, s
+	} else if prefix := min(len(s), 2); s[:prefix] == `\x` || s[:prefix] == "0x" {
+		body = s[prefix:]
 	}
-	raw, ok := unhex(s)
-	if !ok {
-		return v, fmt.Sprintf(`it is neither %d digits 0 and 1 nor hexadecimal behind \x or 0x`, length)
-	}
-	n := uint64(0)
-	for i := range len(raw) {
-		if n>>56 != 0 {
-			return v, "it is too long"
-		}
-		n = n<<8 | uint64(raw[i])
-	}
-	if n>>length != 0 || raw == "" {
-		return v, fmt.Sprintf("it is not a number of %d bits", length)
+	n, err := strconv.ParseUint(body, base, length)
+	if err != nil {
+		return v, fmt.Sprintf(`it is neither %d digits 0 and 1 nor a number of as many bits in hexadecimal behind \x or 0x`, length)
 	}
 	return rowferry.UintValue(n), ""
 }
