@@ -54,7 +54,7 @@ func configKeys() *key {
 		{name: "target", kind: mappingKey, doc: "Where rows go.", keys: targetKeys()},
 		{
 			name: "tables", kind: listKey, flag: "tables", example: `["shop.*", "!shop.tmp_*"]`, check: checkPattern,
-			doc: "The tables in scope, as `database.table` with `*`, `?` and `[a-z]`; of a PostgreSQL source as `schema.table`. A leading `!` takes out. The last pattern that matches a table decides. Without the key, the tables of the database that the source's URL names, or else every table but the server's own; of a PostgreSQL source the tables of all schemas.",
+			doc: "The tables in scope, as `database.table` with `*`, `?` and `[a-z]`; of a PostgreSQL source as `schema.table`. A leading `!` takes out. The last pattern that matches a table decides. Without the key, the tables of the database that the source's URL (or `source.csv.database`) names, or else every table but the server's own; of a PostgreSQL source the tables of all schemas.",
 			set: func(s *settings, _ []string, v string) { s.tables = append(s.tables, v) },
 		},
 		{

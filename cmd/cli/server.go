@@ -84,13 +84,16 @@ func (s *settings) sourceText() string {
 	return strings.Join(s.files, ", ")
 }
 
-// defaultScope puts the database that the source's URL names in place of
-// patterns that were not given.
+// defaultScope puts the database that the source's URL, or source.csv, names in
+// place of patterns that were not given.
 //
 // A PostgreSQL source's is where to connect: its tables' names have schemas.
 func (s *settings) defaultScope() {
 	if s.fromPostgres() {
 		return
+	}
+	if s.fromCSV() && s.csv.database != "" && len(s.tables) == 0 {
+		s.tables = []string{literalPattern.Replace(s.csv.database) + ".*"}
 	}
 	if db := s.source.endpoint.Database; s.source.given() && db != "" && len(s.tables) == 0 {
 		s.tables = []string{literalPattern.Replace(db) + ".*"}

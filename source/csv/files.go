@@ -38,12 +38,14 @@ func (s *Source) find() ([]*file, error) {
 		return nil, err
 	}
 	byName := map[schema.Name]*file{}
+	var passed []string
 	for _, p := range paths {
 		f, err := s.take(catalog, p.table, p.path)
 		if err != nil {
 			return nil, err
 		}
 		if f == nil {
+			passed = append(passed, p.path)
 			continue
 		}
 		if first := byName[f.shape.Name]; first != nil {
@@ -55,6 +57,9 @@ func (s *Source) find() ([]*file, error) {
 	if len(byName) == 0 {
 		return nil, rowferry.Errorf(rowferry.CodeCSVFile, "there is no CSV file of a table in scope").Fact("looked at", "%d files", len(paths)).
 			Remedy("look", "at source.csv.path, source.csv.files and tables")
+	}
+	if len(passed) > 0 {
+		s.notice("not in scope, and not copied: " + list(passed))
 	}
 	names := slices.SortedFunc(maps.Keys(byName), schema.Name.Compare)
 	files := make([]*file, len(names))
