@@ -163,7 +163,7 @@ func (s *settings) openCSV(rules *mapping.Rules) (*csv.Source, error) {
 // agreeCSV checks what stands beside CSV files.
 func (l *loader) agreeCSV() {
 	at := l.places["source.csv"]
-	if at == nil || l.failed(at) {
+	if at == nil {
 		return
 	}
 	for _, k := range sourceKeys() {

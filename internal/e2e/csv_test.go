@@ -253,3 +253,39 @@ func (x *exported) changed(t *testing.T, path string, args []string) {
 		t.Fatal(err)
 	}
 }
+
+// TestCSVRefused: of a file with a row that is none, nothing stays in the target,
+// however much of it was written before, and the error says where the row is.
+func TestCSVRefused(t *testing.T) {
+	const good = 30_000 // more than is written at once
+	var text strings.Builder
+	text.WriteString("id,name\n")
+	for i := range good {
+		fmt.Fprintf(&text, "%d,name of %d\n", i, i)
+	}
+	x := &exported{database: "shop", schema: filepath.Join(t.TempDir(), "schema.sql")}
+	writeFile(t, x.schema, "CREATE TABLE goods (id INT NOT NULL PRIMARY KEY, name VARCHAR(40));\nCREATE TABLE bulk (id INT NOT NULL, name VARCHAR(40));\n")
+	for _, kind := range []testdb.Kind{sqliteKind, testdb.Postgres15, testdb.MySQL97} {
+		for _, c := range []struct{ table, row, code, says string }{
+			{"goods", "30000.5,x\n", "RF-2039", "goods.csv:30002:1"},
+			{"bulk", "\"30000\n", "RF-2036", "bulk.csv:30002:1"},
+			{"goods", "7,again\n", "RF-3002", "goods"},
+		} {
+			t.Run(fmt.Sprintf("%s to %s", c.code, kind), func(t *testing.T) {
+				g := newGoal(t, kind, x.database)
+				dir := t.TempDir()
+				writeFile(t, filepath.Join(dir, c.table+".csv"), text.String()+c.row)
+				args := x.into(t, g, dir, "")
+				for range 2 { // the second time is no better
+					o := run(t, args...)
+					if o.code != 1 || !strings.Contains(o.stderr, c.code) || !strings.Contains(strings.ReplaceAll(o.stderr, "\n", ""), c.says) {
+						t.Errorf("exit %d, want %s at %s\n%s", o.code, c.code, c.says, o.stderr)
+					}
+					if n := g.intOf(t, "SELECT COUNT(*) FROM "+g.ns+c.table); n != 0 {
+						t.Errorf("%d rows stay", n)
+					}
+				}
+			})
+		}
+	}
+}

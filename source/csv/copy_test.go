@@ -212,7 +212,7 @@ func addTable(dir, name string) error {
 
 func recognizer(t *testing.T, s *Source) rowferry.Recognizer {
 	t.Helper()
-	c, err := s.Copy(t.Context(), position)
+	c, err := s.Copy(t.Context(), Position)
 	must(t, err)
 	return c.(rowferry.Recognizer)
 }
@@ -250,14 +250,14 @@ func TestNoLog(t *testing.T) {
 	}
 	r, err := s.Open(t.Context(), rowferry.Start{})
 	must(t, err)
-	if tx, err := r.Next(t.Context()); tx != nil || !errors.Is(err, io.EOF) || r.Begin() != position {
+	if tx, err := r.Next(t.Context()); tx != nil || !errors.Is(err, io.EOF) || r.Begin() != Position {
 		t.Errorf("%v, %v behind %s", tx, err, r.Begin())
 	}
 	notices := strings.Join(r.Notices(), "\n")
 	if !strings.Contains(notices, "a.csv has no end") || !strings.Contains(notices, "z.csv") {
 		t.Errorf("notices: %s", notices)
 	}
-	if passed, err := s.Passed(position, "", position); !passed || err != nil {
+	if passed, err := s.Passed(Position, "", Position); !passed || err != nil {
 		t.Errorf("%v, %v", passed, err)
 	}
 	for _, from := range []rowferry.Position{"mysql-bin.000001:4", "0-1-2"} {

@@ -48,12 +48,12 @@ func New(opt Options) (*Source, error) {
 	return &Source{opt: opt}, nil
 }
 
-// position is the one place in a log that is empty.
-const position = "csv"
+// Position is the one place in a log that is empty.
+const Position = "csv"
 
 // checkPosition refuses the place of another kind of source.
 func checkPosition(p rowferry.Position) error {
-	if p == "" || p == position {
+	if p == "" || p == Position {
 		return nil
 	}
 	return rowferry.Errorf(rowferry.CodeLineageBroken, "the pipeline followed a log, and its source is CSV files now").Fact("checkpoint", "%s", p).
@@ -85,7 +85,7 @@ func (s *Source) notice(text string) {
 // reading reads the log that files do not have.
 type reading struct{ source *Source }
 
-func (*reading) Begin() rowferry.Position { return position }
+func (*reading) Begin() rowferry.Position { return Position }
 
 // Next ends. See rowferry.Reader.
 func (*reading) Next(context.Context) (*rowferry.Tx, error) { return nil, io.EOF }
