@@ -269,7 +269,7 @@ func TestCSVRefused(t *testing.T) {
 		for _, c := range []struct{ table, row, code, says string }{
 			{"goods", "30000.5,x\n", "RF-2039", "goods.csv:30002:1"},
 			{"bulk", "\"30000\n", "RF-2036", "bulk.csv:30002:1"},
-			{"goods", "7,again\n", "RF-3002", "goods"},
+			{"goods", "7,again\n", "RF-3006", "goods"},
 		} {
 			t.Run(fmt.Sprintf("%s to %s", c.code, kind), func(t *testing.T) {
 				g := newGoal(t, kind, x.database)
