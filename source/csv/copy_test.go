@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -231,12 +232,35 @@ func TestChangedWhileRead(t *testing.T) {
 			change()
 		}
 		_, err = r.ReadWhole(t.Context(), &c.Tables()[0], func([]rowferry.Row) error {
+			if when {
+				t.Error("rows of another file are given away")
+			}
 			change()
 			return nil
 		})
 		if rowferry.CodeOf(err) != rowferry.CodeCSVChanged {
 			t.Errorf("changed %s: %v", what, err)
 		}
+	}
+}
+
+// TestOrder: the header says which column a field is, in whatever order and case.
+func TestOrder(t *testing.T) {
+	dir := files(t, goods, map[string]string{"goods.csv": "Made, price ,DATA,name,id\r\n2026-11-18,1.5,0x41,\"\",7\r\n,,,b,8\r\n"})
+	c, err := open(t, dir, nil).Copy(t.Context(), "")
+	must(t, err)
+	r, err := c.Open(t.Context())
+	must(t, err)
+	var got []rowferry.Row
+	_, err = r.ReadWhole(t.Context(), &c.Tables()[0], func(part []rowferry.Row) error { got = append(got, part...); return nil })
+	must(t, err)
+	null, text := rowferry.NullValue(), rowferry.TextValue
+	want := []rowferry.Row{
+		{rowferry.IntValue(7), text(""), text("1.50"), rowferry.BytesValue("A"), text("2026-11-18")},
+		{rowferry.IntValue(8), text("b"), null, null, null},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
 	}
 }
 
