@@ -66,8 +66,8 @@ type Copy interface {
 	Close() error
 }
 
-// Recognizer is a Copy that tells by itself whether it is of what a copy began with,
-// and how it differs.
+// Recognizer is a Copy of files, not of a server. It tells by itself whether it is of
+// what a copy began with, and how it differs.
 type Recognizer interface {
 	Copy
 	// Recognize is given what Server said when the copy began. Its error takes the

@@ -79,9 +79,12 @@ func (e *Engine) openCopy(ctx context.Context) error {
 		return err
 	}
 	if len(occupied) > 0 {
-		return Errorf(CodeTargetOccupied, "tables that are to be copied into already hold rows").Fact("tables", "%v", occupied).
-			Remedy("begin", "empty these tables, or take them out of 'tables', and run the same command again").
-			Remedy("only follow", "run the same command with --from")
+		e := Errorf(CodeTargetOccupied, "tables that are to be copied into already hold rows").Fact("tables", "%v", occupied).
+			Remedy("begin", "empty these tables, or take them out of 'tables', and run the same command again")
+		if _, files := c.source.(Recognizer); !files { // which have nothing to follow
+			e.Remedy("only follow", "run the same command with --from")
+		}
+		return e
 	}
 	// A copy that was given up may have left notes of what it loaded.
 	if err := c.loader.ForgetChunks(ctx, e.opts.Pipeline); err != nil {

@@ -90,6 +90,17 @@ func TestCSVCommands(t *testing.T) {
 	}
 }
 
+// TestCSVOccupied: rows that are in the way are refused, and nobody is told to follow
+// what cannot be followed.
+func TestCSVOccupied(t *testing.T) {
+	inExport(t)
+	ok(t, "run", "-c", "shop.yaml")
+	got := run(t, []string{"run", "-c", "shop.yaml", "--name", "other", "--state", "elsewhere"})
+	if got.code == 0 || !strings.Contains(got.err, "RF-4007") || strings.Contains(got.err, "--from") {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestCSVDoctor: what a run would refuse is found beforehand.
 func TestCSVDoctor(t *testing.T) {
 	inExport(t)
