@@ -82,7 +82,7 @@ func (v *rival) measure(ctx context.Context, s *stage, r *row) ([]*entry, error)
 	e.setRatio("rows a second, to the rival's", ratios)
 	e.Log = &logSize{Rows: int(s.copies.rows)}
 	e.Native, e.Rowferry = s.copies.side(theirs), s.copies.side(ours)
-	e.Native.Options = v.by(jobs)
+	e.Native.Options, e.Native.PeakAnonymous = v.by(jobs), 0 // that of a shell
 	e.Figures = map[string]float64{"data and indexes at the source, MB": float64(s.copies.bytes) / 1e6}
 	s.copies.figures(e.Figures, "rowferry", ours)
 	s.copies.figures(e.Figures, v.name, theirs)
