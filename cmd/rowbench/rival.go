@@ -66,13 +66,13 @@ func rivalsDirectory() (string, error) {
 }
 
 // command is a run of the rival in an empty directory.
-func (r *rival) command(ctx context.Context, source, target *testdb.Server, jobs int, dir string) (*exec.Cmd, error) {
+func (v *rival) command(ctx context.Context, source, target *testdb.Server, jobs int, dir string) (*exec.Cmd, error) {
 	root, err := rivalsDirectory()
 	if err != nil {
 		return nil, err
 	}
 	path := filepath.Join(root, "usr/bin") + ":/usr/lib/postgresql/15/bin"
-	cmd := exec.CommandContext(ctx, "bash", "-c", r.script)
+	cmd := exec.CommandContext(ctx, "bash", "-c", v.script)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PATH="+path+":"+os.Getenv("PATH"), "LD_LIBRARY_PATH="+filepath.Join(root, "usr/lib/x86_64-linux-gnu"),
 		"HOME="+dir, "XDG_RUNTIME_DIR="+dir, "TMPDIR="+dir, "LC_ALL=C.UTF-8",
@@ -90,9 +90,9 @@ func copyURL(s *testdb.Server) string {
 }
 
 // by names the rival with so many jobs.
-func (r *rival) by(jobs int) string {
-	if len(r.jobs) == 1 {
-		return r.name
+func (v *rival) by(jobs int) string {
+	if len(v.jobs) == 1 {
+		return v.name
 	}
-	return fmt.Sprintf("%s, %d jobs", r.name, jobs)
+	return fmt.Sprintf("%s, %d jobs", v.name, jobs)
 }
