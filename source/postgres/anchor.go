@@ -7,7 +7,7 @@ import (
 	"github.com/rowferry/rowferry"
 )
 
-// anchor is the last transaction that was read up to a position: where its commit
+// anchor is the last transaction with rows that was read up to a position: where its commit
 // ends, its number, and when it was committed, in microseconds since epoch. Of
 // another history with a commit at that place, number or time differ.
 //

@@ -179,6 +179,7 @@ func (r *reader) change(ctx context.Context, kind byte, body []byte, aside bool)
 	}
 	switch kind {
 	case msgInsert, msgUpdate, msgDelete:
+		r.tx.rows = true
 		c := cursor{b: body}
 		t, err := r.table(ctx, c.u32())
 		if err != nil || t == nil {
@@ -201,6 +202,7 @@ func (r *reader) change(ctx context.Context, kind byte, body []byte, aside bool)
 		}
 		return nil
 	case msgTruncate:
+		r.tx.rows = true
 		return r.truncate(ctx, body)
 	case msgType, msgLogical:
 		return parsePassed(kind, body)

@@ -22,10 +22,12 @@ import (
 //   - Between the anchor and the position there is nothing for us, in the history
 //     that we read. What comes from there is new, so it is read.
 //
-// That the anchor comes again is sure: what a transaction sends is decided by the
-// catalog of its time, publications included. It is not where another publication
-// or another origin is asked for than before; such a start is refused while the
-// slot is behind.
+// That the anchor comes again is sure: it told of rows, and which rows a
+// transaction tells of is decided by the catalog of its time, publications
+// included. It is not sure of one that told of none, which comes only where the
+// server runs short of memory and streams it, nor where another publication or
+// another origin is asked for than before. The former is no anchor; the latter is
+// refused while the slot is behind.
 type passage struct {
 	anchor anchor // to be passed, then of what was read last
 	begin  lsn    // the position

@@ -12,6 +12,7 @@ import (
 type assembly struct {
 	open    bool
 	passed  bool // it was read before, and nothing is made of it
+	rows    bool // it has told of rows
 	commit  commit
 	id      string
 	time    time.Time
@@ -73,7 +74,7 @@ func (r *reader) ends(end lsn) (*rowferry.Tx, error) {
 	if r.tx.passed {
 		return nil, r.passed(end)
 	}
-	if c := r.tx.commit; c.xid != 0 {
+	if c := r.tx.commit; r.tx.rows {
 		r.passage.anchor = anchor{end, c.xid, c.time}
 	}
 	return r.finish(end), nil
