@@ -36,8 +36,13 @@ var frozenAt = []string{"recorded:stop@2", "COMMIT", "rows", "commit.sent:stop@2
 
 // TestFence stops engines where they are and lets a successor with another
 // state directory go on: afterwards the first one writes nothing and says why.
+// From PostgreSQL it has lost the slot too, which says less.
 func TestFence(t *testing.T) {
-	for i, p := range serverTargets() {
+	pairs := append(serverTargets(), pair{testdb.Postgres15, testdb.MySQL97, impatient})
+	if soak() {
+		pairs = append(pairs, pair{testdb.PostgresNew, testdb.Postgres15, impatient})
+	}
+	for i, p := range pairs {
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, p, 2*time.Second)

@@ -13,10 +13,14 @@ import (
 // before it is committed, and transactions are prepared.
 const streamed = "streamed"
 
+// impatient is how a PostgreSQL source soon lets a slot go whose reader stands
+// still.
+const impatient = "impatient"
+
 // pair is a source and a target.
 type pair struct {
 	source, target testdb.Kind
-	how            string // MySQL, MariaDB: the rows' metadata, "" being the server's default; PostgreSQL: streamed or ""
+	how            string // MySQL, MariaDB: the rows' metadata, "" being the server's default; PostgreSQL: streamed, impatient or ""
 }
 
 func (p pair) String() string {
@@ -35,6 +39,8 @@ func (p pair) options() []testdb.Option {
 	switch {
 	case p.how == streamed:
 		return []testdb.Option{testdb.Logical("logical_decoding_work_mem=64kB")}
+	case p.how == impatient:
+		return []testdb.Option{testdb.Logical("wal_sender_timeout=2s")}
 	case p.fromPostgres():
 		return []testdb.Option{testdb.Logical()}
 	case p.how != "":
