@@ -144,7 +144,8 @@ func (r *rig) stop(e *engine) {
 }
 
 // overtakeIdle stops an engine that has nothing to do. Its successor only raises
-// the fence: no row is in the way of the first when it goes on.
+// the fence: no row is in the way of the first when it goes on. From PostgreSQL
+// the successor moves the slot, too, past where the first would go on.
 func (r *rig) overtakeIdle(state string) {
 	r.t.Helper()
 	r.timeout = 20 * time.Second
@@ -157,6 +158,11 @@ func (r *rig) overtakeIdle(state string) {
 	successor := r.state()
 	second := r.start(successor)
 	r.until("the fence is raised", func() bool { return r.writer() != before })
+	if r.pair.fromPostgres() {
+		r.load.Resume()
+		r.commits(2)
+		r.catchUp()
+	}
 	second.end(r.t)
 	from := r.load.Committed()
 	r.load.Resume()

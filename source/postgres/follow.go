@@ -10,6 +10,7 @@ import (
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
+	"github.com/rowferry/rowferry/internal/failpoint"
 )
 
 // protocol returns the version of pgoutput's protocol that a server speaks.
@@ -118,7 +119,7 @@ func (r *reader) holds(ctx context.Context, pid uint32) error {
 		return nil // the server has given up, and its reason is about to be read
 	case found.active != int64(pid):
 		return rowferry.Errorf(rowferry.CodeSlotTaken, "the replication slot is not the one that is read").Fact("slot", "%s", r.opened.slot)
-	case found.confirmed > r.opened.begin:
+	case found.confirmed > r.opened.begin && !failpoint.On("accept-slot-ahead"):
 		return rowferry.Errorf(rowferry.CodeSlotAhead, "the replication slot was moved past the position while the source was opened").
 			Fact("slot", "%s", found.name).Fact("confirmed", "%s", found.confirmed).Fact("position", "%s", r.opened.begin).
 			Remedy("start over", "rowferry destroy, then run again into empty tables")

@@ -57,7 +57,7 @@ type reader struct {
 	last     lsn       // the position that was returned last
 	moved    time.Time // and when
 	at       lsn       // of the message at hand, for errors
-	from     string // the text of a lineage before its anchor
+	from     string    // the text of a lineage before its anchor
 	passage  passage
 	chunk    int
 	text     []byte // of names that are being made

@@ -107,8 +107,8 @@ type opening struct {
 	scope    *scope
 	begin    lsn
 	anchor   anchor // of begin; none where only begin is known
-	fresh    bool // the slot was made for this reader
-	copies   bool // what is there comes first, so any slot will do, and a new one
+	fresh    bool   // the slot was made for this reader
+	copies   bool   // what is there comes first, so any slot will do, and a new one
 }
 
 // settle makes sense of the options.

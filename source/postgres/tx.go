@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -96,5 +97,8 @@ func (r *reader) finish(end lsn) *rowferry.Tx {
 	tx.Last, tx.Position = true, rowferry.Position(tx.Log)
 	r.tx = assembly{}
 	r.last, r.moved = end, time.Now()
+	if failpoint.On("ack-early") {
+		r.feedback.ack(end)
+	}
 	return tx
 }
