@@ -7,6 +7,7 @@ import (
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
+	"github.com/rowferry/rowferry/internal/failpoint"
 )
 
 // settleBatch is how many subtransactions are asked about at once.
@@ -31,6 +32,9 @@ WHERE outcome IS DISTINCT FROM 'committed'`
 // The server knows the outcome as long as the slot keeps the rows of its catalog,
 // which is until we have acknowledged the transaction.
 func (r *reader) settle(ctx context.Context, a *aside) error {
+	if failpoint.On("skip-settle") {
+		return nil
+	}
 	var ask []string
 	for sub, undone := range a.subs {
 		if !undone {
