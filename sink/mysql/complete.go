@@ -89,12 +89,17 @@ func (p *preparation) addKeys(t *schema.Table, x *existing, each func(string)) e
 	has := func(name string) func(string) bool {
 		return func(other string) bool { return strings.EqualFold(name, other) }
 	}
-	var clauses []string
+	var clauses, strict []string // strict are those without the indexes
+	var missing []tableKey
 	full := tableKeys(t, false)
 	for _, k := range full {
-		if !slices.ContainsFunc(x.indexes, has(k.name)) {
-			each("table " + t.Name.String() + ": " + k.what)
-			clauses = append(clauses, "ADD "+k.clause)
+		if slices.ContainsFunc(x.indexes, has(k.name)) {
+			continue
+		}
+		each("table " + t.Name.String() + ": " + k.what)
+		missing, clauses = append(missing, k), append(clauses, "ADD "+k.clause)
+		if !k.plain {
+			strict = append(strict, "ADD "+k.clause)
 		}
 	}
 	for _, k := range tableKeys(t, true) { // what a counting column has by now
@@ -106,6 +111,14 @@ func (p *preparation) addKeys(t *schema.Table, x *existing, each func(string)) e
 		return nil
 	}
 	err := p.alter(t, clauses...)
+	if refusedIndex(err) != "" && slices.ContainsFunc(missing, func(k tableKey) bool { return k.plain }) {
+		if err = nil; len(strict) > 0 {
+			err = p.alter(t, strict...)
+		}
+		if err == nil {
+			err = p.indexes(t, missing)
+		}
+	}
 	var refused *mysqlwire.ServerError
 	if errors.As(err, &refused) && (refused.Number == 1062 || refused.Number == 1586) {
 		return rowferry.Errorf(rowferry.CodeRowRefused, "rows of the target have the same values in a unique key: %w", err).

@@ -123,6 +123,7 @@ func (s *Sink) placed(t *schema.Table) *schema.Table {
 	for i := range p.ForeignKeys {
 		p.ForeignKeys[i].Parent = s.place(p.ForeignKeys[i].Parent)
 	}
+	p.Indexes, p.OtherIndexes = s.fitIndexes(p)
 	return p
 }
 
@@ -150,12 +151,32 @@ func (p *preparation) table(m *rowferry.Mutation) error {
 	if err := s.createDatabase(p.ctx, p.session, t.Name.Schema); err != nil {
 		return err
 	}
-	s.trace(sql, nil)
-	if err := p.session.exec(p.ctx, sql); err != nil && !alreadyThere(err) {
-		return s.differs(err, t)
+	if err := p.create(t, sql); err != nil {
+		return err
 	}
 	for _, n := range notices {
 		s.notice(n)
+	}
+	return nil
+}
+
+// create makes a table by the statement. One with an index that the server does not
+// take is made without it.
+func (p *preparation) create(t *schema.Table, sql string) error {
+	s := p.sink
+	s.trace(sql, nil)
+	err := p.session.exec(p.ctx, sql)
+	if refusedIndex(err) != "" && len(t.Indexes) > 0 && !s.loads(t.Name) {
+		if sql, _, err = s.createTable(t.WithoutIndexes(), false); err != nil {
+			return err
+		}
+		s.trace(sql, nil)
+		if err = p.session.exec(p.ctx, sql); err == nil {
+			return p.indexes(t, tableKeys(t, false))
+		}
+	}
+	if err != nil && !alreadyThere(err) {
+		return s.differs(err, t)
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func (b *builder) keys(ctx context.Context, m *rowferry.Mutation) error {
 	if err != nil || x == nil {
 		return err
 	}
-	there := map[string]bool{}
+	there := map[string]bool{} // names of its indexes
 	err = b.sink.query(ctx, "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = $1", func(r dialect.Row) error {
 		there[r.Text(0)] = true
 		return nil
@@ -75,11 +75,14 @@ func (b *builder) keys(ctx context.Context, m *rowferry.Mutation) error {
 		return err
 	}
 	for _, k := range dialect.Keys(m.Table) {
-		if there[k.Name] {
+		if there[k.Name] || k.Spare != nil && there[k.Spare.Name] {
 			continue
 		}
-		if k.Unique != "" {
-			b.each(m.Table.Name.String() + ": " + k.Unique)
+		if k.What() != "" {
+			b.each(m.Table.Name.String() + ": " + k.What())
+		}
+		if k, err = b.sink.free(ctx, m.Table, k); err != nil {
+			return err
 		}
 		if err := b.build(ctx, m, k.Unique, k.SQL); err != nil {
 			return err

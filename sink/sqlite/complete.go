@@ -82,8 +82,8 @@ func (s *Sink) makeKeys(ctx context.Context, m *rowferry.Mutation, each func(wha
 		if there[k.Name] {
 			continue
 		}
-		if k.Unique != "" {
-			each(t.Name.String() + ": " + k.Unique)
+		if k.What() != "" {
+			each(t.Name.String() + ": " + k.What())
 		}
 		if err := s.makeKey(ctx, t, k); err != nil {
 			return err

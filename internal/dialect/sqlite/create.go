@@ -70,7 +70,7 @@ func createTable(t, keyed *schema.Table, parents Parents) (statements, notices [
 	create := "CREATE TABLE " + Quote(t.Name.Table) + " (\n  " + strings.Join(lines, ",\n  ") + "\n) " + options
 	keys := uniqueKeys(keyed)
 	if keyed == t {
-		keys = slices.Concat(keys, childIndexes(t, carried), rowIndex(t))
+		keys = slices.Concat(keys, childIndexes(t, carried), rowIndex(t), indexes(t))
 	}
 	statements = append(statements, create)
 	for _, k := range keys {
@@ -78,6 +78,9 @@ func createTable(t, keyed *schema.Table, parents Parents) (statements, notices [
 	}
 	for _, u := range t.Unsupported {
 		notices = append(notices, fmt.Sprintf("table %s is made without %s", t.Name, u))
+	}
+	for _, x := range t.OtherIndexes {
+		notices = append(notices, fmt.Sprintf("table %s is made without the %s", t.Name, x))
 	}
 	return statements, notices, nil
 }
