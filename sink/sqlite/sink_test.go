@@ -49,7 +49,7 @@ func TestConformance(t *testing.T) {
 			defer conn.Close()
 			conn.SetBusyTimeout(time.Minute)
 			err = dialect.Query(conn, `SELECT group_concat(x.name || CASE WHEN x."desc" THEN ' desc' ELSE '' END, ',' ORDER BY x.seqno)
-				FROM pragma_index_list(?1) l, pragma_index_xinfo(l.name) x WHERE NOT l."unique" AND x.key GROUP BY l.name`, func(r row) error {
+				FROM pragma_index_list(?1) l, pragma_index_xinfo(l.name) x WHERE NOT l."unique" AND x.key GROUP BY l.name`, func(r *driver.Stmt) error {
 				all = append(all, r.ColumnText(0))
 				return nil
 			}, table.Name.Table)

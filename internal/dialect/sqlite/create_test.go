@@ -48,6 +48,8 @@ func shapes() []*schema.Table {
 				{Name: "sum", Type: integer, Generated: schema.Virtual}, column("up", integer, true)},
 			Uniques:     []schema.Index{{Name: "code", Columns: []int{2}}, {Name: "p", Columns: []int{2, 1}, Prefix: []int{10, 0}}},
 			ForeignKeys: []schema.ForeignKey{key(1, "parent", "id", schema.Cascade), key(4, `or"ders`, "id", schema.SetNull)},
+			Indexes: []schema.Index{{Name: "by_up", Columns: []int{4, 2}}, {Name: `x"`, Columns: []int{2, 3}, Prefix: []int{5, 0}, Descending: []bool{false, true}}},
+			OtherIndexes: []string{"index words, which is a FULLTEXT index"},
 			Unsupported: []string{"a functional index"}},
 		{Name: schema.Name{Table: "pairs"}, PrimaryKey: []int{1, 0},
 			Columns: []schema.Column{column("a", exactly, true), column("b", integer, false), column("v", words, true)}},
