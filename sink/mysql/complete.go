@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/mysqlwire"
@@ -86,26 +85,9 @@ func (p *preparation) parentsFirst() []*schema.Table {
 
 // addKeys adds the keys, foreign keys aside, that the table lacks.
 func (p *preparation) addKeys(t *schema.Table, x *existing, each func(string)) error {
-	has := func(name string) func(string) bool {
-		return func(other string) bool { return strings.EqualFold(name, other) }
-	}
-	var clauses, strict []string // strict are those without the indexes
-	var missing []tableKey
-	full := tableKeys(t, false)
-	for _, k := range full {
-		if slices.ContainsFunc(x.indexes, has(k.name)) {
-			continue
-		}
+	missing, clauses, strict := missingKeys(t, x.indexes)
+	for _, k := range missing {
 		each("table " + t.Name.String() + ": " + k.what)
-		missing, clauses = append(missing, k), append(clauses, "ADD "+k.clause)
-		if !k.plain {
-			strict = append(strict, "ADD "+k.clause)
-		}
-	}
-	for _, k := range tableKeys(t, true) { // what a counting column has by now
-		if slices.ContainsFunc(x.indexes, has(k.name)) && !slices.ContainsFunc(full, func(f tableKey) bool { return f.name == k.name }) {
-			clauses = append(clauses, "DROP KEY "+quote(k.name))
-		}
 	}
 	if len(clauses) == 0 {
 		return nil
