@@ -83,6 +83,9 @@ func Run(t *testing.T, open func(t *testing.T) rowferry.Sink, o Options) {
 	if lanes {
 		run(laneClauses)
 	}
+	if _, plans := s.(rowferry.Planner); plans {
+		run(planClauses)
+	}
 	if _, loads := s.(rowferry.Loader); loads {
 		run(loadClauses)
 		run(chunkClauses)
