@@ -17,7 +17,7 @@ import (
 func planCommand() *command {
 	return &command{
 		name:    "plan",
-		summary: "say what a copy would do: tables, order, DDL, and what is not carried",
+		summary: "say what a copy would do, and what it would leave out",
 		about: "Looks at the source, and at the target if it answers, and changes nothing. Lists the tables in scope, parents before their children, with what the server estimates of their size, why one would be refused, what of them no target gets or gets in another form, and what there is beside tables: views, triggers, routines.\n\n" +
 			"It exits with 0 if everything in scope would be copied, and else as `rowferry run` would.",
 		example: "rowferry plan -c shop.yaml --ddl",

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
 	"github.com/rowferry/rowferry/internal/testdb"
 )
 
@@ -143,4 +146,23 @@ func TestPlanPostgres(t *testing.T) {
 	if got := run(t, []string{"plan", "-c", "shop.yaml"}); got.code != 1 || !strings.Contains(got.out, "RF-2032") && !strings.Contains(got.out, "replica identity") {
 		t.Errorf("%+v", got)
 	}
+}
+
+// sqliteSchema returns the statements that made a file's tables and indexes.
+func sqliteSchema(t *testing.T, path string) map[string]bool {
+	t.Helper()
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	made := map[string]bool{}
+	err = sqlitex.ExecuteTransient(conn, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL", &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
+		made[s.ColumnText(0)] = true
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
 }
