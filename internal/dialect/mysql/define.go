@@ -56,7 +56,7 @@ type keyNote struct {
 	kind        keyKind
 	constraint  string
 	ifNotExists bool
-	overlaps    bool // MariaDB: the last part is a period, WITHOUT OVERLAPS
+	overlaps    bool   // MariaDB: the last part is a period, WITHOUT OVERLAPS
 	other       string // FULLTEXT, SPATIAL, VECTOR
 	unused      string // INVISIBLE, IGNORED
 	start, end  string

@@ -45,8 +45,8 @@ type key struct {
 	name      string
 	kind      keyKind
 	parts     []part
-	generated bool // made for a foreign key, gone when another key covers it
-	overlaps  bool // MariaDB: unique only among rows whose periods overlap
+	generated bool   // made for a foreign key, gone when another key covers it
+	overlaps  bool   // MariaDB: unique only among rows whose periods overlap
 	other     string // of an otherKey, FULLTEXT, SPATIAL or VECTOR
 	unused    string // INVISIBLE or IGNORED, where no query uses it
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // sourcePlain reads the indexes that refuse no row. Those sorted as an index is
-// that says nothing of it have a reason of ''. indoption has 1 for a descending
+// that says nothing of it have a reason of ”. indoption has 1 for a descending
 // column and 2 for one with NULLs first, which is how descending ones are.
 const sourcePlain = `SELECT i.indrelid, x.relname, i.indkey::text, i.indoption::text,
   CASE WHEN NOT i.indisvalid OR NOT i.indislive THEN 'is not valid'
