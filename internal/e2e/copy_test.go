@@ -105,7 +105,7 @@ func (c *copyCampaign) compareIndexes() {
 		c.t.Fatalf("the source has the indexes %v, %v", want, err)
 	}
 	for _, row := range c.goal.rows(c.t, `SELECT CONCAT(TABLE_NAME, '.', INDEX_NAME), GROUP_CONCAT(COLUMN_NAME ORDER BY SEQ_IN_INDEX) FROM information_schema.STATISTICS
-		WHERE TABLE_SCHEMA = '`+c.goal.schemaName()+`' AND NON_UNIQUE = 1 GROUP BY TABLE_NAME, INDEX_NAME`) {
+		WHERE TABLE_SCHEMA = `+c.goal.schema()+` AND NON_UNIQUE = 1 GROUP BY TABLE_NAME, INDEX_NAME`) {
 		if want[row[0]] == row[1] {
 			delete(want, row[0])
 		}
