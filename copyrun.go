@@ -46,14 +46,9 @@ func (e *Engine) newCopying() (*copying, error) {
 		return nil, Errorf(CodeUsage, "a copy is right when the log was followed for as far as it saw, and the log is to be followed up to a place or time").
 			Remedy("copy first", "run without --until, with --once")
 	}
-	var reads, loads bool
-	c.copier, reads = e.parts.Source.(Copier)
-	c.loader, loads = e.parts.Sink.(Loader)
-	switch {
-	case !reads:
-		return nil, Errorf(CodeNoStart, "this source cannot be copied").Remedy("follow it", "give --from")
-	case !loads:
-		return nil, Errorf(CodeNoStart, "nothing can be copied into this target").Remedy("follow the source", "give --from")
+	var err error
+	if c.copier, c.loader, err = CanCopy(e.parts.Source, e.parts.Sink); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
@@ -69,7 +64,7 @@ func (e *Engine) openCopy(ctx context.Context) error {
 	if err := e.lookAt(ctx, ""); err != nil {
 		return err
 	}
-	if err := e.checkKeys(); err != nil {
+	if err := CheckCopyKeys(e.copying.source.Tables()); err != nil {
 		return err
 	}
 	if err := e.tellShapes(); err != nil {
@@ -79,10 +74,8 @@ func (e *Engine) openCopy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(occupied) > 0 {
-		return Errorf(CodeTargetOccupied, "tables that are to be copied into already hold rows").Fact("tables", "%v", occupied).
-			Remedy("begin", "empty these tables, or take them out of 'tables', and run the same command again").
-			Remedy("only follow", "run the same command with --from")
+	if err := CheckOccupied(occupied); err != nil {
+		return err
 	}
 	// A copy that was given up may have left notes of what it loaded.
 	if err := c.loader.ForgetChunks(ctx, e.opts.Pipeline); err != nil {
@@ -194,24 +187,6 @@ func (e *Engine) lookAt(ctx context.Context, from Position) error {
 		e.shapes[t.Shape.Name] = t.Shape
 	}
 	return nil
-}
-
-// checkKeys refuses tables whose rows cannot be told apart, where the source
-// cannot tell either what a snapshot of them saw.
-func (e *Engine) checkKeys() error {
-	var keyless []schema.Name
-	for _, t := range e.copying.source.Tables() {
-		if t.Shape.Identity() == nil && !t.Whole {
-			keyless = append(keyless, t.Shape.Name)
-		}
-	}
-	slices.SortFunc(keyless, schema.Name.Compare)
-	if len(keyless) == 0 {
-		return nil
-	}
-	return Errorf(CodeCopyRefused, "tables without a key cannot be copied from this source while they are written to").Fact("tables", "%v", keyless).
-		Remedy("leave out", "these tables, in 'tables'").
-		Remedy("give them a key", "a primary key, or a unique one whose columns are NOT NULL")
 }
 
 // join makes tables that are new since the copy began like those that are copied.

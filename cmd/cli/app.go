@@ -29,7 +29,7 @@ type command struct {
 // commands lists the program's commands in the order people meet them.
 func commands() []*command {
 	return []*command{
-		runCommand(), replayCommand(), tailCommand(), doctorCommand(), statusCommand(), checkpointCommand(),
+		runCommand(), replayCommand(), tailCommand(), doctorCommand(), planCommand(), statusCommand(), checkpointCommand(),
 		sequencesCommand(), destroyCommand(), explainCommand(), completionCommand(), versionCommand(),
 	}
 }

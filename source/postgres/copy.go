@@ -53,16 +53,29 @@ type copying struct {
 
 // copying does all of Copy but wait.
 func (o *opening) copying(ctx context.Context) (*copying, error) {
-	if o.options.Temporary {
-		return nil, rowferry.Errorf(rowferry.CodeCopyRefused, "a copy needs a slot that stays, which keeps the log until the rows are there")
-	}
-	if o.options.Origin == OriginNone {
-		return nil, rowferry.Errorf(rowferry.CodeCopyRefused, "the source's tables have rows that it received by replication itself, of which the log would not tell what becomes of them").
-			Remedy("take them all", "source.origin: any")
+	if err := o.copyable(); err != nil {
+		return nil, err
 	}
 	if err := o.connect(ctx); err != nil {
 		return nil, err
 	}
+	return o.copyPrepared(ctx)
+}
+
+// copyable refuses options that a copy cannot keep to.
+func (o *opening) copyable() error {
+	if o.options.Temporary {
+		return rowferry.Errorf(rowferry.CodeCopyRefused, "a copy needs a slot that stays, which keeps the log until the rows are there")
+	}
+	if o.options.Origin == OriginNone {
+		return rowferry.Errorf(rowferry.CodeCopyRefused, "the source's tables have rows that it received by replication itself, of which the log would not tell what becomes of them").
+			Remedy("take them all", "source.origin: any")
+	}
+	return nil
+}
+
+// copyPrepared is copying behind the connections.
+func (o *opening) copyPrepared(ctx context.Context) (*copying, error) {
 	if err := o.prepare(ctx); err != nil {
 		return nil, err
 	}
