@@ -155,13 +155,14 @@ func TestCopyWithoutForm(t *testing.T) {
 func TestCopyRefused(t *testing.T) {
 	x := newOwn(t, testdb.Postgres15)
 	short := schema.Type{Kind: schema.VarChar, Length: 5, Native: "character varying(5)"}
-	table := keyed("refused", col("id", integer, false), col("v", short, true), col("doc", schema.Type{Kind: schema.JSON, Native: "json"}, true))
+	table := keyed("refused", col("id", integer, false), col("v", short, true), col("doc", schema.Type{Kind: schema.JSON, Native: "json"}, true),
+		col("at", schema.Type{Kind: schema.DateTime, Native: "timestamp(0) without time zone"}, true), col("price", schema.Type{Kind: schema.Decimal, Precision: 5, Scale: 2}, true))
 	x.must(x.sink.Prepare(t.Context(), []rowferry.Mutation{shaped(table)}))
 	refused := func(code rowferry.Code, at rowferry.Row, parts ...string) {
 		t.Helper()
 		var ms []rowferry.Mutation
 		for id := range int64(100) {
-			if r := (rowferry.Row{i(id), txt("12345"), txt("{}")}); id != 42 {
+			if r := (rowferry.Row{i(id), txt("12345"), txt("{}"), txt("2024-02-29 12:00:00"), txt("-123.45")}); id != 42 {
 				ms = append(ms, inserted(table, r...))
 			} else {
 				ms = append(ms, inserted(table, at...))
@@ -172,8 +173,10 @@ func TestCopyRefused(t *testing.T) {
 		refusal(t, err)
 		x.is("0", "SELECT count(*) FROM shop.refused")
 	}
-	refused(rowferry.CodeOutOfRange, rowferry.Row{i(42), txt("123456"), null}, "v", "123456")
-	refused(rowferry.CodeOutOfRange, rowferry.Row{i(1 << 31), null, null}, "id", "2147483648")
-	refused(rowferry.CodeForeignRow, rowferry.Row{i(41), null, null}, "line 43")
-	refused(rowferry.CodeRowRefused, rowferry.Row{i(42), null, txt("{")}, "line 43", "doc")
+	refused(rowferry.CodeOutOfRange, rowferry.Row{i(42), txt("123456"), null, null, null}, "v", "123456")
+	refused(rowferry.CodeOutOfRange, rowferry.Row{i(1 << 31), null, null, null, null}, "id", "2147483648")
+	refused(rowferry.CodeOutOfRange, rowferry.Row{i(42), null, null, txt("2024-02-29 12:00:00.5"), null}, "at", "12:00:00.5")
+	refused(rowferry.CodeOutOfRange, rowferry.Row{i(42), null, null, null, txt("0.125")}, "price", "0.125")
+	refused(rowferry.CodeForeignRow, rowferry.Row{i(41), null, null, null, null}, "line 43")
+	refused(rowferry.CodeRowRefused, rowferry.Row{i(42), null, txt("{"), null, null}, "line 43", "doc")
 }
