@@ -41,6 +41,7 @@ func formOf(c *column) form {
 		return bytesForm
 	case dialect.JSONB:
 		return jsonbForm
+	default: // below
 	}
 	if c.kind == schema.Other {
 		return noForm // the source's own text
@@ -109,9 +110,9 @@ func (c *column) appendForm(dst []byte, v rowferry.Value) ([]byte, bool) {
 	case float4Form, float8Form:
 		f, err := c.float(v)
 		return c.appendFloat(dst, f), err == nil
-	}
-	if c.form == timeForm || c.form == timestampForm || c.form == dateForm {
+	case dateForm, timeForm, timestampForm:
 		return c.appendTemporal(dst, v)
+	default: // of what encode has
 	}
 	text, err := c.encode(v)
 	if err != nil {

@@ -122,7 +122,8 @@ func (c *column) size() int {
 
 // integer returns a number for a column of an integer type.
 func (c *column) integer(v rowferry.Value) (int64, *rowferry.Error) {
-	n, ok := int64(0), true
+	var n int64
+	ok := true
 	switch {
 	case v.Kind() == rowferry.Int && c.kind != schema.Decimal:
 		n = v.Int()

@@ -104,7 +104,7 @@ func appendGroup(dst []byte, digits string) []byte {
 
 // AppendDate appends a date: days from 2000-01-01.
 func AppendDate(dst []byte, s string) ([]byte, bool) {
-	days := int64(0)
+	var days int64
 	switch s {
 	case "infinity":
 		days = math.MaxInt32
@@ -132,7 +132,7 @@ const microsPerDay = 24 * 60 * 60 * 1_000_000
 // AppendTimestamp appends a timestamp, with a zone or without: microseconds from
 // 2000-01-01 00:00:00, in UTC.
 func AppendTimestamp(dst []byte, s string) ([]byte, bool) {
-	micros := int64(0)
+	var micros int64
 	switch s {
 	case "infinity":
 		micros = math.MaxInt64

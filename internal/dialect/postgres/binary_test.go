@@ -45,11 +45,11 @@ func TestBinaryForms(t *testing.T) {
 }
 
 // formed wants the form of a text to be the bytes.
-func formed(append func([]byte, string) ([]byte, bool), text, want string) error {
+func formed(form func([]byte, string) ([]byte, bool), text, want string) error {
 	const before = "kept"
-	got, ok := append([]byte(before), text)
-	if form := hex.EncodeToString(got[len(before):]); !ok || form != want || string(got[:len(before)]) != before {
-		return fmt.Errorf("%.100s is %.100s (%t), want %.100s", text, form, ok, want)
+	got, ok := form([]byte(before), text)
+	if digits := hex.EncodeToString(got[len(before):]); !ok || digits != want || string(got[:len(before)]) != before {
+		return fmt.Errorf("%.100s is %.100s (%t), want %.100s", text, digits, ok, want)
 	}
 	return nil
 }
