@@ -113,7 +113,7 @@ func AppendDate(dst []byte, s string) ([]byte, bool) {
 	default:
 		plain, before := strings.CutSuffix(s, " BC")
 		n, ok := daysOf(plain, before)
-		if !ok {
+		if !ok || n >= math.MaxInt32 || n <= math.MinInt32 { // the ends are the infinities
 			return dst, false
 		}
 		days = n
