@@ -52,13 +52,21 @@ type loading struct {
 	mu      sync.Mutex // guards the handler, and what loadTable says
 	changed *sync.Cond
 	stopped bool
+	held    bool    // a worker left since it would have had to wait for long
 	chunks  []Chunk // that were claimed when it was made
 }
 
 // load loads all chunks that are not loaded yet, and returns a mark behind them.
 func (e *Engine) load(ctx context.Context) (Mark, error) {
+	defer e.leaveSource()
+	if err := e.insistOn(ctx, func() error { return e.seeSource(ctx) }); err != nil {
+		return "", err
+	}
 	var r retry
 	for first := true; ; first = false {
+		if err := e.throttled(ctx, true, func() error { return nil }); err != nil {
+			return "", err
+		}
 		var l *loading
 		err := e.insistOn(ctx, func() (err error) { l, err = e.newLoading(ctx); return err })
 		if err != nil {
@@ -68,7 +76,10 @@ func (e *Engine) load(ctx context.Context) (Mark, error) {
 			e.stats.loading(l.tables, l.chunks)
 		}
 		before := e.stats.loaded()
-		if err = l.run(ctx); err == nil {
+		if err = l.run(ctx); err == nil && l.held {
+			continue
+		}
+		if err == nil {
 			break
 		}
 		if ctx.Err() != nil {
@@ -216,21 +227,41 @@ func (l *loading) stop() {
 	l.changed.Broadcast()
 }
 
-// work loads chunks on one connection until none is left.
+// work loads chunks on one connection until none is left, or until it is held back
+// for so long that a server might end a connection on which nothing happens.
 func (l *loading) work(ctx context.Context, load Load) error {
 	reader, err := l.engine.copying.source.Open(ctx)
 	if err != nil {
 		return err
 	}
-	for {
-		c, err := l.claim(ctx, reader, load)
-		if err == nil && c != nil {
-			err = l.chunk(ctx, reader, load, c)
+	for more := true; more && err == nil; {
+		more, err = l.engine.throttle.begin(ctx, true, l.engine.opts.LongestPause)
+		if err != nil {
+			break
 		}
-		if err != nil || c == nil {
-			return errors.Join(err, reader.Close())
+		if !more {
+			l.hold()
+			break
 		}
+		more, err = l.one(ctx, reader, load)
+		l.engine.throttle.done()
 	}
+	return errors.Join(err, reader.Close())
+}
+
+func (l *loading) hold() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = true
+}
+
+// one loads a chunk, and reports false where none is left.
+func (l *loading) one(ctx context.Context, reader ChunkReader, load Load) (bool, error) {
+	c, err := l.claim(ctx, reader, load)
+	if err != nil || c == nil {
+		return false, err
+	}
+	return true, l.chunk(ctx, reader, load, c)
 }
 
 // claim returns a chunk that is this worker's, nil where all are taken.
@@ -258,7 +289,8 @@ func (l *loading) claim(ctx context.Context, reader ChunkReader, load Load) (*cl
 		t.splits = true
 		c := claimed{Chunk: Chunk{Table: t.Shape.Name, Number: t.next}, table: t, after: t.after}
 		l.mu.Unlock()
-		upto, err := reader.Split(ctx, t.CopyTable, c.after, t.rows)
+		rows := l.engine.throttle.share(t.rows, l.engine.opts.CopyWorkers)
+		upto, err := reader.Split(ctx, t.CopyTable, c.after, rows)
 		if err == nil {
 			if upto != nil {
 				c.upto, c.Upto = upto, writeKey(upto)
@@ -308,6 +340,7 @@ func (l *loading) chunk(ctx context.Context, reader ChunkReader, load Load, c *c
 			bytes += part[i].Size()
 		}
 		rows += len(part)
+		l.engine.throttle.wrote(len(part))
 		return load.Write(ctx, ms)
 	})
 	if err == nil {

@@ -67,6 +67,9 @@ func (e *Engine) openCopy(ctx context.Context) error {
 	if err := e.lookAt(ctx, ""); err != nil {
 		return err
 	}
+	if err := e.seeSource(ctx); err != nil {
+		return err
+	}
 	if err := e.checkKeys(); err != nil {
 		return err
 	}
@@ -131,6 +134,11 @@ func (e *Engine) resumeCopy(ctx context.Context) error {
 	known := e.shapes
 	if e.at.Held.Copy.Phase != Completing || len(known) == 0 {
 		if err := e.lookAt(ctx, e.at.Position); err != nil {
+			return err
+		}
+	}
+	if e.at.Held.Copy.Phase == Loading {
+		if err := e.seeSource(ctx); err != nil {
 			return err
 		}
 	}
@@ -253,15 +261,17 @@ func (e *Engine) copyTables(ctx context.Context) error {
 			next.Phase = Completing
 			err = e.merge(ctx)
 		case Completing:
-			err = e.complete(ctx)
+			err = e.throttled(ctx, false, func() error { return e.complete(ctx) })
 		default:
 			err = Errorf(CodeCheckpointNew, "the checkpoint has a copy in phase %q, which this program does not know", e.at.Held.Copy.Phase)
 		}
 		if err == nil {
-			err = e.enter(ctx, next)
-		}
-		if err == nil {
-			err = e.entered(ctx)
+			err = e.throttled(ctx, false, func() error {
+				if err := e.enter(ctx, next); err != nil {
+					return err
+				}
+				return e.entered(ctx)
+			})
 		}
 		if err != nil {
 			return err
