@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -77,7 +78,7 @@ func TestPauseOutlastsTheSender(t *testing.T) {
 	execAll(t, f.db, "CREATE TABLE item (id int PRIMARY KEY, body text NOT NULL)")
 	f.begin()
 	e := f.start()
-	which := f.args()[:2]
+	which := []string{"-c", filepath.Join(f.dir, "rowferry.yaml")}
 	execAll(t, f.db, "INSERT INTO item VALUES (0, '')")
 	f.awaits(e, "the first row arrives", func() bool { return f.arrived("SELECT COUNT(*) FROM item", 1) })
 	pauses(f.rig, e, which...)
