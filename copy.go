@@ -34,10 +34,16 @@ type Copier interface {
 	// (Tx.Log), has everything before it that the mark stands behind, itself
 	// included. It is false where the two cannot be compared, as after a failover.
 	Passed(p Position, log string, m Mark) (bool, error)
+	// Saw reports whether the snapshot saw a transaction: the one with the ID tx that
+	// ends in the log at log (Tx.ID, Tx.Log). It is of the server the snapshot is of.
+	Saw(tx, log string, s Snapshot) (bool, error)
 }
 
 // Mark is a place in a source's log, in the source's own words.
 type Mark string
+
+// Snapshot is what a snapshot saw, exactly, in the source's own words.
+type Snapshot string
 
 // Copy is one copy's view of a source. It is safe for concurrent use.
 type Copy interface {
@@ -65,6 +71,8 @@ type CopyTable struct {
 	Shape *schema.Table
 	// Rows and Bytes are the server's estimates, 0 where it has none.
 	Rows, Bytes int64
+	// Whole says that the table can be read by ReadWhole.
+	Whole bool
 }
 
 // ChunkReader reads rows of a source, on one connection. It is used by one
@@ -81,6 +89,10 @@ type ChunkReader interface {
 	// consecutive rows, which are valid during the call. The number of rows a call
 	// is its own. It ends with the error of each, if there is one.
 	Read(ctx context.Context, t *CopyTable, after, upto []Value, each func([]Row) error) error
+	// ReadWhole is Read for all rows of a table, in one snapshot, however long that
+	// takes, and tells what the snapshot saw. It is how a table without a key is
+	// read: its rows cannot be merged, so that each change has to be applied once.
+	ReadWhole(ctx context.Context, t *CopyTable, each func([]Row) error) (Snapshot, error)
 	// Fetch is Read for the rows with the given keys, in any order. Of a key that is
 	// not there, there is no row.
 	Fetch(ctx context.Context, t *CopyTable, keys [][]Value, each func([]Row) error) error
@@ -93,7 +105,8 @@ type Loader interface {
 	CheckpointKeeper
 	// PrepareLoad makes the tables of the given Shape mutations that are missing,
 	// without what would keep the rows of a copy from coming in any order: with the
-	// key by which rows are found (schema.Table.Identity) alone. It checks those
+	// key by which rows are found (schema.Table.Identity) alone, or with an index that
+	// refuses nothing where there is none. It checks those
 	// that are there. One that Rowferry did not make and that has other unique or
 	// foreign keys is refused with CodeCopyRefused. It is idempotent. Afterwards
 	// Begin and Load write into the tables as they are, and Prepare does not add to
@@ -124,6 +137,7 @@ type Chunk struct {
 	Upto   string      // the key where it ends, in the engine's own form; empty: the table's end
 	Done   bool        // its rows are there
 	Rows   int64       // so many, once they are
+	Saw    Snapshot    // what they are, once they are; empty where changes can be merged
 }
 
 // Load is a connection that loads one chunk at a time. It is used by one

@@ -26,6 +26,7 @@ const (
 // loadTable is a table that is being loaded.
 type loadTable struct {
 	*CopyTable
+	known *schema.Table // Shape, as the engine has it from an earlier run
 	shape *Mutation
 	// Guarded by loading.mu:
 	after  []Value   // the end of the last chunk that was claimed
@@ -108,7 +109,8 @@ func (e *Engine) newLoading(ctx context.Context) (*loading, error) {
 	}
 	tables := e.copying.source.Tables()
 	for i := range tables {
-		t := &loadTable{CopyTable: &tables[i], shape: shapes[tables[i].Shape.Name]}
+		name := tables[i].Shape.Name
+		t := &loadTable{CopyTable: &tables[i], known: e.shapes[name], shape: shapes[name]}
 		if t.shape == nil {
 			continue // new since the copy began: told by the log
 		}
@@ -116,7 +118,7 @@ func (e *Engine) newLoading(ctx context.Context) (*loading, error) {
 		if e.opts.ChunkRows > 0 {
 			t.rows = e.opts.ChunkRows
 		}
-		byName[t.Shape.Name] = t
+		byName[name] = t
 		l.tables = append(l.tables, t)
 	}
 	slices.SortStableFunc(l.tables, func(a, b *loadTable) int { return cmp.Compare(b.Bytes, a.Bytes) })
@@ -227,43 +229,6 @@ func (l *loading) stop() {
 	l.changed.Broadcast()
 }
 
-// work loads chunks on one connection until none is left, or until it is held back
-// for so long that a server might end a connection on which nothing happens.
-func (l *loading) work(ctx context.Context, load Load) error {
-	reader, err := l.engine.copying.source.Open(ctx)
-	if err != nil {
-		return err
-	}
-	for more := true; more && err == nil; {
-		more, err = l.engine.throttle.begin(ctx, true, l.engine.opts.LongestPause)
-		if err != nil {
-			break
-		}
-		if !more {
-			l.hold()
-			break
-		}
-		more, err = l.one(ctx, reader, load)
-		l.engine.throttle.done()
-	}
-	return errors.Join(err, reader.Close())
-}
-
-func (l *loading) hold() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.held = true
-}
-
-// one loads a chunk, and reports false where none is left.
-func (l *loading) one(ctx context.Context, reader ChunkReader, load Load) (bool, error) {
-	c, err := l.claim(ctx, reader, load)
-	if err != nil || c == nil {
-		return false, err
-	}
-	return true, l.chunk(ctx, reader, load, c)
-}
-
 // claim returns a chunk that is this worker's, nil where all are taken.
 func (l *loading) claim(ctx context.Context, reader ChunkReader, load Load) (*claimed, error) {
 	l.mu.Lock()
@@ -289,8 +254,11 @@ func (l *loading) claim(ctx context.Context, reader ChunkReader, load Load) (*cl
 		t.splits = true
 		c := claimed{Chunk: Chunk{Table: t.Shape.Name, Number: t.next}, table: t, after: t.after}
 		l.mu.Unlock()
-		rows := l.engine.throttle.share(t.rows, l.engine.opts.CopyWorkers)
-		upto, err := reader.Split(ctx, t.CopyTable, c.after, rows)
+		var upto []Value
+		var err error
+		if t.Shape.Identity() != nil { // else it is one chunk
+			upto, err = reader.Split(ctx, t.CopyTable, c.after, l.engine.throttle.share(t.rows, l.engine.opts.CopyWorkers))
+		}
 		if err == nil {
 			if upto != nil {
 				c.upto, c.Upto = upto, writeKey(upto)
@@ -331,7 +299,7 @@ func (l *loading) chunk(ctx context.Context, reader ChunkReader, load Load, c *c
 		return err
 	}
 	bytes, rows := 0, 0
-	err := reader.Read(ctx, c.table.CopyTable, c.after, c.upto, func(part []Row) error {
+	each := func(part []Row) error {
 		ms, err := l.handle(c.table, part)
 		if err != nil {
 			return err
@@ -342,7 +310,13 @@ func (l *loading) chunk(ctx context.Context, reader ChunkReader, load Load, c *c
 		rows += len(part)
 		l.engine.throttle.wrote(len(part))
 		return load.Write(ctx, ms)
-	})
+	}
+	var err error
+	if c.table.Shape.Identity() == nil {
+		c.Saw, err = reader.ReadWhole(ctx, c.table.CopyTable, each)
+	} else {
+		err = reader.Read(ctx, c.table.CopyTable, c.after, c.upto, each)
+	}
 	if err == nil {
 		err = failpoint.Hit("copy.chunk")
 	}
@@ -367,7 +341,7 @@ func (l *loading) handle(t *loadTable, rows []Row) (ms []Mutation, err error) {
 	defer l.mu.Unlock()
 	ms = make([]Mutation, 0, len(rows))
 	for _, r := range rows {
-		if ms, err = l.engine.parts.Handler.Handle(ms, &Change{Op: Insert, Table: t.Shape, After: r}); err != nil {
+		if ms, err = l.engine.parts.Handler.Handle(ms, &Change{Op: Insert, Table: t.known, After: r}); err != nil {
 			return nil, err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -21,12 +22,20 @@ type merger struct {
 	nets   map[string]int        // by table and key: the row's place in ms
 	ms     []Mutation
 	key    []byte
+	strict []Mutation // of tables without a key
+	saw    map[sight]bool
+}
+
+// sight is whether the snapshot of a table without a key saw a transaction.
+type sight struct {
+	table schema.Name
+	of    *Origin
 }
 
 // newMerger returns one that merges into a batch. told are the shapes that the
 // batch tells, as far as it has come.
 func newMerger(e *Engine, tx MergeTx, told map[schema.Name]*schema.Table) *merger {
-	m := &merger{engine: e, tx: tx, told: told, orders: map[*schema.Table]int{}, nets: map[string]int{}}
+	m := &merger{engine: e, tx: tx, told: told, orders: map[*schema.Table]int{}, nets: map[string]int{}, saw: map[sight]bool{}}
 	m.learn()
 	return m
 }
@@ -64,6 +73,9 @@ func (m *merger) add(ctx context.Context, mu *Mutation) error {
 	if err := m.checkActing(mu); err != nil {
 		return err
 	}
+	if mu.Op != Shape && mu.Table.Identity() == nil {
+		return m.once(mu)
+	}
 	switch mu.Op {
 	case Insert:
 		m.set(mu, Insert, nil, mu.After)
@@ -82,6 +94,28 @@ func (m *merger) add(ctx context.Context, mu *Mutation) error {
 	default:
 		return Errorf(CodeInternal, "the operation %s cannot be merged", mu.Op)
 	}
+	return nil
+}
+
+// once takes a change of a table without a key: unless the table's snapshot has it
+// already it is applied as it is, in its order among those of its table.
+func (m *merger) once(mu *Mutation) error {
+	snapshot, copied := m.engine.copying.seen[mu.Source]
+	if copied && !failpoint.On("forget-snapshots") {
+		at := sight{mu.Source, mu.Origin}
+		saw, known := m.saw[at]
+		if !known {
+			var err error
+			if saw, err = m.engine.copying.copier.Saw(mu.Origin.Tx, mu.Origin.Log, snapshot); err != nil {
+				return err
+			}
+			m.saw[at] = saw
+		}
+		if saw {
+			return nil
+		}
+	}
+	m.strict = append(m.strict, *mu)
 	return nil
 }
 
@@ -119,7 +153,14 @@ func (m *merger) update(ctx context.Context, mu *Mutation) error {
 		m.set(mu, Delete, after, nil)
 		return nil
 	}
-	ms, err := m.engine.parts.Handler.Handle(nil, &Change{Op: Insert, Table: shape, After: rows[0]})
+	known := m.told[mu.Source]
+	if known == nil {
+		known = m.engine.shapes[mu.Source]
+	}
+	if d := schema.Diff(known, shape); len(d) > 0 {
+		return shapeChanged(mu.Source, d)
+	}
+	ms, err := m.engine.parts.Handler.Handle(nil, &Change{Op: Insert, Table: known, After: rows[0]})
 	for i := range ms {
 		m.set(&ms[i], Insert, nil, ms[i].After)
 	}
@@ -192,5 +233,11 @@ func (m *merger) flush(ctx context.Context) error {
 	clear(m.ms)
 	m.ms = m.ms[:0]
 	clear(m.nets)
-	return nil
+	if len(m.strict) == 0 {
+		return nil
+	}
+	err := m.tx.Write(ctx, m.strict)
+	clear(m.strict)
+	m.strict = m.strict[:0]
+	return err
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +19,8 @@ type copying struct {
 	loader Loader
 	shapes []Mutation // of all tables, under target names
 	source Copy       // nil where nothing is to be read from the tables any more
+
+	seen map[schema.Name]Snapshot // of tables without a key, while merging
 
 	mu   sync.Mutex
 	mark Mark // where merging ends, as far as is known; the goroutine "read" asks
@@ -202,18 +203,20 @@ func (e *Engine) lookAt(ctx context.Context, from Position) error {
 	return nil
 }
 
-// checkKeys refuses tables whose rows cannot be told apart.
+// checkKeys refuses tables whose rows cannot be told apart, where the source
+// cannot tell either what a snapshot of them saw.
 func (e *Engine) checkKeys() error {
 	var keyless []schema.Name
-	for _, t := range sortedShapes(e.shapes) {
-		if t.Identity() == nil {
-			keyless = append(keyless, t.Name)
+	for _, t := range e.copying.source.Tables() {
+		if t.Shape.Identity() == nil && !t.Whole {
+			keyless = append(keyless, t.Shape.Name)
 		}
 	}
+	slices.SortFunc(keyless, schema.Name.Compare)
 	if len(keyless) == 0 {
 		return nil
 	}
-	return Errorf(CodeCopyRefused, "tables without a key cannot be copied while they are written to").Fact("tables", "%v", keyless).
+	return Errorf(CodeCopyRefused, "tables without a key cannot be copied from this source while they are written to").Fact("tables", "%v", keyless).
 		Remedy("leave out", "these tables, in 'tables'").
 		Remedy("give them a key", "a primary key, or a unique one whose columns are NOT NULL")
 }
@@ -289,6 +292,9 @@ func (e *Engine) copyTables(ctx context.Context) error {
 // back, the mark is read again: a later one will do.
 func (e *Engine) merge(ctx context.Context) error {
 	c := e.copying
+	if err := e.insistOn(ctx, func() error { return e.recallSnapshots(ctx) }); err != nil {
+		return err
+	}
 	for first := true; ; first = false {
 		if !first {
 			err := e.insistOn(ctx, func() error {
@@ -313,6 +319,18 @@ func (e *Engine) merge(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// recallSnapshots finds what the snapshots of tables without a key saw.
+func (e *Engine) recallSnapshots(ctx context.Context) error {
+	chunks, err := e.copying.loader.Chunks(ctx, e.opts.Pipeline)
+	e.copying.seen = map[schema.Name]Snapshot{}
+	for _, c := range chunks {
+		if c.Saw != "" {
+			e.copying.seen[c.Table] = c.Saw
+		}
+	}
+	return err
 }
 
 // mergeOnce merges until the mark, or until the source has nothing more: io.EOF.
@@ -341,45 +359,6 @@ func (e *Engine) complete(ctx context.Context) error {
 		return err
 	}
 	return e.insistOn(ctx, func() error { return l.ForgetChunks(ctx, e.opts.Pipeline) })
-}
-
-// fetch reads rows of the source by their keys, and moves the mark behind them.
-func (e *Engine) fetch(ctx context.Context, table schema.Name, keys [][]Value) (*schema.Table, []Row, error) {
-	c := e.copying
-	tables := c.source.Tables()
-	i := slices.IndexFunc(tables, func(t CopyTable) bool { return t.Shape.Name == table })
-	if i < 0 {
-		return nil, nil, shapeChanged(table, []string{"table dropped or renamed"})
-	}
-	r, err := c.source.Open(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	var rows []Row
-	err = r.Fetch(ctx, &tables[i], keys, func(part []Row) error {
-		for _, row := range part {
-			rows = append(rows, keep(row))
-		}
-		return nil
-	})
-	if err = errors.Join(err, r.Close()); err != nil {
-		return nil, nil, err
-	}
-	mark, err := c.source.End(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	c.setUntil(mark)
-	return tables[i].Shape, rows, nil
-}
-
-// keep returns a copy of a row that is valid during a call.
-func keep(r Row) Row {
-	kept := slices.Clone(r)
-	for i := range kept {
-		kept[i].str = strings.Clone(kept[i].str)
-	}
-	return kept
 }
 
 func (e *Engine) closeCopy() error {

@@ -321,11 +321,21 @@ func TestReplayMemoryIsBounded(t *testing.T) {
 	if err := s.Append(absent); err != nil {
 		t.Fatal(err)
 	}
+	// Large values, few to a row: as many as share a slab are 256 MiB.
+	large := make([]rowferry.Change, 20)
+	for i := range large {
+		large[i] = rowferry.Change{Op: rowferry.Insert, After: rowferry.Row{rowferry.BytesValue(strings.Repeat("x", 64<<10))}}
+	}
+	for range 40 {
+		if err := s.Append(large); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var peak uint64
 	var m runtime.MemStats
 	calls := 0
 	err := s.Replay(func([]rowferry.Change) error {
-		if calls++; calls%40 == 0 {
+		if calls++; calls%15 == 0 {
 			runtime.GC()
 			runtime.ReadMemStats(&m)
 			peak = max(peak, m.HeapAlloc)

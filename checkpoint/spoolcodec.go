@@ -88,7 +88,7 @@ type decoder struct {
 }
 
 // slabValues is how many values are allocated at once. A row that someone
-// keeps pins its slab, 128 KiB.
+// keeps pins its slab, 128 KiB, and what its values are.
 const slabValues = 4096
 
 // decodeChange reads the change that fills s exactly.

@@ -173,5 +173,6 @@ func (r *replay) deliver() error {
 	err := r.fn(r.batch)
 	clear(r.batch)
 	r.batch, r.bytes = r.batch[:0], 0
+	r.slab = nil // or the values to come would keep those that were passed on
 	return err
 }

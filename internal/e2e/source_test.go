@@ -13,16 +13,20 @@ import (
 // before it is committed, and transactions are prepared.
 const streamed = "streamed"
 
+// partial is how a MySQL or MariaDB source logs of an update no large values that
+// stay as they were.
+const partial = "partial images"
+
 // pair is a source and a target.
 type pair struct {
 	source, target testdb.Kind
-	how            string // MySQL, MariaDB: the rows' metadata, "" being the server's default; PostgreSQL: streamed or ""
+	how            string // MySQL, MariaDB: the rows' metadata, "" being the server's default; or partial; PostgreSQL: streamed or ""
 }
 
 func (p pair) String() string {
 	s := fmt.Sprintf("%s to %s", p.source, p.target)
-	if p.how == streamed {
-		s += ", streamed"
+	if p.how == streamed || p.how == partial {
+		s += ", " + p.how
 	}
 	return s
 }
@@ -35,6 +39,8 @@ func (p pair) options() []testdb.Option {
 	switch {
 	case p.how == streamed:
 		return []testdb.Option{testdb.Logical("logical_decoding_work_mem=64kB")}
+	case p.how == partial:
+		return []testdb.Option{testdb.Arg("binlog_row_image=NOBLOB")}
 	case p.fromPostgres():
 		return []testdb.Option{testdb.Logical()}
 	case p.how != "":

@@ -62,6 +62,7 @@ func parts(ctx context.Context) ([]part, error) {
 	}
 	all = append(all, liveParts()...)
 	all = append(all, postgresParts()...)
+	all = append(all, copyParts()...)
 	for _, target := range []string{"sqlite", "postgres15", "mysql9.7", "mariadb10.11"} {
 		all = append(all, e2e("grouped", "TestGrouped/"+target))
 	}
@@ -115,6 +116,24 @@ func postgresParts() (all []part) {
 	for _, source := range []string{"postgres15", "postgres-new"} {
 		all = append(all, e2e("pghuge", "TestPostgresHuge/"+source+"_as_it_is_made"), e2e("pghuge", "TestPostgresHuge/"+source+"_afterwards"))
 		all = append(all, e2e("pgidle", "TestPostgresRetained/"+source+"_unpublished_tables"), e2e("pgidle", "TestPostgresRetained/"+source+"_idle_database"))
+	}
+	return all
+}
+
+// copyParts are those about copying.
+func copyParts() (all []part) {
+	for _, source := range []string{"mariadb10.11", "mysql9.7", "postgres15"} {
+		for _, target := range []string{"postgres15", "mysql9.7", "mariadb10.11", "sqlite"} {
+			pair := source + "_to_" + target
+			if pair == "mysql9.7_to_sqlite" {
+				pair += ",_partial_images"
+			}
+			all = append(all, e2e("copy", "TestCopy/"+pair), e2e("copy", "TestCopyUnderLoad/"+pair))
+		}
+		all = append(all, e2e("copy", "TestCopyHeldCommits/"+source))
+	}
+	for _, pair := range []string{"mysql9.7_to_sqlite", "mariadb10.11_to_mysql9.7,_partial_images", "postgres15_to_postgres15,_streamed"} {
+		all = append(all, e2e("copy", "TestCopy/"+pair), e2e("copy", "TestCopyUnderLoad/"+pair))
 	}
 	return all
 }

@@ -22,6 +22,7 @@ func (s *Sink) createChunks() string {
   upto LONGTEXT NOT NULL,
   done TINYINT NOT NULL,
   loaded BIGINT NOT NULL,
+  saw LONGTEXT NOT NULL,
   PRIMARY KEY (pipeline, source_schema, source_table, number)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE ` + s.server.Exact() + ` COMMENT = '` + madeBy + `'`
 }
@@ -30,12 +31,12 @@ func (s *Sink) createChunks() string {
 func (s *Sink) Chunks(ctx context.Context, pipeline string) (all []rowferry.Chunk, err error) {
 	err = s.afresh(ctx, func() error {
 		all = nil
-		return s.session.query(ctx, "SELECT source_schema, source_table, number, upto, done, loaded FROM "+quoteName(s.chunkName())+
+		return s.session.query(ctx, "SELECT source_schema, source_table, number, upto, done, loaded, saw FROM "+quoteName(s.chunkName())+
 			" WHERE pipeline = ? ORDER BY source_schema, source_table, number", func(scan func(...any) error) error {
 			var c rowferry.Chunk
-			done := 0
-			err := scan(&c.Table.Schema, &c.Table.Table, &c.Number, &c.Upto, &done, &c.Rows)
-			c.Done = done != 0
+			done, saw := 0, ""
+			err := scan(&c.Table.Schema, &c.Table.Table, &c.Number, &c.Upto, &done, &c.Rows, &saw)
+			c.Done, c.Saw = done != 0, rowferry.Snapshot(saw)
 			all = append(all, c)
 			return err
 		}, pipeline)
@@ -72,7 +73,7 @@ func (l *load) Claim(ctx context.Context, cp rowferry.Checkpoint, c rowferry.Chu
 	}
 	err := s.hold(ctx, cp)
 	if err == nil {
-		_, err = s.change(ctx, "INSERT INTO "+quoteName(s.chunkName())+" ("+quoteAll(sqlsink.ChunkColumns)+") VALUES (?, ?, ?, ?, ?, ?, ?)",
+		_, err = s.change(ctx, "INSERT INTO "+quoteName(s.chunkName())+" ("+quoteAll(sqlsink.ChunkColumns)+") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 			sqlsink.ChunkArgs(cp.Pipeline, c)...)
 	}
 	if err == nil {
@@ -97,8 +98,8 @@ func (s *Sink) change(ctx context.Context, query string, args ...any) (int64, er
 // loaded notes in the open transaction that a chunk is there.
 func (s *Sink) loaded(ctx context.Context, cp rowferry.Checkpoint, c rowferry.Chunk) error {
 	n, err := s.change(ctx, "UPDATE "+quoteName(s.chunkName())+
-		" SET done = 1, loaded = ? WHERE pipeline = ? AND source_schema = ? AND source_table = ? AND number = ? AND done = 0",
-		c.Rows, cp.Pipeline, c.Table.Schema, c.Table.Table, int64(c.Number))
+		" SET done = 1, loaded = ?, saw = ? WHERE pipeline = ? AND source_schema = ? AND source_table = ? AND number = ? AND done = 0",
+		c.Rows, string(c.Saw), cp.Pipeline, c.Table.Schema, c.Table.Table, int64(c.Number))
 	if err == nil && n != 1 {
 		err = sqlsink.Unclaimed(c)
 	}

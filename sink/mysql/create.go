@@ -95,7 +95,7 @@ type tableKey struct {
 }
 
 // tableKeys returns the keys of a table. A bare one has that by which rows are
-// found, and one that a counting column cannot be without. Names are the same
+// found, or which helps to find them, and one that a counting column cannot be without. Names are the same
 // either way.
 func tableKeys(t *schema.Table, bare bool) []tableKey {
 	var keys []tableKey
@@ -117,7 +117,7 @@ func tableKeys(t *schema.Table, bare bool) []tableKey {
 		}
 		add(u.Columns, tableKey{name, "UNIQUE KEY " + quote(name) + " (" + terms + ")", "unique key " + name})
 	}
-	for _, terms := range helpingKeys(t, first, bare) {
+	for _, terms := range helpingKeys(t, first) {
 		name := keyName("", "rowferry", terms, taken)
 		keys = append(keys, tableKey{name, "KEY " + quote(name) + " (" + terms + ")", "key (" + terms + ")"})
 	}
@@ -140,12 +140,12 @@ func keyTerms(t *schema.Table, u schema.Index) string {
 // that a counting column needs which is first in no other, and one that helps to
 // find a row of a table without a key, over its first few columns of small
 // values.
-func helpingKeys(t *schema.Table, first map[int]bool, bare bool) []string {
+func helpingKeys(t *schema.Table, first map[int]bool) []string {
 	var keys []string
 	if i := counting(t); i >= 0 && !first[i] {
 		keys = append(keys, quote(t.Columns[i].Name))
 	}
-	if bare {
+	if t.Identity() != nil {
 		return keys
 	}
 	const most = 4
@@ -155,7 +155,7 @@ func helpingKeys(t *schema.Table, first map[int]bool, bare bool) []string {
 			columns = append(columns, i)
 		}
 	}
-	if t.Identity() == nil && len(columns) > 0 {
+	if len(columns) > 0 {
 		keys = append(keys, quoteAll(t.ColumnNames(columns)))
 	}
 	return keys

@@ -26,10 +26,11 @@ const createChunks = `CREATE TABLE IF NOT EXISTS ` + chunks + ` (
   "upto" text NOT NULL,
   "done" bigint NOT NULL,
   "loaded" bigint NOT NULL,
+  "saw" text NOT NULL,
   PRIMARY KEY ("pipeline", "source_schema", "source_table", "number")
 )`
 
-var insertChunk = "INSERT INTO " + chunks + ` ("` + strings.Join(sqlsink.ChunkColumns, `", "`) + `") VALUES ($1, $2, $3, $4, $5, $6, $7)`
+var insertChunk = "INSERT INTO " + chunks + ` ("` + strings.Join(sqlsink.ChunkColumns, `", "`) + `") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 
 // undefinedTable reports whether a table does not exist.
 func undefinedTable(err error) bool {
@@ -42,9 +43,9 @@ func (s *Sink) Chunks(ctx context.Context, pipeline string) (all []rowferry.Chun
 	if err := s.idle(ctx); err != nil {
 		return nil, err
 	}
-	err = s.query(ctx, `SELECT "source_schema", "source_table", "number", "upto", "done", "loaded" FROM `+chunks+
+	err = s.query(ctx, `SELECT "source_schema", "source_table", "number", "upto", "done", "loaded", "saw" FROM `+chunks+
 		` WHERE "pipeline" = $1 ORDER BY 1, 2, 3`, func(r dialect.Row) error {
-		c := rowferry.Chunk{Table: schema.Name{Schema: r.Text(0), Table: r.Text(1)}, Upto: r.Text(3)}
+		c := rowferry.Chunk{Table: schema.Name{Schema: r.Text(0), Table: r.Text(1)}, Upto: r.Text(3), Saw: rowferry.Snapshot(r.Text(6))}
 		number, err := r.Int(2)
 		if err != nil {
 			return err
@@ -90,9 +91,9 @@ func (l *load) Claim(ctx context.Context, cp rowferry.Checkpoint, c rowferry.Chu
 
 // loaded notes in the open transaction that a chunk is there.
 func (s *Sink) loaded(ctx context.Context, cp rowferry.Checkpoint, c rowferry.Chunk) error {
-	n, err := s.exec(ctx, "UPDATE "+chunks+` SET "done" = 1, "loaded" = $1
-		WHERE "pipeline" = $2 AND "source_schema" = $3 AND "source_table" = $4 AND "number" = $5 AND "done" = 0`,
-		c.Rows, cp.Pipeline, c.Table.Schema, c.Table.Table, int64(c.Number))
+	n, err := s.exec(ctx, "UPDATE "+chunks+` SET "done" = 1, "loaded" = $1, "saw" = $2
+		WHERE "pipeline" = $3 AND "source_schema" = $4 AND "source_table" = $5 AND "number" = $6 AND "done" = 0`,
+		c.Rows, string(c.Saw), cp.Pipeline, c.Table.Schema, c.Table.Table, int64(c.Number))
 	if err == nil && n != 1 {
 		err = sqlsink.Unclaimed(c)
 	}

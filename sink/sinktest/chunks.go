@@ -38,7 +38,7 @@ var chunkClauses = []clause{
 		e.chunksAre(claims...)
 		e.must(l.Begin(ctx, e.shaped(a), false))
 		e.must(l.Write(ctx, e.stamp(started(a, 0, 5))))
-		claims[1].Done, claims[1].Rows = true, 5
+		claims[1].Done, claims[1].Rows, claims[1].Saw = true, 5, "10:20:12,15"
 		e.must(l.Commit(ctx, e.cp, claims[1]))
 		e.chunksAre(claims...)
 		e.rows(a, rowsOf(5, start)...)

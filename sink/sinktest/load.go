@@ -143,9 +143,11 @@ var loadClauses = []clause{
 		same := func(int) []any { return vals("x", 0.1, nil) }
 		e.chunk(e.load(), t, false, each(loadRows, func(i int) rowferry.Mutation { return insert(t, same(i)...) })...)
 		e.rows(t, rowsOf(loadRows, same)...)
+		e.apply(remove(t, same(0)...), insert(t, "y", 0.2, nil), insert(t, "y", 0.2, nil))
+		e.apply(remove(t, same(0)...), remove(t, "y", 0.2, nil), update(t, vals("y", 0.2, nil), vals("x", 0.1, nil)))
 		e.complete(t)
 		e.apply(remove(t, same(0)...))
-		e.rows(t, rowsOf(loadRows-1, same)...)
+		e.rows(t, rowsOf(loadRows-2, same)...)
 	}},
 	{"load: hostile names", func(e *env) {
 		t := table(`a"b'c]d[e;f --g`+"`h", 1, column(`i"d; DROP TABLE x`, integer), nullable("sel\nect", text), nullable("Ünï?日", text))

@@ -147,7 +147,7 @@ func (k *tableCopy) look(ctx context.Context, c *conn, r *liveReader) error {
 			}
 			continue // made since From: the log tells of it and of all its rows
 		}
-		t := rowferry.CopyTable{Shape: r.tables.published(r.tables.hinted(known))}
+		t := rowferry.CopyTable{Shape: r.tables.published(r.tables.hinted(known)), Whole: k.srv.mariadb}
 		// Of what the server does not know it says nothing.
 		t.Rows, _ = strconv.ParseInt(row[3], 10, 64)
 		t.Bytes, _ = strconv.ParseInt(row[4], 10, 64)

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -205,16 +206,9 @@ func (k *tableCopy) logged(ctx context.Context, c *conn, file, offset string) (s
 // Passed reports whether a mark is behind a transaction. See rowferry.Copier. log
 // may be "", where it is p alone that tells.
 func (s *liveSource) Passed(p rowferry.Position, log string, m rowferry.Mark) (bool, error) {
-	bad := func(text string) error {
-		return rowferry.Errorf(rowferry.CodeBadPosition, "%q is not a mark in a source's log", text)
-	}
 	parts := strings.SplitN(string(m), " ", 3)
 	if len(parts) != 3 {
-		return false, bad(string(m))
-	}
-	end, err := parseFilePosition(parts[2], func(error) (Parsed, error) { return Parsed{}, bad(parts[2]) })
-	if err != nil {
-		return false, err
+		return false, rowferry.Errorf(rowferry.CodeBadPosition, "%q is not a mark in a source's log", m)
 	}
 	at, err := ParsePosition(string(p))
 	if err != nil {
@@ -235,18 +229,30 @@ func (s *liveSource) Passed(p rowferry.Position, log string, m rowferry.Mark) (b
 	if !same || log == "" {
 		return false, nil
 	}
-	is, err := parseFilePosition(log, func(error) (Parsed, error) { return Parsed{}, bad(log) })
-	if err != nil {
-		return false, err
+	order, known, err := logOrder(log, parts[2])
+	return known && order >= 0, err
+}
+
+// logOrder compares two places of one server's log, "file:offset". known is false
+// where the files' names do not tell which is first.
+func logOrder(a, b string) (order int, known bool, err error) {
+	var places [2]Parsed
+	for i, text := range []string{a, b} {
+		places[i], err = parseFilePosition(text, func(error) (Parsed, error) {
+			return Parsed{}, rowferry.Errorf(rowferry.CodeBadPosition, "%q is not a place in a source's log", text)
+		})
+		if err != nil {
+			return 0, false, err
+		}
 	}
-	here, there := newLogFile(is.File), newLogFile(end.File)
+	here, there := newLogFile(places[0].File), newLogFile(places[1].File)
 	switch {
 	case here.name == there.name:
-		return is.Offset >= end.Offset, nil
+		return cmp.Compare(places[0].Offset, places[1].Offset), true, nil
 	case !here.numbered || !there.numbered || here.prefix != there.prefix:
-		return false, nil
+		return 0, false, nil
 	default:
-		return here.number > there.number, nil
+		return cmp.Compare(here.number, there.number), true, nil
 	}
 }
 

@@ -25,6 +25,7 @@ type chunkReader struct {
 	session *session // nil: none
 	memory  arena
 	batch   []rowferry.Row
+	saw     string // what the last snapshot did, of a table that was read whole
 }
 
 // connect opens a session for reading. What it waits for is bounded by the
@@ -141,6 +142,9 @@ func (r *chunkReader) snapshot(ctx context.Context, t *copyTable, queries []*cop
 		}
 	}()
 	before := []string{beginSnapshot, t.lock()}
+	if len(t.key) == 0 {
+		before = append(before, snapshotQuery)
+	}
 	if queries[0].bounded {
 		before = append(before, "SET LOCAL enable_seqscan = off")
 	}
@@ -179,6 +183,9 @@ func (r *chunkReader) round(ctx context.Context, t *copyTable, before []string, 
 		result, ok := answer.(*pgconn.ResultReader)
 		if !ok {
 			return rowferry.Errorf(rowferry.CodeInternal, "the driver answers a query with %T", answer)
+		}
+		if i < len(before) && before[i] == snapshotQuery && result.NextRow() {
+			r.saw = string(result.Values()[0])
 		}
 		if i == len(before) {
 			if err := r.rows(t, result, ordinals, each); err != nil {

@@ -74,7 +74,7 @@ type keyIndex struct {
 }
 
 func (in *copyInspection) add(t *dialect.SourceTable, filter string) {
-	c := &copyTable{CopyTable: rowferry.CopyTable{Shape: t.Table}, oid: t.OID, filter: filter, from: dialect.QuoteTable(t.Table.Name)}
+	c := &copyTable{CopyTable: rowferry.CopyTable{Shape: t.Table, Whole: true}, oid: t.OID, filter: filter, from: dialect.QuoteTable(t.Table.Name)}
 	if t.Kind == "table" {
 		c.from = "ONLY " + c.from // the rows of those that inherit from it are told as theirs
 	}

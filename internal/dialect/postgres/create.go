@@ -68,8 +68,9 @@ func createTable(t, keyed *schema.Table) (statements, notices []string, err erro
 	statements = append(statements, "COMMENT ON TABLE "+name+" IS "+Literal(MadeComment))
 	keys := uniqueKeys(keyed)
 	if keyed == t {
-		keys = slices.Concat(keys, childIndexes(t), rowIndex(t))
+		keys = append(keys, childIndexes(t)...)
 	}
+	keys = append(keys, rowIndex(t)...) // merging looks for rows already
 	for _, k := range keys {
 		statements = append(statements, k.SQL)
 	}

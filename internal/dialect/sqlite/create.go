@@ -70,8 +70,9 @@ func createTable(t, keyed *schema.Table, parents Parents) (statements, notices [
 	create := "CREATE TABLE " + Quote(t.Name.Table) + " (\n  " + strings.Join(lines, ",\n  ") + "\n) " + options
 	keys := uniqueKeys(keyed)
 	if keyed == t {
-		keys = slices.Concat(keys, childIndexes(t, carried), rowIndex(t))
+		keys = append(keys, childIndexes(t, carried)...)
 	}
+	keys = append(keys, rowIndex(t)...) // merging looks for rows already
 	statements = append(statements, create)
 	for _, k := range keys {
 		statements = append(statements, k.SQL)
