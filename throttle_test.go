@@ -128,7 +128,15 @@ func TestRateBoundsBatches(t *testing.T) {
 	b := newBench(t)
 	b.opts.BatchTxs = 1000
 	b.opts.Throttle = rowferry.NewThrottle(rowferry.Limits{RowsPerSecond: 2})
-	r := b.running(counting(1000))
+	b.opts.Throttle.Pause()
+	s := counting(1000)
+	for _, tx := range s.txs {
+		tx.CommitTime = time.Unix(0, 0) // a second of the source is a batch otherwise
+	}
+	r := b.running(s)
+	one := s.txs[1].Changes[0].Size()
+	b.until("more is read than a batch may have", func() bool { return r.Progress().QueueBytes > 10*one })
+	b.opts.Throttle.Resume()
 	b.until("a batch waits", func() bool {
 		s := r.Progress()
 		return s.Batches > 0 && s.Throttle.Held == rowferry.HeldByRate

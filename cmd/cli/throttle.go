@@ -110,7 +110,7 @@ func heldLine(now time.Time, s rowferry.ThrottleState) string {
 func waitedText(waited map[string]float64) string {
 	var parts []string
 	for _, h := range rowferry.Holds() {
-		if seconds, any := waited[string(h)]; any {
+		if seconds, held := waited[string(h)]; held {
 			parts = append(parts, shortly(time.Duration(seconds*float64(time.Second)))+" by "+string(h))
 		}
 	}

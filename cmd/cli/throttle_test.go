@@ -158,6 +158,7 @@ func TestSourceMaxRunning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer ids.Close()
 	var kill []string
 	for ids.Next() {
 		var id int
