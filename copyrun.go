@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -62,6 +61,9 @@ func (e *Engine) openCopy(ctx context.Context) error {
 	}
 	e.copying = c
 	if err := e.lookAt(ctx, ""); err != nil {
+		return err
+	}
+	if err := e.seeSource(ctx); err != nil {
 		return err
 	}
 	if err := CheckCopyKeys(e.copying.source.Tables()); err != nil {
@@ -126,6 +128,11 @@ func (e *Engine) resumeCopy(ctx context.Context) error {
 	known := e.shapes
 	if e.at.Held.Copy.Phase != Completing || len(known) == 0 {
 		if err := e.lookAt(ctx, e.at.Position); err != nil {
+			return err
+		}
+	}
+	if e.at.Held.Copy.Phase == Loading {
+		if err := e.seeSource(ctx); err != nil {
 			return err
 		}
 	}
@@ -232,15 +239,17 @@ func (e *Engine) copyTables(ctx context.Context) error {
 			next.Phase = Completing
 			err = e.merge(ctx)
 		case Completing:
-			err = e.complete(ctx)
+			err = e.throttled(ctx, false, func() error { return e.complete(ctx) })
 		default:
 			err = Errorf(CodeCheckpointNew, "the checkpoint has a copy in phase %q, which this program does not know", e.at.Held.Copy.Phase)
 		}
 		if err == nil {
-			err = e.enter(ctx, next)
-		}
-		if err == nil {
-			err = e.entered(ctx)
+			err = e.throttled(ctx, false, func() error {
+				if err := e.enter(ctx, next); err != nil {
+					return err
+				}
+				return e.entered(ctx)
+			})
 		}
 		if err != nil {
 			return err
@@ -325,45 +334,6 @@ func (e *Engine) complete(ctx context.Context) error {
 		return err
 	}
 	return e.insistOn(ctx, func() error { return l.ForgetChunks(ctx, e.opts.Pipeline) })
-}
-
-// fetch reads rows of the source by their keys, and moves the mark behind them.
-func (e *Engine) fetch(ctx context.Context, table schema.Name, keys [][]Value) (*schema.Table, []Row, error) {
-	c := e.copying
-	tables := c.source.Tables()
-	i := slices.IndexFunc(tables, func(t CopyTable) bool { return t.Shape.Name == table })
-	if i < 0 {
-		return nil, nil, shapeChanged(table, []string{"table dropped or renamed"})
-	}
-	r, err := c.source.Open(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	var rows []Row
-	err = r.Fetch(ctx, &tables[i], keys, func(part []Row) error {
-		for _, row := range part {
-			rows = append(rows, keep(row))
-		}
-		return nil
-	})
-	if err = errors.Join(err, r.Close()); err != nil {
-		return nil, nil, err
-	}
-	mark, err := c.source.End(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	c.setUntil(mark)
-	return tables[i].Shape, rows, nil
-}
-
-// keep returns a copy of a row that is valid during a call.
-func keep(r Row) Row {
-	kept := slices.Clone(r)
-	for i := range kept {
-		kept[i].str = strings.Clone(kept[i].str)
-	}
-	return kept
 }
 
 func (e *Engine) closeCopy() error {

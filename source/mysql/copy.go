@@ -17,8 +17,8 @@ var (
 	_ rowferry.Copy   = (*tableCopy)(nil)
 )
 
-// tableCopy is a copy's view of a server. Nothing of it changes: each of its
-// connections is somebody's own.
+// tableCopy is a copy's view of a server. Nothing of it changes but the gauge: each
+// of its connections is somebody's own.
 type tableCopy struct {
 	src     *liveSource
 	srv     server
@@ -27,6 +27,7 @@ type tableCopy struct {
 	from    rowferry.Position
 	lineage string
 	tables  []rowferry.CopyTable
+	gauge   loadGauge
 }
 
 // Copy looks at the server's tables. See rowferry.Copier. The shapes are those of
@@ -116,8 +117,11 @@ func (k *tableCopy) Server() string { return k.self }
 // Tables returns those in scope.
 func (k *tableCopy) Tables() []rowferry.CopyTable { return slices.Clone(k.tables) }
 
-// Close ends the copy. There is nothing to end.
-func (k *tableCopy) Close() error { return nil }
+// Close ends the copy, of which only the gauge has something to end.
+func (k *tableCopy) Close() error {
+	k.gauge.close()
+	return nil
+}
 
 // look lists the tables with the shapes that the reader has. It refuses by name
 // those that cannot be read as the log would tell them.

@@ -41,7 +41,7 @@ func (s *Source) Copy(ctx context.Context, from rowferry.Position) (_ rowferry.C
 }
 
 // copying is a copy under way. It holds nothing of the server but its slot, which
-// keeps the log from From on.
+// keeps the log from From on, and the session of its gauge while that is asked.
 type copying struct {
 	source  *Source
 	options Options
@@ -49,6 +49,7 @@ type copying struct {
 	lineage lineage
 	tables  []*copyTable
 	find    map[schema.Name]*copyTable
+	gauge   *loadGauge
 }
 
 // copying does all of Copy but wait.
@@ -79,7 +80,7 @@ func (o *opening) copyPrepared(ctx context.Context) (*copying, error) {
 	if err := o.prepare(ctx); err != nil {
 		return nil, err
 	}
-	c := &copying{source: o.source, options: o.options, from: o.begin, lineage: o.identity.lineage, find: map[schema.Name]*copyTable{}}
+	c := &copying{source: o.source, options: o.options, from: o.begin, lineage: o.identity.lineage, find: map[schema.Name]*copyTable{}, gauge: &loadGauge{}}
 	// The catalog is looked at in one snapshot. What changes in it later is in the
 	// log after From, or found by those who read.
 	if err := o.session.exec(ctx, beginSnapshot); err != nil {
@@ -181,5 +182,8 @@ func (c *copying) Open(ctx context.Context) (rowferry.ChunkReader, error) {
 	return r, r.connect(ctx)
 }
 
-// Close has nothing to release: the slot stays for the reader of the log.
-func (c *copying) Close() error { return nil }
+// Close releases what is its own: the slot stays for the reader of the log.
+func (c *copying) Close() error {
+	c.gauge.close()
+	return nil
+}
