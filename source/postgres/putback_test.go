@@ -98,6 +98,7 @@ func (p *place) severed(at rowferry.Start, part string) {
 // goes on with what was read when the files were copied.
 func TestPutBack(t *testing.T) {
 	eachServer(t, func(t *testing.T, k testdb.Kind) {
+		t.Parallel()
 		for _, crashed := range []bool{false, true} {
 			t.Run(fmt.Sprintf("crashed %t", crashed), func(t *testing.T) {
 				t.Parallel()
@@ -124,6 +125,7 @@ func TestPutBack(t *testing.T) {
 // committed since is read though its place is before the position.
 func TestPutBackIdle(t *testing.T) {
 	eachServer(t, func(t *testing.T, k testdb.Kind) {
+		t.Parallel()
 		for _, nothing := range []bool{false, true} {
 			t.Run(fmt.Sprintf("nothing read %t", nothing), func(t *testing.T) {
 				t.Parallel()
