@@ -125,8 +125,10 @@ func (r *reader) commits(ctx context.Context, body []byte) error {
 	if a == nil {
 		return malformed(msgStreamCommit, "is of a transaction of which nothing was sent").Fact("xid", "%d", c.xid)
 	}
-	if err := r.settle(ctx, a); err != nil {
-		return errors.Join(err, a.close())
+	if !r.tx.passed {
+		if err := r.settle(ctx, a); err != nil {
+			return errors.Join(err, a.close())
+		}
 	}
 	next, stop := iter.Pull2(a.messages())
 	r.back = &readBack{aside: a, next: next, stop: stop}
