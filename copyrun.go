@@ -227,6 +227,11 @@ func (e *Engine) copyTables(ctx context.Context) error {
 	if e.copying == nil {
 		return nil
 	}
+	if e.at.Held.Copy.Phase == Merging { // whoever entered it may not have come to look
+		if err := e.entered(ctx); err != nil {
+			return err
+		}
+	}
 	for e.at.Held.Copy.going() {
 		var err error
 		next := CopyState{Phase: Copied, Server: e.at.Held.Copy.Server}

@@ -35,10 +35,10 @@ func copyPairs() []pair {
 	return append(pairs, pair{testdb.MariaDB1011, testdb.MySQL97, partial}, pair{testdb.Postgres15, testdb.Postgres15, streamed})
 }
 
-// keyless are the load's tables without a key, which are not copied from MySQL.
+// keyless are the load's tables without a key, which are copied from PostgreSQL alone.
 const keyless = "journal,metric"
 
-func (p pair) copiesKeyless() bool { return p.source.Flavor() != testdb.MySQL }
+func (p pair) copiesKeyless() bool { return p.fromPostgres() }
 
 // copyCampaign is one copy under Load that is killed again and again.
 type copyCampaign struct {

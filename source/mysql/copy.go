@@ -171,7 +171,7 @@ func (c *conn) copyTables(ctx context.Context, srv server) (answer, error) {
 
 // copyTable is a table with its row of copyTables.
 func (t *tables) copyTable(known *schema.Table, row []string) rowferry.CopyTable {
-	x := rowferry.CopyTable{Shape: t.published(t.hinted(known)), Whole: t.head.srv.mariadb}
+	x := rowferry.CopyTable{Shape: t.published(t.hinted(known))}
 	// Of what the server does not know it says nothing.
 	x.Rows, _ = strconv.ParseInt(row[3], 10, 64)
 	x.Bytes, _ = strconv.ParseInt(row[4], 10, 64)
