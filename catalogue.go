@@ -18,6 +18,12 @@ func ways(labelled ...string) []Remedy {
 	return r
 }
 
+// noneOfFile is the sentence for CSV files, each of which is one target transaction.
+const noneOfFile = "No row of this file is in the target; those of files that were copied are."
+
+// startOver is the way on where what was copied is worth nothing.
+const startOver = "rowferry destroy, then run again into empty tables"
+
 // again is the way on after most stops.
 const again = "run the same command again"
 
@@ -178,7 +184,30 @@ var sourceCodes = []CodeInfo{
 	{CodeCopyRefused, ClassUsage, "a table cannot be copied",
 		"What a snapshot of a table sees cannot be told from what the log has of it, or the target's table cannot take rows in the order in which they come.",
 		"Nothing was followed. Rows that were copied stay, and the same command goes on with them.",
-		ways("leave out", "the table, in tables", "bring it yourself", "by another way, and follow with --from")},
+		ways("leave out", "the table, in tables", "bring it yourself", "by another way, and follow with --from")}, {CodeCSVFile, ClassUnreachable, "a CSV file cannot be read",
+		"The file does not exist, is not a plain file, or the operating system refused to read it.",
+		noneOfFile, ways("check", "source.csv.path, source.csv.files, permissions and the disk, and "+again)},
+	{CodeCSVSyntax, ClassRuntime, "a CSV file is not written as the configuration says",
+		"A quote is where none can be, is not closed before the file ends, or lines end in two ways. Reading on would take parts of several fields for one.",
+		noneOfFile, ways("correct", "delimiter, quote and escape under source.csv, then start over", "mend", "the file, then start over: "+startOver)},
+	{CodeCSVHeader, ClassUsage, "the header of a CSV file is not the columns of its table",
+		"With header: true, the first row names each column of the table once, in any order. A column that is missing would be filled with something that nobody said.",
+		noneOfFile, ways("export", "every column under its name", "without a header", "header: false under source.csv")},
+	{CodeCSVFields, ClassRuntime, "a row of a CSV file has too few or too many fields",
+		"Every row has as many fields as the header, or the table without one. An empty line is a row of one empty field.",
+		noneOfFile, ways("correct", "delimiter, quote and escape under source.csv, then start over", "mend", "the file, then start over: "+startOver)},
+	{CodeCSVValue, ClassRuntime, "a field of a CSV file is not of its column's type",
+		"What the field has cannot be a value of the column: it is never rounded, cut or filled in. docs/guides/migration.md says how each type is written.",
+		noneOfFile, ways("mend", "the file or the CREATE TABLE statement, then start over: "+startOver)},
+	{CodeCSVText, ClassRuntime, "a CSV file is not in UTF-8",
+		"A field holds bytes that are no text in UTF-8, or the whole file is in UTF-16.",
+		noneOfFile, ways("convert", "the file with iconv, then start over: "+startOver)},
+	{CodeCSVTooLong, ClassRuntime, "a row of a CSV file is longer than can be held",
+		"A row of more than 64 MiB is mostly one whose quote was not closed.",
+		noneOfFile, ways("look", "at the row's beginning, and at quote and escape under source.csv")},
+	{CodeCSVChanged, ClassPosition, "a CSV file is not what it was when the copy began",
+		"The files are told by their size and the time they were changed last, together with how they are written. Rows of two versions would be mixed.",
+		"What was copied stays.", ways("go on", "put the files back as they were (cp -p), and "+again, "start over", startOver)},
 }
 
 var targetCodes = []CodeInfo{

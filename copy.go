@@ -66,13 +66,23 @@ type Copy interface {
 	Close() error
 }
 
+// Recognizer is a Copy that tells by itself whether it is of what a copy began with,
+// and how it differs.
+type Recognizer interface {
+	Copy
+	// Recognize is given what Server said when the copy began. Its error takes the
+	// place of the one that names two servers.
+	Recognize(began string) error
+}
+
 // CopyTable is a table that can be copied.
 type CopyTable struct {
 	Shape *schema.Table
 	// Rows and Bytes are the server's estimates, 0 where it has none.
 	Rows, Bytes int64
-	// Whole says that the table can be read by ReadWhole.
-	Whole bool
+	// Whole says that the table can be read by ReadWhole, and Unordered by nothing
+	// else, though it may have a key: its rows come in no order.
+	Whole, Unordered bool
 }
 
 // ChunkReader reads rows of a source, on one connection. It is used by one

@@ -147,6 +147,9 @@ func (e *Engine) newLoading(ctx context.Context) (*loading, error) {
 	return l, nil
 }
 
+// whole reports whether the table is read as one chunk.
+func (t *loadTable) whole() bool { return t.Unordered || t.Shape.Identity() == nil }
+
 // done reports whether nothing is left.
 func (l *loading) done() bool {
 	return !slices.ContainsFunc(l.tables, func(t *loadTable) bool { return !t.ended || len(t.left) > 0 })
@@ -256,7 +259,7 @@ func (l *loading) claim(ctx context.Context, reader ChunkReader, load Load) (*cl
 		l.mu.Unlock()
 		var upto []Value
 		var err error
-		if t.Shape.Identity() != nil { // else it is one chunk
+		if !t.whole() { // else it is one chunk
 			upto, err = reader.Split(ctx, t.CopyTable, c.after, l.engine.throttle.share(t.rows, l.engine.opts.CopyWorkers))
 		}
 		if err == nil {
@@ -312,7 +315,7 @@ func (l *loading) chunk(ctx context.Context, reader ChunkReader, load Load, c *c
 		return load.Write(ctx, ms)
 	}
 	var err error
-	if c.table.Shape.Identity() == nil {
+	if c.table.whole() {
 		c.Saw, err = reader.ReadWhole(ctx, c.table.CopyTable, each)
 	} else {
 		err = reader.Read(ctx, c.table.CopyTable, c.after, c.upto, each)

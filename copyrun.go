@@ -168,6 +168,9 @@ func (e *Engine) sameLineage() error {
 	if e.copying.source == nil {
 		return nil
 	}
+	if r, ok := e.copying.source.(Recognizer); ok {
+		return r.Recognize(e.at.Held.Copy.Server)
+	}
 	began, now := e.at.Held.Copy.Server, e.copying.source.Server()
 	if began == now && e.at.Held.Copy.Phase == Loading && e.at.Lineage != "" {
 		if _, lineage := e.copying.source.From(); lineage != "" {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/connect"
+	"github.com/rowferry/rowferry/source/csv"
 )
 
 // TestConfigErrors compares everything that is said about each wrong file in
@@ -103,6 +104,26 @@ func TestConfigValid(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
+	got, err = loadConfig(folder+"valid-csv.yaml", nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = defaultSettings()
+	want.config, want.name, want.target = folder+"valid-csv.yaml", "shop-import", "sqlite:"+folder+"shop.db"
+	want.csv = csvSettings{
+		path: folder + "export/*.csv", schema: folder + "schema.sql", database: "shop", noHeader: true,
+		files:     map[string]string{"shop.orders": folder + "2026-orders.txt", "items": "/srv/items.csv"},
+		delimiter: "tab", quote: "'", escape: "mysql", null: "NULL", binary: "raw",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if f, want := got.csv.format(), (csv.Format{Delimiter: '\t', Quote: '\'', Escape: csv.EscapeMySQL, Null: "NULL", Binary: csv.BinaryRaw}); f != want {
+		t.Errorf("got  %+v\nwant %+v", f, want)
+	}
+	if f := (&csvSettings{}).format(); f != csv.DefaultFormat() {
+		t.Errorf("by default %+v", f)
+	}
 	if _, err := parseConfig("example.yaml", exampleConfig, nil, false); err != nil {
 		t.Errorf("the example on the reference page: %v", err)
 	}
@@ -112,7 +133,7 @@ func TestConfigValid(t *testing.T) {
 // above, use every key there is.
 func TestConfigKeysAreComplete(t *testing.T) {
 	text := ""
-	for _, name := range []string{"valid", "valid-server", "valid-postgres"} {
+	for _, name := range []string{"valid", "valid-server", "valid-postgres", "valid-csv"} {
 		b, err := os.ReadFile("testdata/config/" + name + ".yaml")
 		if err != nil {
 			t.Fatal(err)

@@ -54,7 +54,7 @@ func configKeys() *key {
 		{name: "target", kind: mappingKey, doc: "Where rows go.", keys: targetKeys()},
 		{
 			name: "tables", kind: listKey, flag: "tables", example: `["shop.*", "!shop.tmp_*"]`, check: checkPattern,
-			doc: "The tables in scope, as `database.table` with `*`, `?` and `[a-z]`; of a PostgreSQL source as `schema.table`. A leading `!` takes out. The last pattern that matches a table decides. Without the key, the tables of the database that the source's URL names, or else every table but the server's own; of a PostgreSQL source the tables of all schemas.",
+			doc: "The tables in scope, as `database.table` with `*`, `?` and `[a-z]`; of a PostgreSQL source as `schema.table`. A leading `!` takes out. The last pattern that matches a table decides. Without the key, the tables of the database that the source's URL (or `source.csv.database`) names, or else every table but the server's own; of a PostgreSQL source the tables of all schemas.",
 			set: func(s *settings, _ []string, v string) { s.tables = append(s.tables, v) },
 		},
 		{
@@ -99,6 +99,10 @@ func sourceKeys() []*key {
 			name: "schema", flag: "schema", example: "shop-schema.sql",
 			doc: "MySQL and MariaDB: a file with the tables' CREATE statements of the moment the log starts (`mysqldump --no-data`). Needed where the log has neither full row metadata nor the CREATE statements themselves, and for unique and foreign keys.",
 			set: func(s *settings, _ []string, v string) { s.schema = s.beside(v) },
+		},
+		{
+			name: "csv", kind: mappingKey, keys: csvKeys(),
+			doc: "CSV files in a server's place: `rowferry run` copies them, and ends. Nothing else stands beside it under `source`.",
 		},
 	}, slotKeys())
 }

@@ -93,6 +93,7 @@ func (l *loader) agree() {
 		l.certificate(side.name)
 	}
 	l.kinds()
+	l.agreeCSV()
 }
 
 // kinds checks that keys which are for one kind of source server stand beside the

@@ -112,7 +112,7 @@ func (d *doomed) find(ctx context.Context) (err error) {
 // atSource finds what is at the source, where that is PostgreSQL.
 func (d *doomed) atSource(ctx context.Context, at *rowferry.Checkpoint) error {
 	if !d.s.fromPostgres() {
-		if at == nil || d.s.source.given() || len(d.s.files) > 0 {
+		if at == nil || d.s.source.given() || len(d.s.files) > 0 || d.s.fromCSV() {
 			return nil
 		}
 		if _, kind, err := parsePosition(string(at.Position)); err == nil && kind == positionLSN {

@@ -93,6 +93,9 @@ func (in *invocation) visitSource(ctx context.Context, s *settings) ([]rowferry.
 	if err != nil {
 		return nil, err
 	}
+	if s.fromCSV() {
+		return s.visitCSV(rules)
+	}
 	source, err := s.openSource(ctx, rules, divide(s.memory), in)
 	switch {
 	case err != nil && s.source.given():

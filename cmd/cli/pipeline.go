@@ -81,7 +81,7 @@ func (w *wiring) run(ctx context.Context) (*summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.say("resume", describeResume(engine.Resume()))
+	in.say("resume", w.resumed(engine))
 	begun := in.clock.Now()
 	w.monitor.running(engine.Progress)
 	stop := in.follow(ctx, w, engine.Progress)

@@ -25,6 +25,9 @@ func replay(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
+	if err := s.needLog("replay"); err != nil {
+		return err
+	}
 	s.once = true
 	return carry(ctx, in, s, s.modeOf("replay", 0))
 }

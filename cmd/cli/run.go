@@ -34,7 +34,11 @@ func runPipeline(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	if !s.source.given() {
+	switch {
+	case s.fromCSV() && s.targetScheme() == "jsonl":
+		return rowferry.Errorf(rowferry.CodeUsage, "CSV files are copied, and nothing can be copied into JSON lines").
+			Remedy("copy into", "a database, or a SQLite file")
+	case !s.source.given() && !s.fromCSV():
 		return rowferry.Errorf(rowferry.CodeUsage, "run follows a server, and the source is files").
 			Remedy("apply the files", "%s", s.goOn())
 	}
@@ -44,7 +48,7 @@ func runPipeline(ctx context.Context, in *invocation) error {
 // copies reports whether a pipeline without a checkpoint begins with a copy.
 func (w *wiring) copies() bool {
 	s := w.settings
-	return w.mode.command == "run" && s.source.given() && s.from == "" && s.targetScheme() != "jsonl"
+	return w.mode.command == "run" && (s.source.given() || s.fromCSV()) && s.from == "" && s.targetScheme() != "jsonl"
 }
 
 // needStart refuses to start a server's pipeline from a place nobody chose.

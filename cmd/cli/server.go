@@ -45,7 +45,7 @@ func (s *settings) shortestTimeout() time.Duration {
 // setSource takes over a source URL that was checked: files or a server.
 // folder is where relative paths begin.
 func (s *settings) setSource(text string, relative func(string) string) {
-	s.files, s.source.endpoint.Scheme = nil, ""
+	s.files, s.source.endpoint.Scheme, s.csv = nil, "", csvSettings{}
 	if isServer(text) {
 		s.source.set(text)
 		return
@@ -78,16 +78,22 @@ func (s *settings) sourceText() string {
 	if s.source.given() {
 		return s.source.endpoint.String()
 	}
+	if s.fromCSV() {
+		return s.csv.text()
+	}
 	return strings.Join(s.files, ", ")
 }
 
-// defaultScope puts the database that the source's URL names in place of
-// patterns that were not given.
+// defaultScope puts the database that the source's URL, or source.csv, names in
+// place of patterns that were not given.
 //
 // A PostgreSQL source's is where to connect: its tables' names have schemas.
 func (s *settings) defaultScope() {
 	if s.fromPostgres() {
 		return
+	}
+	if s.fromCSV() && s.csv.database != "" && len(s.tables) == 0 {
+		s.tables = []string{literalPattern.Replace(s.csv.database) + ".*"}
 	}
 	if db := s.source.endpoint.Database; s.source.given() && db != "" && len(s.tables) == 0 {
 		s.tables = []string{literalPattern.Replace(db) + ".*"}

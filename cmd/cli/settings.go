@@ -28,6 +28,7 @@ type settings struct {
 	source   server   // where it is a server
 	serverID uint32   // 0 lets the source choose
 	slot     slotNames
+	csv      csvSettings // where it is CSV files
 	copies   copySettings
 	throttle rowferry.Limits
 	passing  bool // read by a slot that ends with the command
@@ -151,6 +152,9 @@ func (s *settings) fits() error {
 		errs = append(errs, rowferry.Errorf(rowferry.CodeBadValue, "%s is for %s, and cannot be seen here", u[0], u[1]).
 			Remedy("leave it out", "%s", u[0]))
 	}
+	if s.fromCSV() {
+		s.fitsCSV(refuse)
+	}
 	return errors.Join(errs...)
 }
 
@@ -166,9 +170,9 @@ func (s *settings) need(names ...string) error {
 	}
 	for _, n := range names {
 		switch {
-		case n == "files" && len(s.files) == 0 && !s.source.given():
+		case n == "files" && len(s.files) == 0 && !s.source.given() && !s.fromCSV():
 			missing("binlog file", "files", "source: {url: binlog:///backup/mysql-bin.*}", "'/backup/mysql-bin.*'")
-		case n == "source" && len(s.files) == 0 && !s.source.given():
+		case n == "source" && len(s.files) == 0 && !s.source.given() && !s.fromCSV():
 			missing("source", "source", "source: {url: mysql://rowferry@prod/shop}", "mysql://rowferry@prod/shop")
 		case n == "target" && s.target == "":
 			missing("target", "target", "target: {url: sqlite:shop.db}", "sqlite:shop.db")
@@ -244,7 +248,7 @@ func (s *settings) again(command string) string {
 // known: a command that only looks has no source.
 func (s *settings) goOn() string {
 	command := "replay"
-	if s.source.given() {
+	if s.source.given() || s.fromCSV() {
 		command = "run"
 	}
 	line := s.again(command)

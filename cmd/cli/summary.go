@@ -72,8 +72,11 @@ func summarise(w *wiring, e *rowferry.Engine, took time.Duration, err error) *su
 		Notices: append(append([]string{}, e.Notices()...), w.notices...), Next: next(s, err), failed: err != nil, took: took,
 		nothing: "everything in these files was already applied",
 	}
-	if s.source.given() {
+	switch {
+	case s.source.given():
 		sum.nothing = "the source has logged nothing that was not already applied"
+	case s.fromCSV():
+		sum.nothing = "the copy is complete; other files are copied by a pipeline of another --name"
 	}
 	if !cp.Commit.IsZero() {
 		at := cp.Commit.UTC()
@@ -143,6 +146,8 @@ func whyStopped(w *wiring, err error) string {
 		return "on request"
 	case s.source.given():
 		return "caught up"
+	case s.fromCSV():
+		return "the copy is complete"
 	default:
 		return "at the end of the log"
 	}

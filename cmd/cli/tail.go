@@ -39,7 +39,7 @@ func tail(ctx context.Context, in *invocation) error {
 	}
 	s, err := in.settings()
 	if err == nil {
-		err = s.need("source")
+		err = errors.Join(s.need("source"), s.needLog("tail"))
 	}
 	if err != nil {
 		return err

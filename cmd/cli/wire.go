@@ -14,6 +14,7 @@ import (
 	"github.com/rowferry/rowferry/mapping"
 	"github.com/rowferry/rowferry/sink/jsonl"
 	"github.com/rowferry/rowferry/sink/sqlite"
+	"github.com/rowferry/rowferry/source/csv"
 	"github.com/rowferry/rowferry/source/mysql"
 	pgsource "github.com/rowferry/rowferry/source/postgres"
 )
@@ -123,8 +124,11 @@ func checkTargetName(text string) error {
 // source is the log that the settings name. What can be told to be wrong is
 // told here, before anything is made or asked.
 func (s *settings) openSource(ctx context.Context, rules *mapping.Rules, b budget, in *invocation) (rowferry.Source, error) {
-	if s.fromPostgres() {
+	switch {
+	case s.fromPostgres():
 		return s.openSlot(ctx, rules, b, in)
+	case s.fromCSV():
+		return s.openCSV(rules)
 	}
 	for _, p := range []string{s.from, s.until} {
 		if p == "" {
@@ -249,12 +253,19 @@ func (s *settings) peek(ctx context.Context) (peeked, error) {
 	return p, errors.Join(err, store.Close())
 }
 
-// positionLSN is the kind of PostgreSQL's positions.
-const positionLSN = "LSN"
+// The kinds of positions that are not MySQL's and MariaDB's: PostgreSQL's, and the
+// one of CSV files.
+const (
+	positionLSN = "LSN"
+	positionCSV = "CSV"
+)
 
 // parsePosition reads a place in a log that can stand in a checkpoint. Positions
 // of two kinds are never of one pipeline.
 func parsePosition(text string) (p rowferry.Position, kind string, err error) {
+	if text == csv.Position {
+		return csv.Position, positionCSV, nil
+	}
 	if strings.Contains(text, "/") && !strings.Contains(text, ":") { // as no other kind has
 		p, err := pgsource.ParsePosition(text)
 		return p, positionLSN, err
