@@ -305,7 +305,7 @@ func agree(t *testing.T, text string) {
 		got = append(got, row)
 	}
 	want = slices.DeleteFunc(want, func(r []string) bool { return len(r) == 1 && r[0] == "" })
-	if !reflect.DeepEqual(got, [][]string(want)) && len(got)+len(want) > 0 {
+	if !reflect.DeepEqual(got, want) && len(got)+len(want) > 0 {
 		t.Fatalf("%q is %q, and to the standard library %q", text, got, want)
 	}
 }
