@@ -33,8 +33,9 @@ soak:            ## long runs; PART=name runs one of them (see CONTRIBUTING.md)
 	@scripts/servers
 	@$(GO) run ./internal/soak $(PART)
 
-bench: build     ## compare with the database's own replica; SHORT=1 is the short form
+bench: build     ## compare with the databases' own replicas, and copies with other programs'; SHORT=1 is the short form
 	@scripts/servers mariadb mysql postgres15
+	@scripts/rivals
 	@mkdir -p .cache
 	@$(GO) build -o .cache/rowbench ./cmd/rowbench
 	@.cache/rowbench $(if $(SHORT),-short) $(if $(ROWS),-run '$(ROWS)')

@@ -102,9 +102,9 @@ func located(err error, b *batch) error {
 	return err
 }
 
-// refused says why a batch could not be written: a row that is in the way or
-// gone may be the work of another engine that has taken the pipeline, which is
-// then the reason to give.
+// refused says why a batch could not be written, or the source not be read on: a
+// row that is in the way or gone, or a slot, may be the work of another engine that
+// has taken the pipeline, which is then the reason to give.
 func (e *Engine) refused(ctx context.Context, err error) error {
 	keeper, ok := e.parts.Sink.(CheckpointKeeper)
 	if !ok || ctx.Err() != nil || CodeOf(err) == CodeTargetAway {

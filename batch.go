@@ -135,6 +135,20 @@ func (b *batch) duration() time.Duration {
 	return last.Sub(first)
 }
 
+// rows is how many changes of the batch count, tables that are emptied among them.
+func (b *batch) rows() (n int) {
+	for _, t := range b.txs {
+		if t.end.Discard {
+			continue
+		}
+		n += t.count - len(t.shapes) - len(t.dropped)
+		for _, s := range t.undone {
+			n -= s.to - s.from
+		}
+	}
+	return max(0, n)
+}
+
 // split returns one batch per transaction.
 func (b *batch) split() []*batch {
 	parts := make([]*batch, len(b.txs))

@@ -317,6 +317,9 @@ var stateCodes = []CodeInfo{
 	{CodeStateForeign, ClassUsage, "the state directory belongs to another pipeline",
 		"A state directory serves one pipeline, and this one was made for another name.",
 		notChanged, ways("choose", "another directory with --state, or the pipeline's own name with --name")},
+	{CodeNoEngine, ClassUnreachable, "no engine runs the pipeline",
+		"Only an engine that runs can be paused, resumed or set, and none answers in the state directory: none was started there, or it is just starting or ending.",
+		notChanged, ways("look", "rowferry status", "name it", "with -c, or with --state and --name as the engine was started with")},
 }
 
 var programCodes = []CodeInfo{

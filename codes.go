@@ -101,6 +101,7 @@ const (
 	CodeStateFull       Code = "RF-4012"
 	CodeBadImport       Code = "RF-4013"
 	CodeStateForeign    Code = "RF-4014"
+	CodeNoEngine        Code = "RF-4015"
 	CodeInterrupted     Code = "RF-9001"
 	CodeInternal        Code = "RF-9002"
 )

@@ -103,23 +103,38 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
+// await waits until take has a batch, and reports false where it would have none.
+func (q *queue) await() (bool, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.there()
+}
+
+func (q *queue) there() (bool, error) {
+	for len(q.txs) == 0 && q.end == nil && !q.stopped {
+		if q.inHand > 0 {
+			return false, nil
+		}
+		q.changed.Wait()
+	}
+	switch {
+	case q.stopped:
+		return false, context.Canceled
+	case len(q.txs) == 0:
+		return false, q.end
+	default:
+		return true, nil
+	}
+}
+
 // take returns the next batch within the bounds of opts. It waits for at least
 // one transaction, unless a batch is in hand: then it may return nil. After the
 // last one it returns finish's error; after stop, context.Canceled.
 func (q *queue) take(opts *Options) (*batch, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.txs) == 0 && q.end == nil && !q.stopped {
-		if q.inHand > 0 {
-			return nil, nil
-		}
-		q.changed.Wait()
-	}
-	if q.stopped {
-		return nil, context.Canceled
-	}
-	if len(q.txs) == 0 {
-		return nil, q.end
+	if there, err := q.there(); !there {
+		return nil, err
 	}
 	n, rows, bytes := 0, 0, 0
 	first, last := q.txs[0].end.CommitTime, q.txs[0].end.CommitTime

@@ -131,7 +131,7 @@ type Loader interface {
 	Chunks(ctx context.Context, pipeline string) ([]Chunk, error)
 	// ForgetChunks deletes them.
 	ForgetChunks(ctx context.Context, pipeline string) error
-	// Complete makes the unique keys and foreign keys of the tables that PrepareLoad
+	// Complete makes the unique keys, indexes and foreign keys of the tables that PrepareLoad
 	// made without them, those of parents first, and calls each before every one. It
 	// is idempotent. A row that breaks one is CodeRowRefused, with the key's name.
 	Complete(ctx context.Context, shapes []Mutation, each func(what string)) error

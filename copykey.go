@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -79,13 +78,4 @@ func keyOf(r Row, identity []int) []Value {
 		key[i] = r[o]
 	}
 	return key
-}
-
-// keep returns a copy of a row that is valid during a call.
-func keep(r Row) Row {
-	kept := slices.Clone(r)
-	for i := range kept {
-		kept[i].str = strings.Clone(kept[i].str)
-	}
-	return kept
 }

@@ -53,13 +53,21 @@ type loading struct {
 	mu      sync.Mutex // guards the handler, and what loadTable says
 	changed *sync.Cond
 	stopped bool
+	held    bool    // a worker left since it would have had to wait for long
 	chunks  []Chunk // that were claimed when it was made
 }
 
 // load loads all chunks that are not loaded yet, and returns a mark behind them.
 func (e *Engine) load(ctx context.Context) (Mark, error) {
+	defer e.leaveSource()
+	if err := e.insistOn(ctx, func() error { return e.seeSource(ctx) }); err != nil {
+		return "", err
+	}
 	var r retry
 	for first := true; ; first = false {
+		if err := e.throttled(ctx, true, func() error { return nil }); err != nil {
+			return "", err
+		}
 		var l *loading
 		err := e.insistOn(ctx, func() (err error) { l, err = e.newLoading(ctx); return err })
 		if err != nil {
@@ -69,7 +77,10 @@ func (e *Engine) load(ctx context.Context) (Mark, error) {
 			e.stats.loading(l.tables, l.chunks)
 		}
 		before := e.stats.loaded()
-		if err = l.run(ctx); err == nil {
+		if err = l.run(ctx); err == nil && l.held {
+			continue
+		}
+		if err == nil {
 			break
 		}
 		if ctx.Err() != nil {
@@ -221,23 +232,6 @@ func (l *loading) stop() {
 	l.changed.Broadcast()
 }
 
-// work loads chunks on one connection until none is left.
-func (l *loading) work(ctx context.Context, load Load) error {
-	reader, err := l.engine.copying.source.Open(ctx)
-	if err != nil {
-		return err
-	}
-	for {
-		c, err := l.claim(ctx, reader, load)
-		if err == nil && c != nil {
-			err = l.chunk(ctx, reader, load, c)
-		}
-		if err != nil || c == nil {
-			return errors.Join(err, reader.Close())
-		}
-	}
-}
-
 // claim returns a chunk that is this worker's, nil where all are taken.
 func (l *loading) claim(ctx context.Context, reader ChunkReader, load Load) (*claimed, error) {
 	l.mu.Lock()
@@ -266,7 +260,7 @@ func (l *loading) claim(ctx context.Context, reader ChunkReader, load Load) (*cl
 		var upto []Value
 		var err error
 		if !t.whole() { // else it is one chunk
-			upto, err = reader.Split(ctx, t.CopyTable, c.after, t.rows)
+			upto, err = reader.Split(ctx, t.CopyTable, c.after, l.engine.throttle.share(t.rows, l.engine.opts.CopyWorkers))
 		}
 		if err == nil {
 			if upto != nil {
@@ -317,6 +311,7 @@ func (l *loading) chunk(ctx context.Context, reader ChunkReader, load Load, c *c
 			bytes += part[i].Size()
 		}
 		rows += len(part)
+		l.engine.throttle.wrote(len(part))
 		return load.Write(ctx, ms)
 	}
 	var err error

@@ -35,6 +35,15 @@ func (e *Engine) enter(ctx context.Context, next CopyState) error {
 	return nil
 }
 
+// throttled calls do when the throttle lets it through.
+func (e *Engine) throttled(ctx context.Context, chunk bool, do func() error) error {
+	if _, err := e.throttle.begin(ctx, chunk, 0); err != nil {
+		return err
+	}
+	defer e.throttle.done()
+	return do()
+}
+
 // insistOn calls do again and again while what keeps it from the servers passes by
 // itself.
 func (e *Engine) insistOn(ctx context.Context, do func() error) error {

@@ -45,14 +45,9 @@ func (e *Engine) newCopying() (*copying, error) {
 		return nil, Errorf(CodeUsage, "a copy is right when the log was followed for as far as it saw, and the log is to be followed up to a place or time").
 			Remedy("copy first", "run without --until, with --once")
 	}
-	var reads, loads bool
-	c.copier, reads = e.parts.Source.(Copier)
-	c.loader, loads = e.parts.Sink.(Loader)
-	switch {
-	case !reads:
-		return nil, Errorf(CodeNoStart, "this source cannot be copied").Remedy("follow it", "give --from")
-	case !loads:
-		return nil, Errorf(CodeNoStart, "nothing can be copied into this target").Remedy("follow the source", "give --from")
+	var err error
+	if c.copier, c.loader, err = CanCopy(e.parts.Source, e.parts.Sink); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
@@ -68,7 +63,10 @@ func (e *Engine) openCopy(ctx context.Context) error {
 	if err := e.lookAt(ctx, ""); err != nil {
 		return err
 	}
-	if err := e.checkKeys(); err != nil {
+	if err := e.seeSource(ctx); err != nil {
+		return err
+	}
+	if err := CheckCopyKeys(e.copying.source.Tables()); err != nil {
 		return err
 	}
 	if err := e.tellShapes(); err != nil {
@@ -78,13 +76,8 @@ func (e *Engine) openCopy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(occupied) > 0 {
-		e := Errorf(CodeTargetOccupied, "tables that are to be copied into already hold rows").Fact("tables", "%v", occupied).
-			Remedy("begin", "empty these tables, or take them out of 'tables', and run the same command again")
-		if _, files := c.source.(Recognizer); !files { // which have nothing to follow
-			e.Remedy("only follow", "run the same command with --from")
-		}
-		return e
+	if err := CheckOccupied(occupied); err != nil {
+		return err
 	}
 	// A copy that was given up may have left notes of what it loaded.
 	if err := c.loader.ForgetChunks(ctx, e.opts.Pipeline); err != nil {
@@ -135,6 +128,11 @@ func (e *Engine) resumeCopy(ctx context.Context) error {
 	known := e.shapes
 	if e.at.Held.Copy.Phase != Completing || len(known) == 0 {
 		if err := e.lookAt(ctx, e.at.Position); err != nil {
+			return err
+		}
+	}
+	if e.at.Held.Copy.Phase == Loading {
+		if err := e.seeSource(ctx); err != nil {
 			return err
 		}
 	}
@@ -201,24 +199,6 @@ func (e *Engine) lookAt(ctx context.Context, from Position) error {
 	return nil
 }
 
-// checkKeys refuses tables whose rows cannot be told apart, where the source
-// cannot tell either what a snapshot of them saw.
-func (e *Engine) checkKeys() error {
-	var keyless []schema.Name
-	for _, t := range e.copying.source.Tables() {
-		if t.Shape.Identity() == nil && !t.Whole {
-			keyless = append(keyless, t.Shape.Name)
-		}
-	}
-	slices.SortFunc(keyless, schema.Name.Compare)
-	if len(keyless) == 0 {
-		return nil
-	}
-	return Errorf(CodeCopyRefused, "tables without a key cannot be copied from this source while they are written to").Fact("tables", "%v", keyless).
-		Remedy("leave out", "these tables, in 'tables'").
-		Remedy("give them a key", "a primary key, or a unique one whose columns are NOT NULL")
-}
-
 // join makes tables that are new since the copy began like those that are copied.
 func (c *copying) join(ctx context.Context, ms []Mutation) error {
 	if len(ms) == 0 {
@@ -250,6 +230,11 @@ func (e *Engine) copyTables(ctx context.Context) error {
 	if e.copying == nil {
 		return nil
 	}
+	if e.at.Held.Copy.Phase == Merging { // whoever entered it may not have come to look
+		if err := e.entered(ctx); err != nil {
+			return err
+		}
+	}
 	for e.at.Held.Copy.going() {
 		var err error
 		next := CopyState{Phase: Copied, Server: e.at.Held.Copy.Server}
@@ -262,15 +247,17 @@ func (e *Engine) copyTables(ctx context.Context) error {
 			next.Phase = Completing
 			err = e.merge(ctx)
 		case Completing:
-			err = e.complete(ctx)
+			err = e.throttled(ctx, false, func() error { return e.complete(ctx) })
 		default:
 			err = Errorf(CodeCheckpointNew, "the checkpoint has a copy in phase %q, which this program does not know", e.at.Held.Copy.Phase)
 		}
 		if err == nil {
-			err = e.enter(ctx, next)
-		}
-		if err == nil {
-			err = e.entered(ctx)
+			err = e.throttled(ctx, false, func() error {
+				if err := e.enter(ctx, next); err != nil {
+					return err
+				}
+				return e.entered(ctx)
+			})
 		}
 		if err != nil {
 			return err
@@ -355,36 +342,6 @@ func (e *Engine) complete(ctx context.Context) error {
 		return err
 	}
 	return e.insistOn(ctx, func() error { return l.ForgetChunks(ctx, e.opts.Pipeline) })
-}
-
-// fetch reads rows of the source by their keys, and moves the mark behind them.
-func (e *Engine) fetch(ctx context.Context, table schema.Name, keys [][]Value) (*schema.Table, []Row, error) {
-	c := e.copying
-	tables := c.source.Tables()
-	i := slices.IndexFunc(tables, func(t CopyTable) bool { return t.Shape.Name == table })
-	if i < 0 {
-		return nil, nil, shapeChanged(table, []string{"table dropped or renamed"})
-	}
-	r, err := c.source.Open(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	var rows []Row
-	err = r.Fetch(ctx, &tables[i], keys, func(part []Row) error {
-		for _, row := range part {
-			rows = append(rows, keep(row))
-		}
-		return nil
-	})
-	if err = errors.Join(err, r.Close()); err != nil {
-		return nil, nil, err
-	}
-	mark, err := c.source.End(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	c.setUntil(mark)
-	return tables[i].Shape, rows, nil
 }
 
 func (e *Engine) closeCopy() error {

@@ -61,6 +61,8 @@ type Options struct {
 	// from a few tries for locks of other sessions. LongestPause bounds the
 	// jittered pauses between two tries.
 	Patience, LongestPause time.Duration
+	// Throttle holds the engine back. Nil: nothing does.
+	Throttle *Throttle
 	// Log receives notices. Errors are returned, never logged.
 	Log *slog.Logger
 }
@@ -76,8 +78,8 @@ type Parts struct {
 
 // Engine runs one pipeline. Its goroutines: the caller of Run is "apply",
 // which owns sink and state; "read" owns the reader, each "lane" a batch while
-// it is being written, and "ack" tells the source what is durable. They end
-// before Run returns.
+// it is being written, "ack" tells the source what is durable, and "gauge" asks
+// the servers how hard they work. They end before Run returns.
 type Engine struct {
 	parts  Parts
 	opts   Options
@@ -92,6 +94,7 @@ type Engine struct {
 	stats      stats
 	copying    *copying // nil where there is no copy to make
 	acks       *acks    // of the reader that runs; nil until one does
+	throttle   *Throttle
 
 	mu        sync.Mutex // guards reader and queue for Progress
 	reader    Reader     // nil while a lost source is waited for
@@ -107,7 +110,7 @@ type Engine struct {
 // applied yet.
 func Open(ctx context.Context, parts Parts, opts Options) (*Engine, error) {
 	opts.setDefaults()
-	e := &Engine{parts: parts, opts: opts, shapes: map[schema.Name]*schema.Table{}}
+	e := &Engine{parts: parts, opts: opts, shapes: map[schema.Name]*schema.Table{}, throttle: opts.Throttle}
 	if _, ok := parts.Sink.(CheckpointKeeper); ok {
 		e.compactor = newCompactor()
 	}
@@ -135,6 +138,9 @@ func (o *Options) setDefaults() {
 	if o.LongestPause <= 0 {
 		o.LongestPause = DefaultLongestPause
 	}
+	if o.Throttle == nil {
+		o.Throttle = NewThrottle(Limits{})
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -146,6 +152,7 @@ func (o *Options) setDefaults() {
 // long as Options.Patience says: a target with the batch in hand, a source by
 // opening it again where the target is. Run is called once.
 func (e *Engine) Run(ctx context.Context) error {
+	defer e.watch(ctx)()
 	for {
 		err := e.copyTables(ctx)
 		if err == nil {

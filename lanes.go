@@ -26,6 +26,7 @@ type lanes struct {
 	next    *attempt       // is planned, and has no lane yet; nil where there is none
 	again   []*attempt     // to be applied before anything else, each alone
 	given   sync.WaitGroup // flights that were given up and are not rolled back yet
+	begun   int            // batches that the throttle let through and that are not applied yet
 	pace    pace
 }
 
@@ -65,6 +66,9 @@ func (l *lanes) run(ctx context.Context) error {
 			err = errors.Join(err, a.batch.close())
 		}
 		l.given.Wait()
+		for ; l.begun > 0; l.begun-- {
+			l.engine.throttle.done()
+		}
 		return errors.Join(err, l.narrow())
 	}
 }
@@ -85,7 +89,7 @@ func (l *lanes) step(ctx context.Context) error {
 	case l.next != nil:
 		return l.land(ctx)
 	}
-	b, err := l.queue.take(&l.engine.opts)
+	b, err := l.take(ctx)
 	switch {
 	case len(l.flights) > 0 && (b == nil || err != nil):
 		return l.land(ctx)
@@ -95,6 +99,38 @@ func (l *lanes) step(ctx context.Context) error {
 		l.plan(ctx, b)
 		return nil
 	}
+}
+
+// take returns the next batch when the throttle lets it through. Nil where nothing
+// is to be begun before a flight has landed.
+func (l *lanes) take(ctx context.Context) (*batch, error) {
+	if there, err := l.queue.await(); !there {
+		return nil, err
+	}
+	t := l.engine.throttle
+	if len(l.flights) > 0 {
+		if !t.try() {
+			return nil, nil
+		}
+	} else if _, err := t.begin(ctx, false, 0); err != nil {
+		return nil, err
+	}
+	l.begun++
+	bounds := l.engine.opts
+	bounds.BatchRows = t.share(bounds.BatchRows, 1)
+	b, err := l.queue.take(&bounds)
+	if err != nil {
+		return nil, err
+	}
+	t.wrote(b.rows())
+	return b, nil
+}
+
+// applied says that a batch which was taken is applied, or that none of it is.
+func (l *lanes) applied() {
+	l.queue.applied()
+	l.engine.throttle.done()
+	l.begun--
 }
 
 // plan makes a batch the next, or one that is applied alone: where it tells of
@@ -128,7 +164,7 @@ func (l *lanes) alone(ctx context.Context) error {
 	}
 	l.again = l.again[1:]
 	err := l.engine.apply(ctx, a)
-	l.queue.applied()
+	l.applied()
 	if closeErr := a.batch.close(); err == nil {
 		err = closeErr
 	}
@@ -239,7 +275,7 @@ func (l *lanes) land(ctx context.Context) error {
 	}
 	l.pace.landed(f.took)
 	err = f.attempt.done()
-	l.queue.applied()
+	l.applied()
 	return err
 }
 

@@ -12,6 +12,9 @@ import (
 // open carries out what reconcile decides and leaves the engine with its
 // checkpoint, its shapes and a positioned reader.
 func (e *Engine) open(ctx context.Context) error {
+	if err := e.seeTarget(ctx); err != nil {
+		return err
+	}
 	f, err := e.find(ctx)
 	if err != nil {
 		return err

@@ -57,7 +57,8 @@ func (e *Engine) pause(ctx context.Context, r *retry, err error) error {
 }
 
 // reopen opens the source again where it is durable in the target, after err
-// ended the reader.
+// ended the reader. A slot that is taken, or has moved on, may be that of an engine
+// which has taken the pipeline over.
 func (e *Engine) reopen(ctx context.Context, err error) error {
 	if e.lost.tries > 0 && (e.lostAt != e.at.Position || time.Since(e.readSince) > settled) {
 		e.lost = retry{}
@@ -68,7 +69,7 @@ func (e *Engine) reopen(ctx context.Context, err error) error {
 	}
 	for {
 		if err := e.pause(ctx, &e.lost, err); err != nil {
-			return err
+			return e.refused(ctx, err)
 		}
 		if err = e.read(ctx, e.again()); err == nil {
 			e.opts.Log.Info("the source is back", "position", e.at.Position)

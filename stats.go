@@ -57,6 +57,8 @@ type Progress struct {
 	// Copy is how far a copy is; its Phase is empty where there is none.
 	Copy    CopyProgress
 	Waiting string // what is being waited for, and why; "" when nothing is
+	// Throttle is what holds the engine back.
+	Throttle ThrottleState
 }
 
 // stats is shared between "apply", which adds, and whoever asks for Progress.
@@ -76,6 +78,7 @@ func (e *Engine) Progress() Progress {
 		p.Tables = append(p.Tables, *t)
 	}
 	slices.SortFunc(p.Tables, func(a, b TableStats) int { return cmp.Compare(a.Table.String(), b.Table.String()) })
+	p.Throttle = e.throttle.State()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	idle := false

@@ -25,13 +25,16 @@ type Column struct {
 	AutoIncrement bool       `json:"auto_increment,omitempty"`
 }
 
-// Index is a unique index: the ordinals of its columns in index order.
+// Index is an index, unique or not: the ordinals of its columns in index order.
 type Index struct {
 	Name    string `json:"name,omitempty"`
 	Columns []int  `json:"columns"`
 	// Prefix holds, per column, the indexed prefix in characters (bytes for
 	// binary columns); 0 means the whole column. Nil means all whole.
 	Prefix []int `json:"prefix,omitempty"`
+	// Descending holds, per column, whether its values are in descending order.
+	// Nil means that none are. Of a unique index it is not told.
+	Descending []bool `json:"descending,omitempty"`
 }
 
 // Whole reports whether every column is indexed in full, so that equal index
@@ -85,8 +88,15 @@ type Table struct {
 	// rows with their history.
 	Versioned bool `json:"versioned,omitempty"`
 	// Unsupported lists, for people, parts of the shape that were understood
-	// but cannot be carried (a functional index, say).
+	// but cannot be carried (a unique key over an expression, say).
 	Unsupported []string `json:"unsupported,omitempty"`
+	// Indexes are those of the source that refuse no row and that any target could
+	// have: sorted, over columns, and over all rows. They mean nothing to rows, so
+	// that they may be missing where a log or an older state tells the shape.
+	Indexes []Index `json:"indexes,omitempty"`
+	// OtherIndexes names, for people, the rest of those that refuse no row, with
+	// what sets each apart ("index words, which is a FULLTEXT index").
+	OtherIndexes []string `json:"other_indexes,omitempty"`
 }
 
 // Column returns the ordinal of the named column, or -1. Names are compared
@@ -120,10 +130,11 @@ func (t *Table) Identity() []int {
 }
 
 // Bare returns a copy of the shape without what would refuse rows that come in
-// any order: with the key of Identity, and no other unique or foreign key.
+// any order, and without what would slow them down: with the key of Identity, and
+// no other unique or foreign key or index.
 func (t *Table) Bare() *Table {
 	c := *t
-	c.Uniques, c.ForeignKeys = nil, nil
+	c.Uniques, c.ForeignKeys, c.Indexes = nil, nil, nil
 	identity := t.Identity()
 	if len(identity) > 0 && !slices.Equal(identity, t.PrimaryKey) {
 		at := slices.IndexFunc(t.Uniques, func(u Index) bool { return u.Whole() && slices.Equal(u.Columns, identity) })
@@ -196,6 +207,14 @@ func (t *Table) Validate() error {
 		}
 		if u.Prefix != nil && len(u.Prefix) != len(u.Columns) {
 			return fmt.Errorf("table %s: unique key %s has %d prefixes for %d columns", t.Name, u.Name, len(u.Prefix), len(u.Columns))
+		}
+	}
+	for _, x := range t.Indexes {
+		if err := t.validOrdinals("index "+x.Name, x.Columns); err != nil {
+			return err
+		}
+		if len(x.Columns) == 0 || x.Prefix != nil && len(x.Prefix) != len(x.Columns) || x.Descending != nil && len(x.Descending) != len(x.Columns) {
+			return fmt.Errorf("table %s: index %s has %d columns, %d prefixes and %d directions", t.Name, x.Name, len(x.Columns), len(x.Prefix), len(x.Descending))
 		}
 	}
 	for _, f := range t.ForeignKeys {

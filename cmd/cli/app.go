@@ -29,8 +29,8 @@ type command struct {
 // commands lists the program's commands in the order people meet them.
 func commands() []*command {
 	return []*command{
-		runCommand(), replayCommand(), tailCommand(), doctorCommand(), statusCommand(), checkpointCommand(),
-		sequencesCommand(), destroyCommand(), explainCommand(), completionCommand(), versionCommand(),
+		runCommand(), replayCommand(), tailCommand(), doctorCommand(), planCommand(), statusCommand(), pauseCommand(), resumeCommand(),
+		setCommand(), checkpointCommand(), sequencesCommand(), destroyCommand(), explainCommand(), completionCommand(), versionCommand(),
 	}
 }
 

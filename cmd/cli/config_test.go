@@ -87,7 +87,8 @@ func TestConfigValid(t *testing.T) {
 		sink: server{endpoint: connect.Endpoint{
 			Scheme: "mariadb", Host: "staging", Port: 3306, User: "rowferry", Password: connect.NewSecret("s3cret"), Database: "shop", Timeout: 2 * time.Minute,
 		}},
-		copies: copySettings{8, 50000}, renames: map[string]string{}, memory: 256 << 20, patience: "10m", state: "./state",
+		throttle: rowferry.Limits{RowsPerSecond: 5000, SourceRunning: 32},
+		copies:   copySettings{8, 50000}, renames: map[string]string{}, memory: 256 << 20, patience: "10m", state: "./state",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -140,7 +141,8 @@ func TestConfigKeysAreComplete(t *testing.T) {
 		text += string(b)
 	}
 	// password_command is in TestPasswords: it would be a second password here.
-	text += "password_command:"
+	// target_max_lag is in TestThrottleSettings: it is for no target of these.
+	text += "password_command: target_max_lag:"
 	walkKeys(configKeys(), "", func(full string, k *key) {
 		if !strings.Contains(full, "<") && !strings.Contains(text, k.name+":") {
 			t.Errorf("no valid file uses %s", full)

@@ -29,6 +29,7 @@ type sample struct {
 type reading struct {
 	progress rowferry.Progress
 	follows  bool
+	now      time.Time
 	took     time.Duration
 	share    float64       // of the log read, 0 to 1; negative when unknown
 	left     time.Duration // 0 when unknown
@@ -48,7 +49,7 @@ func newMeter(now time.Time, first rowferry.Progress, w *wiring) *meter {
 }
 
 func (m *meter) measure(now time.Time, p rowferry.Progress) reading {
-	r := reading{progress: p, follows: m.follows, took: now.Sub(m.begun), share: -1, age: max(0, now.Sub(p.Checkpoint.Updated))}
+	r := reading{progress: p, follows: m.follows, now: now, took: now.Sub(m.begun), share: -1, age: max(0, now.Sub(p.Checkpoint.Updated))}
 	if p.TotalBytes > 0 {
 		r.share = min(float64(p.ReadBytes)/float64(p.TotalBytes), 1)
 	}

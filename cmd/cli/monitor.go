@@ -19,8 +19,9 @@ const sampleEvery = time.Second
 // concurrent use, and asks the engine for no more than its Progress, which
 // holds nothing up.
 type monitor struct {
-	w     *wiring
-	begun time.Time
+	w       *wiring
+	begun   time.Time
+	control sync.Mutex // held by a command that changes something
 
 	mu       sync.Mutex
 	phase    string
@@ -108,6 +109,7 @@ type liveStatus struct {
 	Spilled      uint64          `json:"spilled"`
 	Tables       []summaryTable  `json:"tables"`
 	Copy         *liveCopy       `json:"copy"` // null where there is none to make
+	Throttle     *throttleView   `json:"throttle"`
 }
 
 // liveCopy is how far a copy is.
@@ -134,7 +136,7 @@ func (m *monitor) status(json.RawMessage) (any, error) {
 	s := m.w.settings
 	l := &liveStatus{
 		Pipeline: s.name, PID: os.Getpid(), Phase: m.phase, Since: m.begun.UTC(), Source: s.sourceText(), Target: s.target,
-		Waiting: m.waiting, Tables: []summaryTable{},
+		Waiting: m.waiting, Tables: []summaryTable{}, Throttle: viewThrottle(m.w.throttle.State()),
 	}
 	if m.progress != nil {
 		l.measured(m.meter.measure(m.w.in.clock.Now(), m.progress()))
@@ -166,7 +168,12 @@ func (l *liveStatus) measured(r reading) {
 // A pipeline runs without that too: where no socket can be made, the log says
 // so.
 func (w *wiring) serve() {
-	server, err := listenControl(w.settings.state, answers{"status": w.monitor.status}, w.in.log)
+	m := w.monitor
+	server, err := listenControl(w.settings.state, answers{
+		"status": m.status, "set": m.controlled(m.setLimits),
+		"pause":  m.controlled(func(controlArgs) (bool, error) { return w.throttle.Pause(), nil }),
+		"resume": m.controlled(func(controlArgs) (bool, error) { return w.throttle.Resume(), nil }),
+	}, w.in.log)
 	if err != nil {
 		w.in.log.Warn("rowferry status cannot ask this engine", "error", err)
 		return

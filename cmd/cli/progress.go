@@ -60,11 +60,11 @@ func (p *program) show(r reading) {
 		return
 	}
 	if r.progress.Copy.Going() {
-		p.log.LogAttrs(context.Background(), slog.LevelInfo, "copy", r.copied()...)
+		p.log.LogAttrs(context.Background(), slog.LevelInfo, "copy", append(r.copied(), r.held()...)...)
 		return
 	}
 	if r.follows {
-		p.log.LogAttrs(context.Background(), slog.LevelInfo, "progress", r.followed()...)
+		p.log.LogAttrs(context.Background(), slog.LevelInfo, "progress", append(r.followed(), r.held()...)...)
 		return
 	}
 	attrs := []slog.Attr{
@@ -83,12 +83,30 @@ func (p *program) show(r reading) {
 	if r.left > 0 {
 		attrs = append(attrs, slog.Float64("eta_seconds", r.left.Seconds()))
 	}
-	p.log.LogAttrs(context.Background(), slog.LevelInfo, "progress", attrs...)
+	p.log.LogAttrs(context.Background(), slog.LevelInfo, "progress", append(attrs, r.held()...)...)
 }
 
-// lines is the measurement for a terminal. The second line is there once
-// something is applied.
+// held is what holds the run back, for the log.
+func (r reading) held() []slog.Attr {
+	t := r.progress.Throttle
+	if t.Held == "" {
+		return nil
+	}
+	return []slog.Attr{slog.String("held_by", string(t.Held)), slog.String("why", whyHeld(t)), slog.Time("held_since", t.Since.UTC())}
+}
+
+// lines is the measurement for a terminal, and below it what holds the run back.
 func (r reading) lines() []string {
+	all := r.measured()
+	if held := heldLine(r.now, r.progress.Throttle); held != "" {
+		all = append(all, clean(held))
+	}
+	return all
+}
+
+// measured is the measurement for a terminal. The second line is there once
+// something is applied.
+func (r reading) measured() []string {
 	if r.progress.Copy.Going() {
 		return r.copying()
 	}

@@ -20,7 +20,7 @@ func runCommand() *command {
 		options: []*option{
 			sourceOption, targetOption, stateOption, nameOption, fromHereOption, onceOption, untilOnceOption,
 			schemaOption, tablesOption, triggersOption, matchOption, memoryOption, serverIDOption, patienceOption,
-			workersOption, chunkRowsOption,
+			workersOption, chunkRowsOption, maxRowsOption,
 		},
 		run: runPipeline,
 	}

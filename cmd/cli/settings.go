@@ -30,6 +30,7 @@ type settings struct {
 	slot     slotNames
 	csv      csvSettings // where it is CSV files
 	copies   copySettings
+	throttle rowferry.Limits
 	passing  bool // read by a slot that ends with the command
 	schema   string
 	target   string // URL, without a password
@@ -107,6 +108,7 @@ func (in *invocation) checked(s *settings) (errs []error) {
 		{"patience", checkPatience, func(string) {}},
 		{"server-id", checkServerID, func(v string) { s.serverID = serverIDOf(v) }},
 		{"copy-workers", checkWorkers, func(v string) { s.copies.workers, _ = strconv.Atoi(v) }},
+		{"max-rows-per-second", checkLimit, func(v string) { s.throttle.RowsPerSecond, _ = strconv.Atoi(v) }},
 		{"chunk-rows", checkChunkRows, func(v string) { s.copies.rows, _ = strconv.Atoi(v) }},
 	} {
 		if !in.given(o.name) {
@@ -145,6 +147,10 @@ func (s *settings) fits() error {
 		for _, k := range s.slot.given() {
 			refuse("source."+k, "a PostgreSQL server")
 		}
+	}
+	for _, u := range s.fitsThrottle() {
+		errs = append(errs, rowferry.Errorf(rowferry.CodeBadValue, "%s is for %s, and cannot be seen here", u[0], u[1]).
+			Remedy("leave it out", "%s", u[0]))
 	}
 	if s.fromCSV() {
 		s.fitsCSV(refuse)

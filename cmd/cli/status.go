@@ -265,6 +265,9 @@ func (l *liveStatus) text(now time.Time) string {
 	if l.Waiting != "" {
 		add("waiting", l.Waiting)
 	}
+	if l.Throttle != nil {
+		lines = append(append(lines, l.Throttle.lines()...), l.Throttle.limits()...)
+	}
 	if l.Copy != nil {
 		add("copy", l.Copy.text())
 	}

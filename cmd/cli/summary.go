@@ -23,6 +23,9 @@ type summary struct {
 	Splits       uint64         `json:"splits"`    // of those, the ones refused in the source's order too
 	Spilled      uint64         `json:"spilled"`
 	Copied       *summaryCopy   `json:"copied"` // null where this run loaded nothing
+	// How long each of max_rows_per_second, source_max_running, target_max_lag and
+	// pause held the run back.
+	Waited map[string]float64 `json:"waited_seconds"`
 	// Of one batch, the most source transactions and the longest time between
 	// the first and the last of their commits at the source. Changes to writes,
 	// null where nothing was written.
@@ -62,7 +65,7 @@ func summarise(w *wiring, e *rowferry.Engine, took time.Duration, err error) *su
 	s := w.settings
 	p, cp, r := e.Progress(), e.Checkpoint(), e.Resume()
 	sum := &summary{
-		Pipeline: s.name, Resume: summaryResume{string(r.Kind), r.Detail}, Tables: []summaryTable{},
+		Pipeline: s.name, Resume: summaryResume{string(r.Kind), r.Detail}, Tables: []summaryTable{}, Waited: waitedSeconds(p.Throttle),
 		Transactions: p.Transactions, Rows: p.Rows, Batches: p.Batches, Fallbacks: p.Fallbacks, Splits: p.Splits, Spilled: p.Spilled,
 		MostTransactions: p.MostTransactions, LongestSeconds: p.LongestSpan.Seconds(),
 		Seconds: took.Seconds(), Position: string(cp.Position), Log: cp.Log,
@@ -194,6 +197,7 @@ func (s *summary) text(ink ink) string {
 		line("committed", s.Committed.Format(time.RFC3339)+" at the source")
 	}
 	line("batches", s.batches())
+	line("held back", waitedText(s.Waited))
 	if s.Fallbacks > 0 {
 		line("fallbacks", plural(s.Fallbacks, "batch was", "batches were")+" refused compacted and applied in source order")
 	}

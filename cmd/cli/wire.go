@@ -28,12 +28,13 @@ type wiring struct {
 	options  rowferry.Options
 	budget   budget
 	monitor  *monitor
+	throttle *rowferry.Throttle
 	notices  []string       // of the target, about tables as they are made
 	closers  []func() error // in the order of opening
 }
 
 func newWiring(in *invocation, s *settings, m mode) *wiring {
-	w := &wiring{in: in, settings: s, mode: m, budget: divide(s.memory)}
+	w := &wiring{in: in, settings: s, mode: m, budget: divide(s.memory), throttle: rowferry.NewThrottle(s.throttle)}
 	w.monitor = newMonitor(w)
 	return w
 }
@@ -76,7 +77,7 @@ func (w *wiring) open(ctx context.Context) error {
 	w.options = rowferry.Options{
 		Pipeline: s.name, Config: rules.Hash(), Rules: rules.Canonical(), FromGiven: s.from != "", Log: in.log,
 		Copy: w.copies(), Ends: s.until != "", CopyWorkers: s.copies.workers, ChunkRows: s.copies.rows,
-		Patience: w.mode.patience, LongestPause: min(rowferry.DefaultLongestPause, s.shortestTimeout()/4),
+		Throttle: w.throttle, Patience: w.mode.patience, LongestPause: min(rowferry.DefaultLongestPause, s.shortestTimeout()/4),
 	}
 	return w.examine(ctx)
 }

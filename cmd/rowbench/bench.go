@@ -149,7 +149,12 @@ func (b *bench) runGroup(ctx context.Context, g *group) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	if err := s.prepare(ctx, withNative, targets); err != nil {
+	if g.copies {
+		err = s.prepareCopy(ctx, targets)
+	} else {
+		err = s.prepare(ctx, withNative, targets)
+	}
+	if err != nil {
 		return err
 	}
 	var errs []error

@@ -12,7 +12,7 @@ import (
 // unique.
 const mysqlIndexes = `SELECT DISTINCT table_name, columns FROM (
 	SELECT table_name, CONCAT(GROUP_CONCAT(column_name ORDER BY seq_in_index), IF(MAX(non_unique) = 0, ' unique', '')) AS columns
-	FROM information_schema.statistics WHERE table_schema = '` + database + `' AND table_name <> 'rowferry_checkpoint'
+	FROM information_schema.statistics WHERE table_schema = '` + database + `' AND table_name NOT LIKE 'rowferry%'
 	GROUP BY table_name, index_name) i ORDER BY 1, 2`
 
 // mysqlForeignKeys is a query of a bench's foreign keys: table, then columns and
@@ -26,7 +26,7 @@ const mysqlForeignKeys = `SELECT table_name, CONCAT(GROUP_CONCAT(column_name ORD
 const postgresIndexes = `SELECT c.relname::text, string_agg(a.attname, ',' ORDER BY k.at) || CASE WHEN i.indisunique THEN ' unique' ELSE '' END
 	FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k (number, at)
 	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
-	WHERE c.relnamespace = '` + database + `'::regnamespace AND c.relname <> 'rowferry_checkpoint'
+	WHERE c.relnamespace = '` + database + `'::regnamespace AND c.relname NOT LIKE 'rowferry%'
 	GROUP BY c.relname, i.indexrelid, i.indisunique ORDER BY 1, 2`
 
 const postgresForeignKeys = `SELECT conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint

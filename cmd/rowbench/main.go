@@ -1,12 +1,13 @@
 // Command rowbench compares how fast Rowferry and a database's own replica
-// apply the same log, as docs/bench/README.md describes.
+// apply the same log, and how fast it and other programs copy what is there, as
+// docs/bench/README.md describes.
 //
 //	rowbench                the whole bench, some hours
 //	rowbench -short         one short turn of each, some minutes
 //	rowbench -run PATTERN   the rows whose name matches; -list names them
 //
 // It starts real servers, private and on loopback, and needs those that
-// scripts/servers installs. It can be cut at any moment and run again: a row
+// scripts/servers installs, and for copies the programs of scripts/rivals. It can be cut at any moment and run again: a row
 // that was measured with the same program, workload and parameters is not
 // measured again. An interrupt ends all servers and deletes their files.
 package main

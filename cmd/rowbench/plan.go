@@ -69,6 +69,7 @@ type group struct {
 	source testdb.Kind
 	work   *workload
 	rows   []*row
+	copies bool // what is there is copied, and no log is written
 }
 
 // figures of throughput: how many times the native replica's. They are the
@@ -107,7 +108,7 @@ func plan(o *options) []*group {
 	for _, w := range postgresWorkloads() {
 		all = append(all, postgresGroup(testdb.Postgres15, w, o))
 	}
-	return append(all, manyGroup(testdb.MariaDB1011, o))
+	return append(append(all, manyGroup(testdb.MariaDB1011, o)), copyGroups(o)...)
 }
 
 // postgresGroup is what is measured on a workload's log of PostgreSQL.

@@ -17,6 +17,7 @@ type stage struct {
 	native  replica // nil where none is measured
 	ferries map[testdb.Kind]*ferry
 	broken  map[testdb.Kind]error // targets that have no ferry, and why
+	copies  *copyStage            // nil where no copy is measured
 }
 
 // openStage starts a source and fills its tables.
@@ -37,7 +38,7 @@ func (s *stage) close() error {
 	if s.native != nil {
 		errs = append(errs, s.native.close())
 	}
-	return errors.Join(append(errs, s.log.close())...)
+	return errors.Join(append(errs, s.copies.close(), s.log.close())...)
 }
 
 // quiet ends all but the source, whatever a turn that failed has left.
@@ -49,7 +50,7 @@ func (s *stage) quiet() error {
 	if s.native != nil {
 		errs = append(errs, s.native.stop())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.copies.stop())...)
 }
 
 // prepare brings those that a row needs to before the clock. It must be called

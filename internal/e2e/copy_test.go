@@ -35,10 +35,10 @@ func copyPairs() []pair {
 	return append(pairs, pair{testdb.MariaDB1011, testdb.MySQL97, partial}, pair{testdb.Postgres15, testdb.Postgres15, streamed})
 }
 
-// keyless are the load's tables without a key, which are not copied from MySQL.
+// keyless are the load's tables without a key, which are copied from PostgreSQL alone.
 const keyless = "journal,metric"
 
-func (p pair) copiesKeyless() bool { return p.source.Flavor() != testdb.MySQL }
+func (p pair) copiesKeyless() bool { return p.fromPostgres() }
 
 // copyCampaign is one copy under Load that is killed again and again.
 type copyCampaign struct {
@@ -87,6 +87,7 @@ func TestCopy(t *testing.T) {
 			stats := stop()
 			must(t, c.args("--once")...)
 			c.requireEqual()
+			c.compareIndexes()
 			if left := c.goal.intOf(t, "SELECT COUNT(*) FROM "+c.goal.chunks()); left != 0 {
 				t.Errorf("%d chunks are still noted", left)
 			}
@@ -154,6 +155,43 @@ func (c *copyCampaign) requireEqual() {
 		but = []string{"-exclude", keyless}
 	}
 	testdb.RequireEqual(c.t, c.source.URL(c.database), c.goal.judge, but...)
+}
+
+// compareIndexes wants the target to have the source's indexes that refuse no row,
+// by name and columns, where one pair of catalogs says it in the same words.
+func (c *copyCampaign) compareIndexes() {
+	c.t.Helper()
+	if c.pair.source != testdb.Postgres15 || c.pair.target != testdb.MySQL97 {
+		return
+	}
+	want := map[string]string{}
+	rows, err := c.db.QueryContext(c.t.Context(), `SELECT i.indrelid::regclass::text || '.' || x.relname, string_agg(a.attname, ',' ORDER BY p.n)
+		FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class r ON r.oid = i.indrelid CROSS JOIN generate_series(0, i.indnatts - 1) p(n)
+		JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[p.n]
+		WHERE r.relnamespace = 'public'::regnamespace AND r.relname NOT IN ('journal', 'metric') AND NOT i.indisunique GROUP BY 1`)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name, columns string
+		if err := rows.Scan(&name, &columns); err != nil {
+			c.t.Fatal(err)
+		}
+		want[name] = columns
+	}
+	if err := rows.Err(); err != nil || len(want) < 3 {
+		c.t.Fatalf("the source has the indexes %v, %v", want, err)
+	}
+	for _, row := range c.goal.rows(c.t, `SELECT CONCAT(TABLE_NAME, '.', INDEX_NAME), GROUP_CONCAT(COLUMN_NAME ORDER BY SEQ_IN_INDEX) FROM information_schema.STATISTICS
+		WHERE TABLE_SCHEMA = `+c.goal.schema()+` AND NON_UNIQUE = 1 GROUP BY TABLE_NAME, INDEX_NAME`) {
+		if want[row[0]] == row[1] {
+			delete(want, row[0])
+		}
+	}
+	if len(want) > 0 {
+		c.t.Errorf("the target lacks the indexes %v", want)
+	}
 }
 
 func newCopyCampaign(t *testing.T, p pair) *copyCampaign {

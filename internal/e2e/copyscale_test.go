@@ -51,7 +51,7 @@ func testCopyUnderLoad(t *testing.T, p pair, hold func(context.Context, *copyCam
 	}
 	stop := c.write()
 	// The limit is what makes the copy of so few rows take so long.
-	e := startEngine(t, "", c.args())
+	e := startEngine(t, "", c.args("--max-rows-per-second", fmt.Sprint(max(1000, before/scaled(5, 70)))))
 	took, chunks := c.watch(e)
 	changed := c.changed()
 	e.end(t)

@@ -17,10 +17,14 @@ const streamed = "streamed"
 // stay as they were.
 const partial = "partial images"
 
+// impatient is how a PostgreSQL source soon lets a slot go whose reader stands
+// still.
+const impatient = "impatient"
+
 // pair is a source and a target.
 type pair struct {
 	source, target testdb.Kind
-	how            string // MySQL, MariaDB: the rows' metadata, "" being the server's default; or partial; PostgreSQL: streamed or ""
+	how            string // MySQL, MariaDB: the rows' metadata, "" being the server's default; or partial; PostgreSQL: streamed, impatient or ""
 }
 
 func (p pair) String() string {
@@ -41,6 +45,8 @@ func (p pair) options() []testdb.Option {
 		return []testdb.Option{testdb.Logical("logical_decoding_work_mem=64kB")}
 	case p.how == partial:
 		return []testdb.Option{testdb.Arg("binlog_row_image=NOBLOB")}
+	case p.how == impatient:
+		return []testdb.Option{testdb.Logical("wal_sender_timeout=2s")}
 	case p.fromPostgres():
 		return []testdb.Option{testdb.Logical()}
 	case p.how != "":

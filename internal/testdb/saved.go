@@ -15,13 +15,26 @@ func (s *Server) Save(ctx context.Context) error {
 	if err := s.Stop(); err != nil {
 		return err
 	}
+	return s.keep(ctx)
+}
+
+// SaveCrashed is Save of a server that is ended as by a crash: a copy like a
+// snapshot of its disk, with which it starts by recovering from its log.
+func (s *Server) SaveCrashed(ctx context.Context) error {
+	if err := s.Kill(); err != nil {
+		return err
+	}
+	return s.keep(ctx)
+}
+
+func (s *Server) keep(ctx context.Context) error {
 	if err := copyDir(ctx, s.data(), s.saved()); err != nil {
 		return fmt.Errorf("testdb: %s: save: %w", s.Kind, err)
 	}
 	return nil
 }
 
-// Reset starts the server as it was at the last Save, on the same port and with
+// Reset starts the server as it was at the last Save or SaveCrashed, on the same port and with
 // a new pool, whether it runs or not; what it has done since is lost. Its own
 // log, if it has one, stays as it is.
 func (s *Server) Reset(ctx context.Context) error {

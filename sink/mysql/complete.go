@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/mysqlwire"
@@ -86,26 +85,22 @@ func (p *preparation) parentsFirst() []*schema.Table {
 
 // addKeys adds the keys, foreign keys aside, that the table lacks.
 func (p *preparation) addKeys(t *schema.Table, x *existing, each func(string)) error {
-	has := func(name string) func(string) bool {
-		return func(other string) bool { return strings.EqualFold(name, other) }
-	}
-	var clauses []string
-	full := tableKeys(t, false)
-	for _, k := range full {
-		if !slices.ContainsFunc(x.indexes, has(k.name)) {
-			each("table " + t.Name.String() + ": " + k.what)
-			clauses = append(clauses, "ADD "+k.clause)
-		}
-	}
-	for _, k := range tableKeys(t, true) { // what a counting column has by now
-		if slices.ContainsFunc(x.indexes, has(k.name)) && !slices.ContainsFunc(full, func(f tableKey) bool { return f.name == k.name }) {
-			clauses = append(clauses, "DROP KEY "+quote(k.name))
-		}
+	missing, clauses, strict := missingKeys(t, x.indexes)
+	for _, k := range missing {
+		each("table " + t.Name.String() + ": " + k.what)
 	}
 	if len(clauses) == 0 {
 		return nil
 	}
 	err := p.alter(t, clauses...)
+	if refusedIndex(err) != "" && slices.ContainsFunc(missing, func(k tableKey) bool { return k.plain }) {
+		if err = nil; len(strict) > 0 {
+			err = p.alter(t, strict...)
+		}
+		if err == nil {
+			err = p.indexes(t, missing)
+		}
+	}
 	var refused *mysqlwire.ServerError
 	if errors.As(err, &refused) && (refused.Number == 1062 || refused.Number == 1586) {
 		return rowferry.Errorf(rowferry.CodeRowRefused, "rows of the target have the same values in a unique key: %w", err).

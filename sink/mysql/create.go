@@ -35,6 +35,9 @@ func (s *Sink) createTable(t *schema.Table, bare bool) (statement string, notice
 	for _, u := range t.Unsupported {
 		notices = append(notices, fmt.Sprintf("table %s is made without %s", t.Name, u))
 	}
+	for _, x := range t.OtherIndexes {
+		notices = append(notices, fmt.Sprintf("table %s is made without the %s", t.Name, x))
+	}
 	return "CREATE TABLE " + quoteName(t.Name) + " (\n  " + strings.Join(lines, ",\n  ") +
 		"\n) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COMMENT = '" + madeBy + "'", notices, nil
 }
@@ -92,10 +95,12 @@ type tableKey struct {
 	name   string // PRIMARY for the primary key
 	clause string // its definition in CREATE TABLE
 	what   string // for people
+	plain  bool   // an index of the source's, which refuses no row
 }
 
-// tableKeys returns the keys of a table. A bare one has that by which rows are
-// found, or which helps to find them, and one that a counting column cannot be without. Names are the same
+// tableKeys returns the keys of a table, with its indexes. A bare one has that by
+// which rows are found, or which helps to find them, and one that a counting
+// column cannot be without. Names are the same
 // either way.
 func tableKeys(t *schema.Table, bare bool) []tableKey {
 	var keys []tableKey
@@ -107,7 +112,7 @@ func tableKeys(t *schema.Table, bare bool) []tableKey {
 	}
 	if len(t.PrimaryKey) > 0 {
 		terms := quoteAll(t.ColumnNames(t.PrimaryKey))
-		add(t.PrimaryKey, tableKey{"PRIMARY", "PRIMARY KEY (" + terms + ")", "primary key"})
+		add(t.PrimaryKey, tableKey{name: "PRIMARY", clause: "PRIMARY KEY (" + terms + ")", what: "primary key"})
 	}
 	for _, u := range t.Uniques {
 		terms := keyTerms(t, u)
@@ -115,22 +120,32 @@ func tableKeys(t *schema.Table, bare bool) []tableKey {
 		if bare && (identity == nil || !u.Whole()) {
 			continue
 		}
-		add(u.Columns, tableKey{name, "UNIQUE KEY " + quote(name) + " (" + terms + ")", "unique key " + name})
+		add(u.Columns, tableKey{name: name, clause: "UNIQUE KEY " + quote(name) + " (" + terms + ")", what: "unique key " + name})
+	}
+	for _, x := range t.Indexes {
+		terms := keyTerms(t, x)
+		name := keyName(x.Name, "ix", terms, taken)
+		if !bare {
+			keys, first[x.Columns[0]] = append(keys, tableKey{name: name, clause: "KEY " + quote(name) + " (" + terms + ")", what: "index " + name, plain: true}), true
+		}
 	}
 	for _, terms := range helpingKeys(t, first) {
 		name := keyName("", "rowferry", terms, taken)
-		keys = append(keys, tableKey{name, "KEY " + quote(name) + " (" + terms + ")", "key (" + terms + ")"})
+		keys = append(keys, tableKey{name: name, clause: "KEY " + quote(name) + " (" + terms + ")", what: "key (" + terms + ")"})
 	}
 	return keys
 }
 
-// keyTerms returns a unique key's columns with their prefixes.
+// keyTerms returns a key's columns with their prefixes and directions.
 func keyTerms(t *schema.Table, u schema.Index) string {
 	terms := make([]string, len(u.Columns))
 	for i, o := range u.Columns {
 		terms[i] = quote(t.Columns[o].Name)
 		if u.Prefix != nil && u.Prefix[i] > 0 {
 			terms[i] += fmt.Sprintf("(%d)", u.Prefix[i])
+		}
+		if u.Descends(i) {
+			terms[i] += " DESC"
 		}
 	}
 	return strings.Join(terms, ", ")

@@ -123,6 +123,7 @@ func (s *Sink) placed(t *schema.Table) *schema.Table {
 	for i := range p.ForeignKeys {
 		p.ForeignKeys[i].Parent = s.place(p.ForeignKeys[i].Parent)
 	}
+	p.Indexes, p.OtherIndexes = s.fitIndexes(p)
 	return p
 }
 
@@ -139,9 +140,8 @@ func (p *preparation) table(m *rowferry.Mutation) error {
 	if err != nil || x != nil {
 		return err
 	}
-	if !s.options.CreateTables {
-		return rowferry.Errorf(rowferry.CodeTableDiffers, "a table does not exist in the target, and tables are not to be made").
-			Fact("table", "%s", t.Name).Remedy("let Rowferry make it", "create_tables: true")
+	if err := s.mayCreate(t); err != nil {
+		return err
 	}
 	sql, notices, err := s.createTable(t, s.loads(t.Name))
 	if err != nil {
@@ -150,12 +150,40 @@ func (p *preparation) table(m *rowferry.Mutation) error {
 	if err := s.createDatabase(p.ctx, p.session, t.Name.Schema); err != nil {
 		return err
 	}
-	s.trace(sql, nil)
-	if err := p.session.exec(p.ctx, sql); err != nil && !alreadyThere(err) {
-		return s.differs(err, t)
+	if err := p.create(t, sql); err != nil {
+		return err
 	}
 	for _, n := range notices {
 		s.notice(n)
+	}
+	return nil
+}
+
+func (s *Sink) mayCreate(t *schema.Table) error {
+	if s.options.CreateTables {
+		return nil
+	}
+	return rowferry.Errorf(rowferry.CodeTableDiffers, "a table does not exist in the target, and tables are not to be made").
+		Fact("table", "%s", t.Name).Remedy("let Rowferry make it", "create_tables: true")
+}
+
+// create makes a table by the statement. One with an index that the server does not
+// take is made without it.
+func (p *preparation) create(t *schema.Table, sql string) error {
+	s := p.sink
+	s.trace(sql, nil)
+	err := p.session.exec(p.ctx, sql)
+	if refusedIndex(err) != "" && len(t.Indexes) > 0 && !s.loads(t.Name) {
+		if sql, _, err = s.createTable(t.WithoutIndexes(), false); err != nil {
+			return err
+		}
+		s.trace(sql, nil)
+		if err = p.session.exec(p.ctx, sql); err == nil {
+			return p.indexes(t, tableKeys(t, false))
+		}
+	}
+	if err != nil && !alreadyThere(err) {
+		return s.differs(err, t)
 	}
 	return nil
 }
@@ -169,17 +197,26 @@ func alreadyThere(err error) bool {
 
 // createDatabase makes a database that is missing.
 func (s *Sink) createDatabase(ctx context.Context, se *session, name string) error {
+	sql, err := s.missingDatabase(ctx, se, name)
+	if err != nil || sql == "" {
+		return err
+	}
+	s.trace(sql, nil)
+	return s.translate(se.exec(ctx, sql))
+}
+
+// missingDatabase returns the statement that makes a database, or "" where it is
+// there.
+func (s *Sink) missingDatabase(ctx context.Context, se *session, name string) (string, error) {
 	if name == "" || nameProblem(name) != "" {
-		return rowferry.Errorf(rowferry.CodeNameRefused, "the target cannot have a database of this name").Fact("database", "%q", name)
+		return "", rowferry.Errorf(rowferry.CodeNameRefused, "the target cannot have a database of this name").Fact("database", "%q", name)
 	}
 	names, err := se.strings(ctx, "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?", name)
 	fold := func(n string) string { return s.server.foldName(schema.Name{Schema: n}).Schema }
 	if err != nil || slices.ContainsFunc(names, func(n string) bool { return fold(n) == fold(name) }) {
-		return s.translate(err)
+		return "", s.translate(err)
 	}
-	sql := "CREATE DATABASE IF NOT EXISTS " + quote(name) + " DEFAULT CHARACTER SET utf8mb4"
-	s.trace(sql, nil)
-	return s.translate(se.exec(ctx, sql))
+	return "CREATE DATABASE IF NOT EXISTS " + quote(name) + " DEFAULT CHARACTER SET utf8mb4", nil
 }
 
 // keys adds the foreign keys that t's table lacks although their parents exist.
@@ -216,15 +253,27 @@ func (p *preparation) keys(t *schema.Table) (*rowferry.Mutation, error) {
 // addable reports whether a foreign key can be added now, or says why the table
 // is without it. One that acts is carried, waits for its parent, or is an error.
 func (p *preparation) addable(t *schema.Table, f schema.ForeignKey) (bool, error) {
-	s := p.sink
-	if f.OnDelete == schema.SetDefault || f.OnUpdate == schema.SetDefault {
-		return false, sqlsink.ActionError(t, f, "a foreign key sets a default, which InnoDB does not do")
+	if p.sink.loads(f.Parent) {
+		return false, noDefault(t, f) // it waits
 	}
-	if s.loads(f.Parent) {
-		return false, nil // it waits
-	}
-	parent, err := s.inspect(p.ctx, p.session, f.Parent)
+	parent, err := p.sink.inspect(p.ctx, p.session, f.Parent)
 	if err != nil {
+		return false, err
+	}
+	return p.bears(t, f, parent)
+}
+
+func noDefault(t *schema.Table, f schema.ForeignKey) error {
+	if f.OnDelete == schema.SetDefault || f.OnUpdate == schema.SetDefault {
+		return sqlsink.ActionError(t, f, "a foreign key sets a default, which InnoDB does not do")
+	}
+	return nil
+}
+
+// bears is addable of a foreign key to a parent as it is, or will be.
+func (p *preparation) bears(t *schema.Table, f schema.ForeignKey, parent *existing) (bool, error) {
+	s := p.sink
+	if err := noDefault(t, f); err != nil {
 		return false, err
 	}
 	switch {
@@ -254,9 +303,13 @@ func (p *preparation) key(t *schema.Table, f schema.ForeignKey) error {
 	return p.altered(err, t)
 }
 
+func alterTable(t *schema.Table, clauses ...string) string {
+	return "ALTER TABLE " + quoteName(t.Name) + " " + strings.Join(clauses, ", ")
+}
+
 // alter runs an ALTER TABLE.
 func (p *preparation) alter(t *schema.Table, clauses ...string) error {
-	sql := "ALTER TABLE " + quoteName(t.Name) + " " + strings.Join(clauses, ", ")
+	sql := alterTable(t, clauses...)
 	p.sink.trace(sql, nil)
 	if p.patient {
 		return p.sink.patiently(p.ctx, p.session, sql)

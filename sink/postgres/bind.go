@@ -35,6 +35,7 @@ type column struct {
 	native   bool   // of the very type that it has at the source
 	loose    bool   // compares by a collation that takes different texts for equal
 	always   bool   // GENERATED ALWAYS AS IDENTITY
+	form     form   // in which COPY takes the values
 }
 
 // newColumn returns what a column of the source's type s is written as to x.
@@ -46,6 +47,7 @@ func newColumn(s schema.Type, x *dialect.Column) column {
 	if c.oid == 0 {
 		c.oid = x.OID
 	}
+	c.form = formOf(&c)
 	return c
 }
 
@@ -104,12 +106,52 @@ func (c *column) encodeBool(v rowferry.Value) ([]byte, *rowferry.Error) {
 	}
 }
 
-// bounds of the integer types.
-var bounds = map[dialect.Base][2]int64{
-	dialect.Int2: {math.MinInt16, math.MaxInt16}, dialect.Int4: {math.MinInt32, math.MaxInt32}, dialect.Int8: {math.MinInt64, math.MaxInt64},
+// size returns the bits of an integer type, 0 for other types.
+func (c *column) size() int {
+	switch c.typ.Base {
+	case dialect.Int2:
+		return 16
+	case dialect.Int4:
+		return 32
+	case dialect.Int8:
+		return 64
+	default:
+		return 0
+	}
+}
+
+// integer returns a number for a column of an integer type.
+func (c *column) integer(v rowferry.Value) (int64, *rowferry.Error) {
+	var n int64
+	ok := true
+	switch {
+	case v.Kind() == rowferry.Int && c.kind != schema.Decimal:
+		n = v.Int()
+	case v.Kind() == rowferry.Uint && c.kind != schema.Decimal:
+		n, ok = int64(v.Uint()), v.Uint() <= math.MaxInt64
+	case v.Kind() == rowferry.Text && c.kind == schema.Decimal:
+		var err error
+		n, err = strconv.ParseInt(v.Str(), 10, 64)
+		ok = err == nil
+	default:
+		return 0, c.miscarried(v)
+	}
+	most := int64(1)<<(c.size()-1) - 1
+	if !ok || n < -most-1 || n > most {
+		return 0, rowferry.Errorf(rowferry.CodeOutOfRange, "a number is beyond what the target's column can hold").
+			Fact("value", "%s", v).Fact("smallest", "%d", -most-1).Fact("largest", "%d", most)
+	}
+	return n, nil
 }
 
 func (c *column) encodeNumber(v rowferry.Value) ([]byte, *rowferry.Error) {
+	if c.size() > 0 {
+		n, err := c.integer(v)
+		if err != nil {
+			return nil, err
+		}
+		return strconv.AppendInt(nil, n, 10), nil
+	}
 	var text []byte
 	switch {
 	case v.Kind() == rowferry.Int && c.kind != schema.Decimal:
@@ -117,17 +159,9 @@ func (c *column) encodeNumber(v rowferry.Value) ([]byte, *rowferry.Error) {
 	case v.Kind() == rowferry.Uint && c.kind != schema.Decimal:
 		text = strconv.AppendUint(nil, v.Uint(), 10)
 	case v.Kind() == rowferry.Text && c.kind == schema.Decimal:
-		text = []byte(v.Str())
+		return bytesOf(v.Str()), c.checkDecimal(v.Str())
 	default:
 		return nil, c.miscarried(v)
-	}
-	if b, ok := bounds[c.typ.Base]; ok {
-		n, err := strconv.ParseInt(string(text), 10, 64)
-		if err != nil || n < b[0] || n > b[1] {
-			return nil, rowferry.Errorf(rowferry.CodeOutOfRange, "a number is beyond what the target's column can hold").
-				Fact("value", "%s", text).Fact("smallest", "%d", b[0]).Fact("largest", "%d", b[1])
-		}
-		return text, nil
 	}
 	return text, c.checkDecimal(string(text))
 }
@@ -170,19 +204,29 @@ func onlyDigits(s string) bool {
 	return s != ""
 }
 
+// float returns a number for a column of a floating-point type.
+func (c *column) float(v rowferry.Value) (float64, *rowferry.Error) {
+	if v.Kind() != rowferry.Float {
+		return 0, c.miscarried(v)
+	}
+	f := v.Float()
+	if c.typ.Base == dialect.Float4 && !math.IsNaN(f) && float64(float32(f)) != f {
+		return 0, rowferry.Errorf(rowferry.CodeOutOfRange, "a number needs double precision, and the target's column is a real").
+			Fact("value", "%s", v)
+	}
+	return f, nil
+}
+
 // encodeFloat writes the shortest text that is read back as the same number.
 func (c *column) encodeFloat(v rowferry.Value) ([]byte, *rowferry.Error) {
-	if v.Kind() != rowferry.Float {
-		return nil, c.miscarried(v)
-	}
-	f, bits := v.Float(), 64
+	f, err := c.float(v)
+	bits := 64
 	if c.typ.Base == dialect.Float4 {
-		if bits = 32; !math.IsNaN(f) && float64(float32(f)) != f {
-			return nil, rowferry.Errorf(rowferry.CodeOutOfRange, "a number needs double precision, and the target's column is a real").
-				Fact("value", "%s", v)
-		}
+		bits = 32
 	}
 	switch {
+	case err != nil:
+		return nil, err
 	case math.IsNaN(f):
 		return []byte("NaN"), nil
 	case math.IsInf(f, 1):
@@ -240,9 +284,14 @@ func (c *column) encodeText(v rowferry.Value) ([]byte, *rowferry.Error) {
 		}
 		return bytesOf(s), nil
 	case dialect.Date, dialect.Time, dialect.DateTime, dialect.Timestamptz, dialect.Interval:
-		if c.kind != schema.Other {
-			return c.encodeTemporal(s)
+		if c.kind == schema.Other {
+			break
 		}
+		err := c.checkTemporal(s)
+		if err == nil && c.typ.Base == dialect.Timestamptz && !strings.HasSuffix(s, "infinity") {
+			return append([]byte(s), "+00"...), nil
+		}
+		return bytesOf(s), err
 	case dialect.Text, dialect.JSON, dialect.JSONB, dialect.UUID, dialect.Inet:
 	default:
 		if !c.native {
@@ -264,3 +313,6 @@ func bytesOf(s string) []byte {
 	}
 	return unsafe.Slice(unsafe.StringData(s), len(s))
 }
+
+// stringOf lends bytes that nobody changes.
+func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

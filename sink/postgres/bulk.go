@@ -147,13 +147,14 @@ func (b *batch) copied(ctx context.Context, t *target, ms []rowferry.Mutation) e
 	}
 	c.buf = b.sink.copyBuffer[:0]
 	for i := range ms {
-		if err := c.add(&ms[i]); err != nil {
+		if err := c.add(ctx, b.sink, &ms[i]); err != nil {
 			return err
 		}
 	}
-	b.sink.copyBuffer = c.buf
 	b.last[t.name] = c.last
-	return c.flush(ctx, b.sink)
+	err := c.flush(ctx, b.sink)
+	b.sink.copyBuffer = c.buf
+	return err
 }
 
 // composeArrays writes the SQL for many changes like m.

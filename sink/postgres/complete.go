@@ -66,26 +66,35 @@ func (b *builder) keys(ctx context.Context, m *rowferry.Mutation) error {
 	if err != nil || x == nil {
 		return err
 	}
-	there := map[string]bool{}
-	err = b.sink.query(ctx, "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = $1", func(r dialect.Row) error {
-		there[r.Text(0)] = true
-		return nil
-	}, x.OID)
+	there, err := b.sink.indexNames(ctx, x)
 	if err != nil {
 		return err
 	}
 	for _, k := range dialect.Keys(m.Table) {
-		if there[k.Name] {
+		if there[k.Name] || k.Spare != nil && there[k.Spare.Name] {
 			continue
 		}
-		if k.Unique != "" {
-			b.each(m.Table.Name.String() + ": " + k.Unique)
+		if k.What() != "" {
+			b.each(m.Table.Name.String() + ": " + k.What())
+		}
+		if k, err = b.sink.free(ctx, m.Table, k); err != nil {
+			return err
 		}
 		if err := b.build(ctx, m, k.Unique, k.SQL); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// indexNames returns the names of a table's indexes.
+func (s *Sink) indexNames(ctx context.Context, x *dialect.Existing) (map[string]bool, error) {
+	there := map[string]bool{}
+	err := s.query(ctx, "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = $1", func(r dialect.Row) error {
+		there[r.Text(0)] = true
+		return nil
+	}, x.OID)
+	return there, err
 }
 
 // foreignKeys makes the foreign keys of a table that are not there.

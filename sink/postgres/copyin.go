@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"strconv"
@@ -22,13 +23,15 @@ const copyBytes = 1 << 20
 // the text of a COPY bytes take twice their room, and a row has at most 1 GiB.
 var largeRow = 64 << 20
 
-// copyIn writes new rows of one table by COPY … FROM STDIN, in text format
+// copyIn writes new rows of one table by COPY … FROM STDIN: in binary format
+// where every written column has a form for that, else in text format
 // (https://www.postgresql.org/docs/15/sql-copy.html#id-1.9.3.55.9.2). The server
-// reads each value as it reads the text of a parameter. Of identity columns it
-// takes the value that is given, ALWAYS or not.
+// reads each value as it reads a parameter. Of identity columns it takes the value
+// that is given, ALWAYS or not.
 type copyIn struct {
 	target *target
 	sql    string // "" where no column is written
+	binary bool   // the format of buf, and of what comes
 	set    []int
 	buf    []byte
 	rows   int64
@@ -36,11 +39,12 @@ type copyIn struct {
 }
 
 func newCopyIn(t *target) *copyIn {
-	c := &copyIn{target: t}
+	c := &copyIn{target: t, binary: true}
 	var names []string
 	for o := range t.Columns {
 		if !t.Columns[o].Computed {
 			c.set = append(c.set, o)
+			c.binary = c.binary && t.columns[o].form != noForm
 			names = append(names, t.Columns[o].Quoted)
 		}
 	}
@@ -53,8 +57,51 @@ func newCopyIn(t *target) *copyIn {
 // fits reports whether a COPY may carry the row.
 func (c *copyIn) fits(m *rowferry.Mutation) bool { return c.sql != "" && m.After.Size() <= largeRow }
 
-// add appends a row, whose image has been checked.
-func (c *copyIn) add(m *rowferry.Mutation) error {
+// add takes a row, whose image has been checked. From one on that has no binary
+// form, or is refused, all go as text: it is sent, or refused, as that.
+func (c *copyIn) add(ctx context.Context, s *Sink, m *rowferry.Mutation) error {
+	if c.binary && !c.addBinary(m) {
+		if err := c.flush(ctx, s); err != nil {
+			return err
+		}
+		c.binary = false
+	}
+	if !c.binary {
+		if err := c.addText(m); err != nil {
+			return err
+		}
+	}
+	c.rows++
+	c.last = rowferry.Mutation{Op: m.Op, Table: m.Table, Source: m.Source, Origin: m.Origin, Index: m.Index}
+	return nil
+}
+
+// What stands before the rows of a COPY in binary format, with no flags and no
+// extension, and behind them.
+const (
+	binaryHeader  = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	binaryTrailer = "\xff\xff"
+)
+
+// addBinary appends a row in binary format, or returns false and leaves all as it
+// was.
+func (c *copyIn) addBinary(m *rowferry.Mutation) bool {
+	was := len(c.buf)
+	if was == 0 {
+		c.buf = append(c.buf, binaryHeader...)
+	}
+	c.buf = binary.BigEndian.AppendUint16(c.buf, uint16(len(c.set)))
+	for _, o := range c.set {
+		var ok bool
+		if c.buf, ok = c.target.columns[o].appendBinary(c.buf, m.After[o]); !ok {
+			c.buf = c.buf[:was]
+			return false
+		}
+	}
+	return true
+}
+
+func (c *copyIn) addText(m *rowferry.Mutation) error {
 	for i, o := range c.set {
 		if i > 0 {
 			c.buf = append(c.buf, '\t')
@@ -65,8 +112,6 @@ func (c *copyIn) add(m *rowferry.Mutation) error {
 		}
 	}
 	c.buf = append(c.buf, '\n')
-	c.rows++
-	c.last = rowferry.Mutation{Op: m.Op, Table: m.Table, Source: m.Source, Origin: m.Origin, Index: m.Index}
 	return nil
 }
 
@@ -78,17 +123,19 @@ func (c *copyIn) flush(ctx context.Context, s *Sink) error {
 	if c.rows == 0 {
 		return nil
 	}
-	rows := c.rows
-	buf := c.buf
-	c.rows, c.buf = 0, c.buf[:0]
+	rows, buf, sql := c.rows, c.buf, c.sql
+	if c.binary {
+		buf, sql = append(buf, binaryTrailer...), sql+" (FORMAT binary)"
+	}
+	c.rows, c.buf = 0, buf[:0]
 	if s.options.Trace != nil {
-		s.options.Trace(c.sql, []string{strconv.FormatInt(rows, 10) + " rows"})
+		s.options.Trace(sql, []string{strconv.FormatInt(rows, 10) + " rows"})
 	}
 	conn, err := s.session(ctx)
 	if err != nil {
 		return err
 	}
-	tag, err := conn.CopyFrom(ctx, bytes.NewReader(buf), c.sql)
+	tag, err := conn.CopyFrom(ctx, bytes.NewReader(buf), sql)
 	if err != nil {
 		return c.refuse(ctx, s, err)
 	}

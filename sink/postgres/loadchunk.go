@@ -116,7 +116,7 @@ func (l *load) add(ctx context.Context, m *rowferry.Mutation) error {
 	if err := l.target.CheckImages(m); err != nil {
 		return err
 	}
-	if err := l.rows.add(m); err != nil {
+	if err := l.rows.add(ctx, l.sink, m); err != nil {
 		return err
 	}
 	if l.rows.full() {

@@ -82,6 +82,15 @@ func (s *Sink) create(ctx context.Context, t *schema.Table) (*dialect.Existing, 
 	if err := s.make(ctx, t, dialect.CreateTable); err != nil {
 		return nil, err
 	}
+	for _, k := range dialect.Indexes(t) {
+		k, err := s.free(ctx, t, k)
+		if err == nil {
+			err = s.run(ctx, k.SQL)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	if err := s.addForeignKeys(ctx, t); err != nil {
 		return nil, err
 	}
@@ -117,6 +126,19 @@ func (s *Sink) make(ctx context.Context, t *schema.Table, compose func(*schema.T
 		s.notice(n)
 	}
 	return nil
+}
+
+// free returns the key of a table under a name that is free.
+func (s *Sink) free(ctx context.Context, t *schema.Table, k dialect.Key) (dialect.Key, error) {
+	if k.Spare == nil {
+		return k, nil
+	}
+	free := k
+	err := s.query(ctx, "SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2", func(dialect.Row) error {
+		free = *k.Spare
+		return nil
+	}, dialect.Namespace(t.Name), k.Name)
+	return free, err
 }
 
 // lookMade returns a table that was just made as it now exists.

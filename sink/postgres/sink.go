@@ -95,6 +95,7 @@ type Sink struct {
 	lane       bool        // of another sink
 	durable    *durability // one for a sink and its lanes
 	loading    *loading    // one for a sink, its lanes and its loads
+	lags       *lagGauge
 }
 
 var (
@@ -121,7 +122,7 @@ func Open(ctx context.Context, o Options) (*Sink, error) {
 }
 
 func newSink(o Options) *Sink {
-	s := &Sink{options: o, shapes: map[schema.Name]*schema.Table{}, targets: map[schema.Name]*target{}, silent: map[string]*dialect.Existing{}, noticed: map[string]bool{}, durable: &durability{}, loading: &loading{}}
+	s := &Sink{options: o, shapes: map[schema.Name]*schema.Table{}, targets: map[schema.Name]*target{}, silent: map[string]*dialect.Existing{}, noticed: map[string]bool{}, durable: &durability{}, loading: &loading{}, lags: &lagGauge{}}
 	s.statements = sqlsink.NewStatements(func(st *statement) { s.released = append(s.released, st.name) })
 	return s
 }
@@ -300,6 +301,7 @@ func (s *Sink) Close() error {
 		<-conn.CleanupDone()
 	}
 	s.gone = nil
+	s.lags.close()
 	if !s.lane {
 		s.durable.drop()
 	}

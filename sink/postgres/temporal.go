@@ -8,47 +8,39 @@ import (
 	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
 )
 
-// encodeTemporal carries a date or time as the source prints it, after making
-// sure that PostgreSQL has such a day and keeps every digit: it would round a
-// fraction that is longer than the column's.
-func (c *column) encodeTemporal(s string) ([]byte, *rowferry.Error) {
+// checkTemporal makes sure of a date or time as the source prints it that
+// PostgreSQL has such a day and keeps every digit: it would round a fraction that
+// is longer than the column's.
+func (c *column) checkTemporal(s string) *rowferry.Error {
 	if !c.foreign {
-		return c.encodeOwn(s)
+		return c.checkOwn(s)
 	}
 	switch c.typ.Base {
 	case dialect.Date:
 		if !isDate(s) {
-			return nil, noSuchTime(s, "a date")
+			return noSuchTime(s, "a date")
 		}
-		return bytesOf(s), nil
 	case dialect.Interval:
 		if !c.isDuration(s) {
-			return nil, noSuchTime(s, "an interval")
+			return noSuchTime(s, "an interval")
 		}
-		return bytesOf(s), nil
 	default:
 		date, clock, ok := strings.Cut(s, " ")
 		if !ok || !isDate(date) || strings.IndexByte(clock, ':') != 2 || !c.isClock(clock, 23) {
-			return nil, noSuchTime(s, "a time")
+			return noSuchTime(s, "a time")
 		}
-		if c.typ.Base == dialect.Timestamptz {
-			return append([]byte(s), "+00"...), nil
-		}
-		return bytesOf(s), nil
 	}
+	return nil
 }
 
-// encodeOwn carries a date or time of another PostgreSQL, which may be infinite,
-// before Christ and after the year 9999.
-func (c *column) encodeOwn(s string) ([]byte, *rowferry.Error) {
+// checkOwn is checkTemporal of another PostgreSQL's, which may be infinite, before
+// Christ and after the year 9999.
+func (c *column) checkOwn(s string) *rowferry.Error {
 	if _, fraction, ok := strings.Cut(strings.TrimSuffix(s, " BC"), "."); ok && len(fraction) > c.typ.Scale {
-		return nil, rowferry.Errorf(rowferry.CodeOutOfRange, "a time has more digits than the target's column").
+		return rowferry.Errorf(rowferry.CodeOutOfRange, "a time has more digits than the target's column").
 			Fact("value", "%s", s).Fact("digits", "%d", c.typ.Scale)
 	}
-	if c.typ.Base != dialect.Timestamptz || strings.HasSuffix(s, "infinity") {
-		return bytesOf(s), nil
-	}
-	return append([]byte(s), "+00"...), nil
+	return nil
 }
 
 func noSuchTime(s, what string) *rowferry.Error {

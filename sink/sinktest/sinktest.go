@@ -28,6 +28,10 @@ type Options struct {
 	// Exec runs a statement of standard SQL on the target of a Loader, not through
 	// the sink.
 	Exec func(t *testing.T, s rowferry.Sink, sql string)
+	// Indexes returns the indexes of a table of a Loader that refuse no row, as the
+	// target says: the columns of each, joined by commas, with " desc" behind one in
+	// descending order; in any order.
+	Indexes func(t *testing.T, s rowferry.Sink, table *schema.Table) []string
 	// Refuses reports whether the target has no room for the value in a column
 	// of that type, which the sink then refuses with CodeOutOfRange. Nil means
 	// that it holds every value of the suite.
@@ -79,11 +83,15 @@ func Run(t *testing.T, open func(t *testing.T) rowferry.Sink, o Options) {
 	if lanes {
 		run(laneClauses)
 	}
+	if _, plans := s.(rowferry.Planner); plans {
+		run(planClauses)
+	}
 	if _, loads := s.(rowferry.Loader); loads {
 		run(loadClauses)
 		run(chunkClauses)
 		run(loadFenceClauses)
 		run(completeClauses)
+		run(indexClauses)
 		run(mergeClauses)
 	}
 	if inBulk(t, s) {

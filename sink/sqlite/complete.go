@@ -70,26 +70,32 @@ func (s *Sink) makeKeys(ctx context.Context, m *rowferry.Mutation, each func(wha
 	case !dialect.Made(t, x):
 		return nil
 	}
-	there := map[string]bool{}
-	err = dialect.Query(s.conn, "SELECT name FROM pragma_index_list(?1, 'main')", func(r row) error {
-		there[r.ColumnText(0)] = true
-		return nil
-	}, t.Name.Table)
+	there, err := s.indexNames(t)
 	if err != nil {
-		return s.translate(err)
+		return err
 	}
 	for _, k := range dialect.Keys(t, x.Shape.ForeignKeys) {
 		if there[k.Name] {
 			continue
 		}
-		if k.Unique != "" {
-			each(t.Name.String() + ": " + k.Unique)
+		if k.What() != "" {
+			each(t.Name.String() + ": " + k.What())
 		}
 		if err := s.makeKey(ctx, t, k); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// indexNames returns the names of a table's indexes, none where there is no table.
+func (s *Sink) indexNames(t *schema.Table) (map[string]bool, error) {
+	there := map[string]bool{}
+	err := dialect.Query(s.conn, "SELECT name FROM pragma_index_list(?1, 'main')", func(r row) error {
+		there[r.ColumnText(0)] = true
+		return nil
+	}, t.Name.Table)
+	return there, s.translate(err)
 }
 
 func (s *Sink) makeKey(ctx context.Context, t *schema.Table, k dialect.Key) error {

@@ -28,9 +28,8 @@ type compose func(t *schema.Table, parents dialect.Parents) (statements, notices
 
 // create makes the table and returns it as it now exists.
 func (s *Sink) create(t *schema.Table, parents dialect.Parents, by compose) (*dialect.Existing, error) {
-	if !s.options.CreateTables {
-		return nil, rowferry.Errorf(rowferry.CodeTableDiffers, "a table does not exist in the target, and tables are not to be made").
-			Fact("table", "%s", t.Name).Remedy("let Rowferry make it", "create_tables: true")
+	if err := s.mayCreate(t); err != nil {
+		return nil, err
 	}
 	statements, notices, err := by(t, parents)
 	if err != nil {
@@ -53,6 +52,14 @@ func (s *Sink) create(t *schema.Table, parents dialect.Parents, by compose) (*di
 		return nil, rowferry.Errorf(rowferry.CodeInternal, "a table that was just made does not exist").Fact("table", "%s", t.Name)
 	}
 	return x, nil
+}
+
+func (s *Sink) mayCreate(t *schema.Table) error {
+	if s.options.CreateTables {
+		return nil
+	}
+	return rowferry.Errorf(rowferry.CodeTableDiffers, "a table does not exist in the target, and tables are not to be made").
+		Fact("table", "%s", t.Name).Remedy("let Rowferry make it", "create_tables: true")
 }
 
 // run executes a statement that changes the schema.

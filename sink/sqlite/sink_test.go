@@ -41,6 +41,23 @@ func TestConformance(t *testing.T) {
 		Refuses: func(typ schema.Type, v rowferry.Value) bool {
 			return v.Kind() == rowferry.Uint && typ.Kind == schema.Int && v.Uint() > math.MaxInt64
 		},
+		Indexes: func(t *testing.T, s rowferry.Sink, table *schema.Table) (all []string) {
+			conn, err := driver.OpenConn(paths[s], driver.OpenReadWrite)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			conn.SetBusyTimeout(time.Minute)
+			err = dialect.Query(conn, `SELECT group_concat(x.name || CASE WHEN x."desc" THEN ' desc' ELSE '' END, ',' ORDER BY x.seqno)
+				FROM pragma_index_list(?1) l, pragma_index_xinfo(l.name) x WHERE NOT l."unique" AND x.key GROUP BY l.name`, func(r *driver.Stmt) error {
+				all = append(all, r.ColumnText(0))
+				return nil
+			}, table.Name.Table)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return all
+		},
 		Exec: func(t *testing.T, s rowferry.Sink, sql string) {
 			conn, err := driver.OpenConn(paths[s], driver.OpenReadWrite)
 			if err != nil {

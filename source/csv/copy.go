@@ -43,10 +43,15 @@ func (s *Source) Copy(_ context.Context, from rowferry.Position) (rowferry.Copy,
 	k := &tableCopy{source: s, files: map[*schema.Table]*file{}, marks: fingerprint{Format: s.opt.Format.describe(), Files: map[string]mark{}}}
 	for _, f := range files {
 		k.files[f.shape] = f
-		k.tables = append(k.tables, rowferry.CopyTable{Shape: f.shape, Bytes: f.size, Whole: true, Unordered: true})
+		k.tables = append(k.tables, f.table())
 		k.marks.Files[f.shape.Name.String()] = mark{f.size, f.stamp}
 	}
 	return k, nil
+}
+
+// table is how the file is copied.
+func (f *file) table() rowferry.CopyTable {
+	return rowferry.CopyTable{Shape: f.shape, Bytes: f.size, Whole: true, Unordered: true}
 }
 
 // fingerprint is what a copy is of: it differs where the rows may.

@@ -36,8 +36,8 @@ type Source struct {
 }
 
 var (
-	_ rowferry.Copier = (*Source)(nil)
-	_ rowferry.Reader = (*reading)(nil)
+	_ rowferry.Surveyor = (*Source)(nil)
+	_ rowferry.Reader   = (*reading)(nil)
 )
 
 // New returns the source that the options name. The error is about the format.
@@ -109,4 +109,17 @@ func (s *Source) Look() (tables int, bytes int64, err error) {
 		bytes += f.size
 	}
 	return len(files), bytes, err
+}
+
+// Survey finds the tables of the files. See rowferry.Surveyor.
+func (s *Source) Survey(context.Context) (*rowferry.Survey, error) {
+	files, err := s.find()
+	if err != nil {
+		return &rowferry.Survey{Refused: err}, nil
+	}
+	survey := &rowferry.Survey{}
+	for _, f := range files {
+		survey.Tables = append(survey.Tables, rowferry.SurveyTable{CopyTable: f.table(), Name: f.shape.Name})
+	}
+	return survey, nil
 }

@@ -16,8 +16,9 @@ import (
 
 // sendPatience is how long the server may wait, in seconds, for us to take
 // what it sends before it breaks a connection off: a slow target slows the
-// reader down, and must not cost it its connection.
-const sendPatience = 3600
+// reader down, or somebody pauses it for a weekend, and that must not cost it its
+// connection.
+const sendPatience = 7 * 24 * 3600
 
 // conn is a logged-in connection to the server, in UTC and utf8mb4. It is used
 // by one goroutine; only interrupt may come from others.

@@ -17,8 +17,8 @@ var (
 	_ rowferry.Copy   = (*tableCopy)(nil)
 )
 
-// tableCopy is a copy's view of a server. Nothing of it changes: each of its
-// connections is somebody's own.
+// tableCopy is a copy's view of a server. Nothing of it changes but the gauge: each
+// of its connections is somebody's own.
 type tableCopy struct {
 	src     *liveSource
 	srv     server
@@ -27,6 +27,7 @@ type tableCopy struct {
 	from    rowferry.Position
 	lineage string
 	tables  []rowferry.CopyTable
+	gauge   loadGauge
 }
 
 // Copy looks at the server's tables. See rowferry.Copier. The shapes are those of
@@ -42,26 +43,34 @@ func (s *liveSource) Copy(ctx context.Context, from rowferry.Position) (_ rowfer
 		return nil, err
 	}
 	k := &tableCopy{src: s, srv: parseServer(is[0]), begins: from == ""}
+	r, err := k.open(ctx, c, from)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return k, k.look(ctx, c, r)
+}
+
+// open finds where the copy is followed from, and opens a reader there.
+func (k *tableCopy) open(ctx context.Context, c *conn, from rowferry.Position) (r *liveReader, err error) {
 	if from == "" {
 		if from, err = k.begin(ctx, c); err != nil {
 			return nil, err
 		}
 	}
-	opt := s.opt
+	opt := k.src.opt
 	opt.From, opt.Until, opt.Once = "earliest", "", false // where there is nothing that From could name
-	r, err := s.open(ctx, opt, rowferry.Start{Position: from})
-	if err != nil {
+	if r, err = k.src.open(ctx, opt, rowferry.Start{Position: from}); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
 	k.from, k.self = r.Begin(), r.src.live.self
-	if k.lineage, err = r.Lineage(ctx); err != nil {
-		return nil, err
+	if k.lineage, err = r.Lineage(ctx); err == nil {
+		err = k.same(ctx, c)
 	}
-	if err := k.same(ctx, c); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
 	}
-	return k, k.look(ctx, c, r)
+	return r, nil
 }
 
 // self returns which server this is. Of two servers that replicate from each
@@ -108,21 +117,16 @@ func (k *tableCopy) Server() string { return k.self }
 // Tables returns those in scope.
 func (k *tableCopy) Tables() []rowferry.CopyTable { return slices.Clone(k.tables) }
 
-// Close ends the copy. There is nothing to end.
-func (k *tableCopy) Close() error { return nil }
+// Close ends the copy, of which only the gauge has something to end.
+func (k *tableCopy) Close() error {
+	k.gauge.close()
+	return nil
+}
 
 // look lists the tables with the shapes that the reader has. It refuses by name
 // those that cannot be read as the log would tell them.
 func (k *tableCopy) look(ctx context.Context, c *conn, r *liveReader) error {
-	if !k.srv.mariadb && k.srv.since(8, 0) {
-		// Else estimates are a day old.
-		if _, err := c.query(ctx, "SET SESSION information_schema_stats_expiry=0"); err != nil {
-			return err
-		}
-	}
-	all, err := c.query(ctx, "SELECT table_schema, table_name, engine, table_rows, data_length FROM information_schema.tables "+
-		"WHERE table_schema NOT IN ('mysql','sys','performance_schema','information_schema') AND table_type IN ('BASE TABLE','SYSTEM VERSIONED') "+
-		"ORDER BY table_schema, table_name")
+	all, err := c.copyTables(ctx, k.srv)
 	if err != nil {
 		return err
 	}
@@ -143,10 +147,7 @@ func (k *tableCopy) look(ctx context.Context, c *conn, r *liveReader) error {
 			}
 			continue // made since From: the log tells of it and of all its rows
 		}
-		t := rowferry.CopyTable{Shape: r.tables.published(r.tables.hinted(known)), Whole: k.srv.mariadb}
-		// Of what the server does not know it says nothing.
-		t.Rows, _ = strconv.ParseInt(row[3], 10, 64)
-		t.Bytes, _ = strconv.ParseInt(row[4], 10, 64)
+		t := r.tables.copyTable(known, row)
 		if err := copyable(t.Shape, row[2]); err != nil {
 			return err
 		}
@@ -155,13 +156,39 @@ func (k *tableCopy) look(ctx context.Context, c *conn, r *liveReader) error {
 	return nil
 }
 
+// copyTables lists all tables: database, name, engine, rows and bytes.
+func (c *conn) copyTables(ctx context.Context, srv server) (answer, error) {
+	if !srv.mariadb && srv.since(8, 0) {
+		// Else estimates are a day old.
+		if _, err := c.query(ctx, "SET SESSION information_schema_stats_expiry=0"); err != nil {
+			return nil, err
+		}
+	}
+	return c.query(ctx, "SELECT table_schema, table_name, engine, table_rows, data_length FROM information_schema.tables "+
+		"WHERE table_schema NOT IN ('mysql','sys','performance_schema','information_schema') AND table_type IN ('BASE TABLE','SYSTEM VERSIONED') "+
+		"ORDER BY table_schema, table_name")
+}
+
+// copyTable is a table with its row of copyTables.
+func (t *tables) copyTable(known *schema.Table, row []string) rowferry.CopyTable {
+	x := rowferry.CopyTable{Shape: t.published(t.hinted(known))}
+	// Of what the server does not know it says nothing.
+	x.Rows, _ = strconv.ParseInt(row[3], 10, 64)
+	x.Bytes, _ = strconv.ParseInt(row[4], 10, 64)
+	return x
+}
+
 // readable refuses a table whose definition cannot be had, or understood.
 func (k *tableCopy) readable(ctx context.Context, c *conn, r *liveReader, name schema.Name) error {
+	return c.readable(ctx, r.src.live.catalog(), name)
+}
+
+// readable is that with an empty catalog.
+func (c *conn) readable(ctx context.Context, scratch *mysql.Catalog, name schema.Name) error {
 	row, err := c.first(ctx, 2, "SHOW CREATE TABLE "+quoted(name.Schema)+"."+quoted(name.Table))
 	if err != nil {
 		return err
 	}
-	scratch := r.src.live.catalog()
 	err = scratch.LoadDump(strings.NewReader("USE "+quoted(name.Schema)+";\n"+row[1]+";\n"), "")
 	if err == nil && scratch.Table(name) != nil {
 		return nil

@@ -17,7 +17,14 @@ import (
 // the log that was read after a snapshot was opened is behind all that it sees.
 //
 // MariaDB has no such set, but tells where in its log a consistent snapshot is:
-// exactly, for commits that go through its group commit. The second phase of an
+// exactly, as long as it is commits that move that place, each when it is seen. A
+// new file moves it too, to its own beginning, and so does what is written there
+// behind a file's first lines, while commits of the file before may wait to be seen,
+// for a replica's word above all. So a place before which its file has no
+// transaction does not do while commits wait. And a place is only believed once it
+// has been so for a while: what moves it besides is done in that time (a commit in
+// one phase, as beside a table of Aria; every commit of a group where
+// binlog_optimize_thread_scheduling=OFF). The second phase of an
 // XA transaction may be before that place and not be seen yet. It is among those
 // that XA RECOVER lists until it is seen, so that there has to be none behind the
 // snapshot that gives the place; that snapshot itself is not read.
@@ -55,10 +62,13 @@ const (
 	xaPause = 100 * time.Millisecond
 )
 
+// placeAge is how old a place is before it is believed.
+const placeAge = 500 * time.Millisecond
+
 // beginSnapshot is begin for MariaDB.
 func (k *tableCopy) beginSnapshot(ctx context.Context, c *conn) (rowferry.Position, error) {
 	for look := 1; ; look++ {
-		pos, err := k.snapshot(ctx, c)
+		pos, fresh, err := k.snapshot(ctx, c)
 		if err != nil {
 			return "", err
 		}
@@ -66,17 +76,40 @@ func (k *tableCopy) beginSnapshot(ctx context.Context, c *conn) (rowferry.Positi
 		if err != nil {
 			return "", err
 		}
-		if len(prepared) == 0 {
-			return pos, nil
+		waiting := false
+		if fresh {
+			if waiting, err = c.commitsWait(ctx); err != nil {
+				return "", err
+			}
 		}
-		if look == xaLooks {
+		switch {
+		case len(prepared) == 0 && !waiting:
+			return pos, pause(ctx, placeAge)
+		case look < xaLooks:
+		case waiting:
+			return "", rowferry.Errorf(rowferry.CodeSourceAway, "commits that are in the source's log already wait for its replicas, and where they are seen cannot be told").
+				Remedy("begin again", "when its replicas answer (Rpl_semi_sync_master_wait_sessions is 0)")
+		default:
 			return "", refusePrepared(prepared)
 		}
-		select {
-		case <-ctx.Done():
-			return "", ctx.Err()
-		case <-time.After(xaPause):
+		if err := pause(ctx, xaPause); err != nil {
+			return "", err
 		}
+	}
+}
+
+// commitsWait reports whether commits wait for a replica's word.
+func (c *conn) commitsWait(ctx context.Context) (bool, error) {
+	says, err := c.query(ctx, "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_master_wait_sessions'")
+	return len(says) > 0 && says[0][1] != "0", err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
 	}
 }
 
@@ -92,37 +125,45 @@ func refusePrepared(prepared answer) error {
 		Remedy("end them", "XA COMMIT or XA ROLLBACK, and the same command again")
 }
 
-// snapshot opens a snapshot, and returns where in the log it is.
-func (k *tableCopy) snapshot(ctx context.Context, c *conn) (rowferry.Position, error) {
+// snapshot opens a snapshot, and returns where in the log it is, and whether its
+// file has no transaction before that.
+func (k *tableCopy) snapshot(ctx context.Context, c *conn) (at rowferry.Position, fresh bool, err error) {
 	for range 10 { // until the log's oldest file is not removed in between
 		for _, sql := range []string{"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"} {
 			if _, err := c.query(ctx, sql); err != nil {
-				return "", err
+				return "", false, err
 			}
 		}
 		says, err := c.query(ctx, "SHOW SESSION STATUS LIKE 'binlog_snapshot_%'")
 		if err != nil {
-			return "", err
+			return "", false, err
 		}
 		if _, err := c.query(ctx, "COMMIT"); err != nil {
-			return "", err
+			return "", false, err
 		}
-		at := map[string]string{}
+		place := map[string]string{}
 		for _, row := range says {
-			at[strings.ToLower(row[0])] = row[1]
+			place[strings.ToLower(row[0])] = row[1]
 		}
-		file, offset := at["binlog_snapshot_file"], at["binlog_snapshot_position"]
+		file, offset := place["binlog_snapshot_file"], place["binlog_snapshot_position"]
 		if file == "" || offset == "" {
-			return "", rowferry.Errorf(rowferry.CodeCopyRefused, "the source does not tell where in its log a snapshot is").
+			return "", false, rowferry.Errorf(rowferry.CodeCopyRefused, "the source does not tell where in its log a snapshot is").
 				Fact("binlog_snapshot_file", "%q", file)
 		}
 		pos, known, err := c.gtidOf(ctx, file, offset)
-		if err != nil || known {
-			return rowferry.Position(pos), err
+		if err != nil {
+			return "", false, err
+		}
+		before, there, err := c.gtidOf(ctx, file, fileStart)
+		if err != nil || known && there {
+			return rowferry.Position(pos), pos == before, err
 		}
 	}
-	return "", rowferry.Errorf(rowferry.CodeSourceAway, "the source removes files of its log faster than a place in them can be told")
+	return "", false, rowferry.Errorf(rowferry.CodeSourceAway, "the source removes files of its log faster than a place in them can be told")
 }
+
+// fileStart is where the events of a file begin, behind its magic number.
+const fileStart = "4"
 
 // gtidOf returns the GTIDs of a place in MariaDB's log, "" where none is before
 // it; known is false where the file is not there.

@@ -150,6 +150,28 @@ func TestCopyBeginsBeforeWhatIsNotVisible(t *testing.T) {
 	}
 }
 
+// TestCopyBesideNewFile: a new file of MariaDB's log moves the place of snapshots
+// beyond commits that wait to be seen. A copy does not begin there, and begins when
+// they are seen, in a new file as in any.
+func TestCopyBesideNewFile(t *testing.T) {
+	s, hold, release := holding(t, testdb.MariaDB1011)
+	_, db := testdb.NewDatabase(t, s)
+	run(t, db, "CREATE TABLE t (id INT PRIMARY KEY, pad TEXT)", "INSERT INTO t VALUES (1, NULL)")
+	must(t, s.Exec(t.Context(), "SET GLOBAL max_binlog_size = 4096"))
+	src := Live(LiveOptions{Endpoint: endpoint(t, s, "root")}).(*liveSource)
+	hold()
+	wait := held(t, s, session(t, db), "INSERT INTO t VALUES (2, REPEAT('x', 10000))") // which begins a new file
+	if c, err := src.Copy(t.Context(), ""); rowferry.CodeOf(err) != rowferry.CodeSourceAway {
+		t.Errorf("a copy begins at %v where a commit is not seen: %v", c, err)
+	}
+	release()
+	wait()
+	run(t, db, "FLUSH BINARY LOGS")
+	c, err := src.Copy(t.Context(), "")
+	must(t, err)
+	must(t, c.Close())
+}
+
 // TestCopyBesideXA: a copy does not begin beside an XA transaction of which it
 // cannot be told whether snapshots see it, and begins when it has ended.
 func TestCopyBesideXA(t *testing.T) {

@@ -24,7 +24,6 @@ const (
 // chunkReader reads rows over a connection of its own.
 type chunkReader struct {
 	conn *mysqlwire.Conn
-	self string // the server
 	// Of the table that was read last.
 	shape   *schema.Table
 	query   *copySQL
@@ -40,7 +39,7 @@ func (k *tableCopy) Open(ctx context.Context) (_ rowferry.ChunkReader, err error
 	if err != nil {
 		return nil, translate(ctx, err)
 	}
-	r := &chunkReader{conn: c, self: k.self}
+	r := &chunkReader{conn: c}
 	defer func() {
 		if err != nil {
 			c.Close()
@@ -142,7 +141,7 @@ func (r *chunkReader) Read(ctx context.Context, t *rowferry.CopyTable, after, up
 	if err != nil {
 		return err
 	}
-	return r.snapshot(ctx, nil, []string{sql}, each)
+	return r.snapshot(ctx, []string{sql}, each)
 }
 
 // Fetch reads rows by their keys. See rowferry.ChunkReader. One key more than
@@ -167,23 +166,17 @@ func (r *chunkReader) Fetch(ctx context.Context, t *rowferry.CopyTable, keys [][
 	if len(statements) == 0 {
 		return nil
 	}
-	return r.snapshot(ctx, nil, statements, each)
+	return r.snapshot(ctx, statements, each)
 }
 
-// snapshot runs queries for whole rows in one snapshot, behind first, if there is
-// one.
-func (r *chunkReader) snapshot(ctx context.Context, first func() error, queries []string, each func([]rowferry.Row) error) error {
+// snapshot runs queries for whole rows in one snapshot.
+func (r *chunkReader) snapshot(ctx context.Context, queries []string, each func([]rowferry.Row) error) error {
 	if _, err := r.conn.Exec(ctx, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"); err != nil {
 		return translate(ctx, err)
 	}
 	b := &batch{each: each}
 	columns := ordinals(len(r.shape.Columns))
 	err := func() error {
-		if first != nil {
-			if err := first(); err != nil {
-				return err
-			}
-		}
 		for _, sql := range queries {
 			err := r.conn.Each(ctx, sql, func(said [][]byte) error {
 				row, err := r.decoder.row(said, columns)

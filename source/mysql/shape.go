@@ -265,6 +265,7 @@ func (b *shapeBuilder) constraints(t *schema.Table, tm *replication.TableMapEven
 	if !b.full {
 		t.PrimaryKey, t.Uniques, t.ForeignKeys = k.PrimaryKey, k.Uniques, k.ForeignKeys
 		t.ConstraintsKnown, t.Unsupported = k.ConstraintsKnown, k.Unsupported
+		t.Indexes, t.OtherIndexes = k.Indexes, k.OtherIndexes
 		return nil
 	}
 	for _, o := range tm.PrimaryKey {
@@ -280,6 +281,7 @@ func (b *shapeBuilder) constraints(t *schema.Table, tm *replication.TableMapEven
 	if slices.Equal(all, k.ColumnNames(ordinals(len(k.Columns)))) {
 		t.Uniques, t.ForeignKeys = k.Uniques, k.ForeignKeys
 		t.ConstraintsKnown, t.Unsupported = k.ConstraintsKnown, k.Unsupported
+		t.Indexes, t.OtherIndexes = k.Indexes, k.OtherIndexes
 		if promoted(t, k) {
 			t.PrimaryKey = nil
 		}

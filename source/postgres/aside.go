@@ -21,9 +21,18 @@ type aside struct {
 	blocks [][]byte        // in memory: messages, each behind its length
 	size   int             // of blocks
 	spool  rowferry.Spool  // what came before blocks; nil: nothing did
-	subs   map[uint32]bool // subtransactions of which something came: whether they were rolled back
+	subs   map[uint32]fate // subtransactions of which something came
 	newest uint32          // whose message came last
 }
+
+// fate is what is known of a subtransaction.
+type fate uint8
+
+const (
+	kept   fate = iota // nothing else is known
+	undone             // rolled back, and the server said so
+	untold             // rolled back, and the server did not say so: see settle
+)
 
 // asides are the transactions that are put aside.
 type asides struct {
@@ -39,7 +48,7 @@ func (s *asides) start(xid uint32, first bool) error {
 	a := s.all[xid]
 	switch {
 	case first && a == nil:
-		a = &aside{xid: xid, subs: map[uint32]bool{}}
+		a = &aside{xid: xid, subs: map[uint32]fate{}}
 		s.all[xid] = a
 	case first || a == nil:
 		return malformed(msgStreamStart, "does not go on where the transaction was left").Fact("xid", "%d", xid)
@@ -70,8 +79,8 @@ func (s *asides) put(message []byte) error {
 func (a *aside) put(message []byte) {
 	if xid := messageXid(message); xid != a.newest {
 		a.newest = xid
-		if xid != a.xid && !a.subs[xid] {
-			a.subs[xid] = false
+		if _, known := a.subs[xid]; xid != a.xid && !known {
+			a.subs[xid] = kept
 		}
 	}
 	last := len(a.blocks) - 1
@@ -116,7 +125,7 @@ func (s *asides) abort(xid, sub uint32) error {
 		return nil
 	case xid != sub:
 		if _, sent := a.subs[sub]; sent {
-			a.subs[sub] = true
+			a.subs[sub] = undone
 		}
 		return nil
 	default:
@@ -197,8 +206,11 @@ func (a *aside) each(block []byte, yield func([]byte, error) bool) bool {
 		n := 4 + int(binary.BigEndian.Uint32(block))
 		message := block[4:n]
 		block = block[n:]
-		if a.subs[messageXid(message)] {
-			continue
+		switch fate := a.subs[messageXid(message)]; {
+		case fate == undone:
+			continue // the server describes its tables again
+		case fate == untold && message[0] != msgRelation:
+			continue // but not those of this one
 		}
 		if !yield(message, nil) {
 			return false

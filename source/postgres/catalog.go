@@ -133,6 +133,14 @@ func narrowed(t *dialect.SourceTable, list []int) *dialect.SourceTable {
 			shape.Uniques = append(shape.Uniques, u)
 		}
 	}
+	shape.Indexes, shape.OtherIndexes = nil, slices.Clip(shape.OtherIndexes)
+	for _, x := range t.Table.Indexes {
+		if x.Columns = kept(x.Columns); x.Columns != nil {
+			shape.Indexes = append(shape.Indexes, x)
+		} else {
+			shape.OtherIndexes = append(shape.OtherIndexes, fmt.Sprintf("index %s, whose columns are not all published", x.Name))
+		}
+	}
 	for _, f := range t.Table.ForeignKeys {
 		if f.Columns = kept(f.Columns); f.Columns != nil {
 			shape.ForeignKeys = append(shape.ForeignKeys, f)

@@ -41,7 +41,7 @@ func (s *Source) Copy(ctx context.Context, from rowferry.Position) (_ rowferry.C
 }
 
 // copying is a copy under way. It holds nothing of the server but its slot, which
-// keeps the log from From on.
+// keeps the log from From on, and the session of its gauge while that is asked.
 type copying struct {
 	source  *Source
 	options Options
@@ -49,24 +49,38 @@ type copying struct {
 	lineage lineage
 	tables  []*copyTable
 	find    map[schema.Name]*copyTable
+	gauge   *loadGauge
 }
 
 // copying does all of Copy but wait.
 func (o *opening) copying(ctx context.Context) (*copying, error) {
-	if o.options.Temporary {
-		return nil, rowferry.Errorf(rowferry.CodeCopyRefused, "a copy needs a slot that stays, which keeps the log until the rows are there")
-	}
-	if o.options.Origin == OriginNone {
-		return nil, rowferry.Errorf(rowferry.CodeCopyRefused, "the source's tables have rows that it received by replication itself, of which the log would not tell what becomes of them").
-			Remedy("take them all", "source.origin: any")
+	if err := o.copyable(); err != nil {
+		return nil, err
 	}
 	if err := o.connect(ctx); err != nil {
 		return nil, err
 	}
+	return o.copyPrepared(ctx)
+}
+
+// copyable refuses options that a copy cannot keep to.
+func (o *opening) copyable() error {
+	if o.options.Temporary {
+		return rowferry.Errorf(rowferry.CodeCopyRefused, "a copy needs a slot that stays, which keeps the log until the rows are there")
+	}
+	if o.options.Origin == OriginNone {
+		return rowferry.Errorf(rowferry.CodeCopyRefused, "the source's tables have rows that it received by replication itself, of which the log would not tell what becomes of them").
+			Remedy("take them all", "source.origin: any")
+	}
+	return nil
+}
+
+// copyPrepared is copying behind the connections.
+func (o *opening) copyPrepared(ctx context.Context) (*copying, error) {
 	if err := o.prepare(ctx); err != nil {
 		return nil, err
 	}
-	c := &copying{source: o.source, options: o.options, from: o.begin, lineage: o.identity.lineage, find: map[schema.Name]*copyTable{}}
+	c := &copying{source: o.source, options: o.options, from: o.begin, lineage: o.identity.lineage, find: map[schema.Name]*copyTable{}, gauge: &loadGauge{}}
 	// The catalog is looked at in one snapshot. What changes in it later is in the
 	// log after From, or found by those who read.
 	if err := o.session.exec(ctx, beginSnapshot); err != nil {
@@ -168,5 +182,8 @@ func (c *copying) Open(ctx context.Context) (rowferry.ChunkReader, error) {
 	return r, r.connect(ctx)
 }
 
-// Close has nothing to release: the slot stays for the reader of the log.
-func (c *copying) Close() error { return nil }
+// Close releases what is its own: the slot stays for the reader of the log.
+func (c *copying) Close() error {
+	c.gauge.close()
+	return nil
+}

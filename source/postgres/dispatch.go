@@ -30,7 +30,7 @@ func (r *reader) message(ctx context.Context, b []byte) (*rowferry.Tx, error) {
 		if !r.tx.open || c.lsn != r.tx.commit.lsn {
 			return nil, malformed(kind, "ends another transaction than the one that is open")
 		}
-		return r.finish(c.end), nil
+		return r.ends(c.end)
 	case msgRelation, msgType, msgInsert, msgUpdate, msgDelete, msgTruncate:
 		if !r.tx.open {
 			return nil, malformed(kind, "comes outside of a transaction")
@@ -69,10 +69,19 @@ func (r *reader) message(ctx context.Context, b []byte) (*rowferry.Tx, error) {
 
 // opens begins a transaction that was committed, if it is not beyond the end.
 func (r *reader) opens(kind byte, c commit) error {
+	if r.tx.open {
+		return malformed(kind, "comes while a transaction is open")
+	}
+	pass, err := r.passes(c)
+	if err != nil {
+		return err
+	}
+	if pass {
+		r.tx = assembly{open: true, passed: true, commit: c}
+		return nil
+	}
 	at := clock(c.time)
 	switch end, until := r.opened.end, r.opened.until; {
-	case r.tx.open:
-		return malformed(kind, "comes while a transaction is open")
 	case end != 0 && c.lsn >= end, !until.IsZero() && at.After(until):
 		return io.EOF
 	}
@@ -116,8 +125,10 @@ func (r *reader) commits(ctx context.Context, body []byte) error {
 	if a == nil {
 		return malformed(msgStreamCommit, "is of a transaction of which nothing was sent").Fact("xid", "%d", c.xid)
 	}
-	if err := r.settle(ctx, a); err != nil {
-		return errors.Join(err, a.close())
+	if !r.tx.passed {
+		if err := r.settle(ctx, a); err != nil {
+			return errors.Join(err, a.close())
+		}
 	}
 	next, stop := iter.Pull2(a.messages())
 	r.back = &readBack{aside: a, next: next, stop: stop}
@@ -151,7 +162,7 @@ func (r *reader) readBack(ctx context.Context) (*rowferry.Tx, error) {
 			if err := back.close(); err != nil {
 				return nil, err
 			}
-			return r.finish(r.tx.commit.end), nil
+			return r.ends(r.tx.commit.end)
 		}
 		if err := r.change(ctx, b[0], b[5:], true); err != nil {
 			return nil, r.located(err)
@@ -165,8 +176,12 @@ func (r *reader) readBack(ctx context.Context) (*rowferry.Tx, error) {
 // change takes a message of the open transaction, which may be one that was put
 // aside.
 func (r *reader) change(ctx context.Context, kind byte, body []byte, aside bool) error {
+	if r.tx.passed && kind != msgRelation { // which is not sent again
+		return nil
+	}
 	switch kind {
 	case msgInsert, msgUpdate, msgDelete:
+		r.tx.rows = true
 		c := cursor{b: body}
 		t, err := r.table(ctx, c.u32())
 		if err != nil || t == nil {
@@ -189,6 +204,7 @@ func (r *reader) change(ctx context.Context, kind byte, body []byte, aside bool)
 		}
 		return nil
 	case msgTruncate:
+		r.tx.rows = true
 		return r.truncate(ctx, body)
 	case msgType, msgLogical:
 		return parsePassed(kind, body)

@@ -120,7 +120,7 @@ func TestFailover(t *testing.T) {
 
 func mustLineage(t *testing.T, text string) lineage {
 	t.Helper()
-	l, err := parseLineage(text)
+	l, _, err := anchored(text, 1<<63)
 	if err != nil {
 		t.Fatal(err)
 	}

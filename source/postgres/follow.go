@@ -10,6 +10,7 @@ import (
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
+	"github.com/rowferry/rowferry/internal/failpoint"
 )
 
 // protocol returns the version of pgoutput's protocol that a server speaks.
@@ -26,7 +27,7 @@ func protocol(version int) int {
 
 // statement is the command that the log is asked for with. Without a place to
 // put transactions aside, the server keeps those that are not committed.
-func (o *opened) statement() string {
+func (o *opened) statement(from lsn) string {
 	publication := strings.ReplaceAll(dialect.Quote(o.publication), "'", "''")
 	options := fmt.Sprintf("proto_version '%d', publication_names '%s'", protocol(o.version), publication)
 	if o.start.Spool != nil {
@@ -35,7 +36,7 @@ func (o *opened) statement() string {
 	if o.options.Origin == OriginNone {
 		options += ", origin 'none'"
 	}
-	return fmt.Sprintf("START_REPLICATION SLOT %s LOGICAL %s (%s)", dialect.Quote(o.slot), o.begin, options)
+	return fmt.Sprintf("START_REPLICATION SLOT %s LOGICAL %s (%s)", dialect.Quote(o.slot), from, options)
 }
 
 // follow asks for the log from the beginning on.
@@ -78,7 +79,7 @@ func (r *reader) patience(ctx context.Context) (patience time.Duration, err erro
 // ask sends the command and waits for the log to begin.
 func (r *reader) ask(ctx context.Context) error {
 	endpoint := r.opened.options.Endpoint
-	if _, err := r.in.conn.Write(appendFrame(nil, 'Q', append([]byte(r.opened.statement()), 0))); err != nil {
+	if _, err := r.in.conn.Write(appendFrame(nil, 'Q', append([]byte(r.opened.statement(r.passage.asked())), 0))); err != nil {
 		return translate(ctx, endpoint, err)
 	}
 	for {
@@ -102,9 +103,9 @@ func (r *reader) ask(ctx context.Context) error {
 	}
 }
 
-// holds makes sure that the slot, which nobody else can move now, is where it was
-// when it was looked at: the server begins behind what it has confirmed, without
-// a word.
+// holds makes sure that the slot, which nobody else can move now, is not past the
+// position: the server begins behind what it has confirmed, without a word. From
+// where it is it follows what there is to pass over.
 func (r *reader) holds(ctx context.Context, pid uint32) error {
 	var found *slot
 	err := r.catalog.ask(ctx, func(ctx context.Context, s *session) (err error) {
@@ -118,11 +119,12 @@ func (r *reader) holds(ctx context.Context, pid uint32) error {
 		return nil // the server has given up, and its reason is about to be read
 	case found.active != int64(pid):
 		return rowferry.Errorf(rowferry.CodeSlotTaken, "the replication slot is not the one that is read").Fact("slot", "%s", r.opened.slot)
-	case found.confirmed > r.opened.begin:
+	case found.confirmed > r.opened.begin && !failpoint.On("accept-slot-ahead"):
 		return rowferry.Errorf(rowferry.CodeSlotAhead, "the replication slot was moved past the position while the source was opened").
 			Fact("slot", "%s", found.name).Fact("confirmed", "%s", found.confirmed).Fact("position", "%s", r.opened.begin).
 			Remedy("start over", "rowferry destroy, then run again into empty tables")
 	default:
+		r.passage.enter(found.confirmed)
 		return nil
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // lineage is where a position comes from: which database cluster, by the
 // identifier that it was given when it was made, and on which of its timelines.
-// Its text is "TIMELINE/SYSTEMID".
+// Its text is "TIMELINE/SYSTEMID"; that of a transaction has an anchor behind it.
 type lineage struct {
 	timeline uint32
 	system   string
@@ -107,40 +107,48 @@ func (o *opening) identify(ctx context.Context) error {
 // cluster, on a timeline that branched off at or after the position, and with a
 // log that reaches it. So another server behind the address, a backup that was
 // restored and a standby that was behind when it was promoted are refused.
+//
+// What it cannot tell is left to the reader: whether the log has the anchor. See
+// passage.
 func (o *opening) checkLineage(ctx context.Context, text string, at lsn) error {
-	broken := func(format string, args ...any) error {
-		e := rowferry.Errorf(rowferry.CodeLineageBroken, "the source does not have all that the position stands for").
-			Fact("position", "%s", at).Fact("reason", format, args...).Fact("server", "%s", o.identity.lineage)
-		if text != "" {
-			e.Fact("applied from", "%s", text)
-		}
-		return e.Remedy("go on", "with the server the pipeline was reading, or a standby of it that had caught up").
-			Remedy("start over", "rowferry destroy, then run again into empty tables")
-	}
+	now, from := o.identity, ""
 	if text != "" {
-		was, err := parseLineage(text)
+		was, last, err := anchored(text, at)
 		if err != nil {
 			return err
 		}
+		o.anchor, from = last, was.String()
 		switch {
-		case was.system != o.identity.system:
-			return broken("it is another database cluster")
-		case was.timeline > o.identity.timeline:
-			return broken("the server is on timeline %d, and the position on a later one, %d", o.identity.timeline, was.timeline)
-		case was.timeline < o.identity.timeline:
+		case was.system != now.system:
+			return broken(at, from, now.lineage, "it is another database cluster")
+		case was.timeline > now.timeline:
+			return broken(at, from, now.lineage, "the server is on timeline %d, and the position on a later one, %d", now.timeline, was.timeline)
+		case was.timeline < now.timeline:
 			history, err := o.history(ctx)
 			if err != nil {
 				return err
 			}
 			if ok, why := descends(was.timeline, at, history); !ok {
-				return broken("%s", why)
+				return broken(at, from, now.lineage, "%s", why)
 			}
 		}
 	}
-	if at > o.identity.flushed {
-		return broken("the server's log ends at %s, before the position", o.identity.flushed)
+	if at > now.flushed {
+		return broken(at, from, now.lineage, "the server's log ends at %s, before the position", now.flushed)
 	}
 	return nil
+}
+
+// broken is the error of a server that lacks what comes before a position, which
+// is from another lineage, "" where that is not known.
+func broken(at lsn, from string, server lineage, reason string, args ...any) *rowferry.Error {
+	e := rowferry.Errorf(rowferry.CodeLineageBroken, "the source does not have all that the position stands for").
+		Fact("position", "%s", at).Fact("reason", reason, args...).Fact("server", "%s", server)
+	if from != "" {
+		e.Fact("applied from", "%s", from)
+	}
+	return e.Remedy("go on", "with the server the pipeline was reading, or a standby of it that had caught up").
+		Remedy("start over", "rowferry destroy, then run again into empty tables")
 }
 
 // history asks for the history of the server's timeline.

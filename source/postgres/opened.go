@@ -17,6 +17,7 @@ type opened struct {
 	system   string // the system identifier
 	timeline uint32
 	begin    lsn       // reading begins with the first commit after it
+	anchor   anchor    // of begin
 	end      lsn       // 0, or where the log ends: io.EOF once everything up to it was returned
 	until    time.Time // zero, or: io.EOF before the first transaction that was committed after it
 
@@ -32,3 +33,5 @@ type opened struct {
 	// none.
 	awaited *atomic.Uint64
 }
+
+func (o *opened) lineage() lineage { return lineage{o.timeline, o.system} }

@@ -57,7 +57,8 @@ type reader struct {
 	last     lsn       // the position that was returned last
 	moved    time.Time // and when
 	at       lsn       // of the message at hand, for errors
-	lineage  string
+	from     string    // the text of a lineage before its anchor
+	passage  passage
 	chunk    int
 	text     []byte // of names that are being made
 	caughtUp atomic.Int64
@@ -75,7 +76,8 @@ var (
 
 // newReader begins reading. It takes the sessions over, unless it fails.
 func newReader(ctx context.Context, o opened) (_ *reader, err error) {
-	r := &reader{opened: o, last: o.begin, moved: time.Now(), lineage: lineage{o.timeline, o.system}.String(), chunk: o.options.ChunkBytes}
+	r := &reader{opened: o, last: o.begin, moved: time.Now(), from: o.lineage().String() + "@", chunk: o.options.ChunkBytes,
+		passage: passage{anchor: o.anchor, begin: o.begin, stage: passing}}
 	if r.chunk <= 0 {
 		r.chunk = DefaultChunkBytes
 	}
@@ -94,11 +96,14 @@ func newReader(ctx context.Context, o opened) (_ *reader, err error) {
 func (r *reader) Begin() rowferry.Position { return r.opened.begin.position() }
 
 // Lineage returns where Begin comes from. See rowferry.Rooted.
-func (r *reader) Lineage(context.Context) (string, error) { return r.lineage, nil }
+func (r *reader) Lineage(context.Context) (string, error) {
+	return r.from + r.opened.anchor.String(), nil
+}
 
-// Ack tells that everything up to p is durable. See rowferry.Acker.
+// Ack tells that everything up to p is durable. Begin is passed on to the server
+// once its log is known to have what came before. See rowferry.Acker.
 func (r *reader) Ack(p rowferry.Position) {
-	if at, err := parseLSN(string(p)); err == nil { // anything else is none of ours
+	if at, err := parseLSN(string(p)); err == nil && r.passage.acks(at) { // no LSN is none of ours
 		r.feedback.ack(at)
 	}
 }
@@ -134,7 +139,7 @@ func (r *reader) Next(ctx context.Context) (*rowferry.Tx, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for r.err == nil {
-		if !r.tx.open && r.opened.end != 0 && r.last >= r.opened.end {
+		if !r.tx.open && r.opened.end != 0 && r.last >= r.opened.end && r.passage.stage == arrived {
 			r.err = io.EOF
 			break
 		}
@@ -266,6 +271,9 @@ type flushed struct {
 func (r *reader) idle(ctx context.Context, end lsn, sent time.Time) (*rowferry.Tx, error) {
 	if r.tx.open || r.asides.open != nil || r.in.ready() {
 		return nil, nil
+	}
+	if err := r.reaches(end); err != nil || r.passage.stage == passing {
+		return nil, err
 	}
 	if r.heard.at != 0 && end >= r.heard.at {
 		r.caughtUp.Store(r.heard.when.UnixNano())

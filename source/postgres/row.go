@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -153,6 +154,9 @@ func (t *table) row(m *arena, c *cursor, keyOnly bool) (row rowferry.Row, size i
 			}
 		case columnUnchanged:
 			unchanged = true
+			if failpoint.On("null-for-unchanged") {
+				row[i] = rowferry.NullValue()
+			}
 		case columnText:
 			text := c.take(int(int32(c.u32())))
 			if c.failed {

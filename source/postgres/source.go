@@ -12,6 +12,7 @@ import (
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/connect"
 	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
+	"github.com/rowferry/rowferry/internal/failpoint"
 )
 
 // Source is the log of a PostgreSQL database. Its methods may be called by
@@ -75,9 +76,12 @@ func (s *Source) Open(ctx context.Context, start rowferry.Start) (_ rowferry.Rea
 			return nil, err
 		}
 	}
+	if o.anchor.at == 0 || failpoint.On("skip-anchor") {
+		o.anchor = anchor{at: o.begin}
+	}
 	r, err := newReader(ctx, opened{
 		options: &o.options, version: o.server.version, system: o.identity.system, timeline: o.identity.timeline,
-		begin: o.begin, end: o.end.at, until: o.end.time, slot: o.options.Slot, publication: o.options.Publication,
+		begin: o.begin, anchor: o.anchor, end: o.end.at, until: o.end.time, slot: o.options.Slot, publication: o.options.Publication,
 		tables: o.scope.tables, queries: o.session.conn, stream: o.stream, start: start, awaited: &s.awaited,
 	})
 	if err != nil {
@@ -102,8 +106,9 @@ type opening struct {
 	identity identity
 	scope    *scope
 	begin    lsn
-	fresh    bool // the slot was made for this reader
-	copies   bool // what is there comes first, so any slot will do, and a new one
+	anchor   anchor // of begin; none where only begin is known
+	fresh    bool   // the slot was made for this reader
+	copies   bool   // what is there comes first, so any slot will do, and a new one
 }
 
 // settle makes sense of the options.

@@ -5,12 +5,15 @@ import (
 	"time"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
 )
 
 // assembly collects the changes of the open transaction.
 type assembly struct {
 	open    bool
+	passed  bool // it was read before, and nothing is made of it
+	rows    bool // it has told of rows
 	commit  commit
 	id      string
 	time    time.Time
@@ -66,14 +69,36 @@ func (r *reader) part() *rowferry.Tx {
 	return tx
 }
 
-// finish hands over the transaction that ends at a place.
+// ends hands over the open transaction, which ends at a place, unless it was only
+// passed over.
+func (r *reader) ends(end lsn) (*rowferry.Tx, error) {
+	if r.tx.passed {
+		return nil, r.passed(end)
+	}
+	if c := r.tx.commit; r.tx.rows {
+		r.passage.anchor = anchor{end, c.xid, c.time}
+	}
+	return r.finish(end), nil
+}
+
+// finish hands over what was collected, as all up to a place.
 func (r *reader) finish(end lsn) *rowferry.Tx {
 	tx := r.memory.tx()
 	tx.ID, tx.CommitTime, tx.Changes = r.tx.id, r.tx.time, r.memory.end(r.tx.changes)
+	last := r.passage.anchor
+	r.text = last.append(append(r.text[:0], r.from...))
+	tx.Lineage = r.memory.str(r.text)
 	r.text = end.append(r.text[:0])
-	tx.Log = r.memory.str(r.text)
-	tx.Last, tx.Position, tx.Lineage = true, rowferry.Position(tx.Log), r.lineage
+	if last.at == end { // as it is but where the log is idle: the lineage has that text
+		tx.Log = tx.Lineage[len(r.from):][:len(r.text)]
+	} else {
+		tx.Log = r.memory.str(r.text)
+	}
+	tx.Last, tx.Position = true, rowferry.Position(tx.Log)
 	r.tx = assembly{}
 	r.last, r.moved = end, time.Now()
+	if failpoint.On("ack-early") {
+		r.feedback.ack(end)
+	}
 	return tx
 }

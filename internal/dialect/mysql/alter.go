@@ -39,7 +39,7 @@ func (p *parser) alterTable() ([]Effect, error) {
 }
 
 func newAlteration(n schema.Name) *alteration {
-	return &alteration{table: n, renames: map[string]string{}, hidden: map[string]bool{}}
+	return &alteration{table: n, renames: map[string]string{}, hidden: map[string]bool{}, unused: map[string]string{}}
 }
 
 // alter applies an alteration to the catalog. Where the known shape and the
@@ -119,6 +119,11 @@ func (p *parser) altered(d *draft, a *alteration) error {
 	for _, r := range a.indexes {
 		if i := d.key(r[0]); i >= 0 {
 			d.keys[i].name = r[1]
+		}
+	}
+	for i, k := range d.keys {
+		if unused, ok := a.unused[strings.ToLower(k.name)]; ok {
+			d.keys[i].unused = unused
 		}
 	}
 	for _, x := range a.adds {

@@ -101,7 +101,7 @@ func TestEffects(t *testing.T) {
 		{"CREATE SEQUENCE s", "created d.s [sequence]"},
 		{"ALTER TABLE t ADD z INT", "altered d.t"},
 		{"ALTER TABLE t ENGINE=InnoDB, ALGORITHM=INPLACE", "altered d.t same"},
-		{"ALTER TABLE t ADD INDEX (a)", "altered d.t same"},
+		{"ALTER TABLE t ADD INDEX (a)", "altered d.t"},
 		{"ALTER TABLE nope ADD z INT", "altered d.nope [the table was not known] same"},
 		{"ALTER TABLE t DROP nope", "altered d.t [table d.t was not known to have a column nope]"},
 		{"ALTER TABLE t DROP FOREIGN KEY nope", "altered d.t [table d.t was not known to have a foreign key nope]"},

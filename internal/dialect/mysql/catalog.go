@@ -73,8 +73,8 @@ func (c *Catalog) Table(n schema.Name) *schema.Table {
 	return nil
 }
 
-// Put makes a shape known that comes from elsewhere. Its secondary keys and
-// default character set stay unknown: columns added to it later have a
+// Put makes a shape known that comes from elsewhere. Its
+// default character set stays unknown: columns added to it later have a
 // character set only if they name one.
 func (c *Catalog) Put(t *schema.Table) {
 	c.tables[t.Name] = &entry{t, draftOf(t)}
@@ -110,7 +110,7 @@ func (c *Catalog) put(d *draft) (*schema.Table, error) {
 
 // draftOf turns a shape into a draft.
 func draftOf(t *schema.Table) *draft {
-	d := &draft{name: t.Name, columns: t.Columns, known: t.ConstraintsKnown, recorded: true, notes: t.Unsupported}
+	d := &draft{name: t.Name, columns: t.Columns, known: t.ConstraintsKnown, recorded: true, notes: t.Unsupported, others: t.OtherIndexes}
 	parts := func(ordinals, prefixes []int) []part {
 		list := make([]part, len(ordinals))
 		for i, o := range ordinals {
@@ -126,6 +126,13 @@ func draftOf(t *schema.Table) *draft {
 	}
 	for _, u := range t.Uniques {
 		d.keys = append(d.keys, key{name: u.Name, kind: uniqueKey, parts: parts(u.Columns, u.Prefix)})
+	}
+	for _, x := range t.Indexes {
+		k := key{name: x.Name, kind: plainKey, parts: parts(x.Columns, x.Prefix)}
+		for i := range k.parts {
+			k.parts[i].descending = x.Descends(i)
+		}
+		d.keys = append(d.keys, k)
 	}
 	for _, f := range t.ForeignKeys {
 		d.addForeign(foreign{name: f.Name, columns: t.ColumnNames(f.Columns), parent: f.Parent,

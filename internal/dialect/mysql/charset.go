@@ -109,3 +109,12 @@ func (p *parser) defaultCollation(charset string) collation {
 	}
 	return collation{charset, charsets[charset].collation}
 }
+
+// MaxBytes returns the most bytes that a character takes in a character set, 4 in
+// one that is not known.
+func MaxBytes(charset string) int {
+	if known, ok := charsets[charset]; ok {
+		return known.maxBytes
+	}
+	return 4
+}

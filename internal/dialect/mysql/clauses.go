@@ -17,6 +17,7 @@ type alteration struct {
 	renamed [][2]string       // columns: old and new name as they stand, in order
 	indexes [][2]string       // RENAME INDEX
 	hidden  map[string]bool   // ALTER COLUMN SET [IN]VISIBLE, by folded name
+	unused  map[string]string // ALTER INDEX, by folded name: INVISIBLE, IGNORED or ""
 	options tableOptions
 	convert *tableOptions // CONVERT TO CHARACTER SET
 
@@ -344,9 +345,13 @@ func (p *parser) renameClause(a *alteration, c *cursor) (err error) {
 	return nil
 }
 
-// alterClause reads ALTER [COLUMN] from after ALTER: only visibility matters.
+// alterClause reads ALTER COLUMN and the like from after ALTER: only visibility
+// matters.
 func (p *parser) alterClause(a *alteration, c *cursor) error {
-	if c.acceptAny("INDEX", "KEY", "CHECK", "CONSTRAINT") != "" {
+	if c.acceptAny("INDEX", "KEY") != "" {
+		return p.alterIndexClause(a, c)
+	}
+	if c.acceptAny("CHECK", "CONSTRAINT") != "" {
 		c.i = len(c.tokens) - 1
 		return nil
 	}

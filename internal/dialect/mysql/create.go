@@ -255,12 +255,12 @@ func (p *parser) addColumnKeys(d *draft, def *definition) error {
 
 // addKey adds a key that stands on its own.
 func (p *parser) addKey(d *draft, def *definition) error {
-	k := key{name: def.name, kind: def.key.kind, overlaps: def.key.overlaps}
+	k := key{name: def.name, kind: def.key.kind, overlaps: def.key.overlaps, other: def.key.other, unused: def.key.unused}
 	if k.name == "" && k.kind == uniqueKey {
 		k.name = def.key.constraint
 	}
 	for _, ip := range def.cons.Keys {
-		q := part{prefix: atLeast(ip.Length, 0)}
+		q := part{prefix: atLeast(ip.Length, 0), descending: ip.Desc}
 		if ip.Column != nil {
 			q.column = ip.Column.Name.O
 		} else {

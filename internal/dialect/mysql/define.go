@@ -56,7 +56,9 @@ type keyNote struct {
 	kind        keyKind
 	constraint  string
 	ifNotExists bool
-	overlaps    bool // MariaDB: the last part is a period, WITHOUT OVERLAPS
+	overlaps    bool   // MariaDB: the last part is a period, WITHOUT OVERLAPS
+	other       string // FULLTEXT, SPATIAL, VECTOR
+	unused      string // INVISIBLE, IGNORED
 	start, end  string
 }
 
@@ -109,7 +111,12 @@ func (p *parser) defineKey(c *cursor, d *definition) error {
 		d.key.kind = primaryKey
 	case "UNIQUE", "FULLTEXT", "SPATIAL", "VECTOR":
 		c.i++
-		d.key.kind = map[string]keyKind{"UNIQUE": uniqueKey, "FULLTEXT": otherKey, "SPATIAL": otherKey, "VECTOR": otherKey}[w]
+		d.key.kind = otherKey
+		if w == "UNIQUE" {
+			d.key.kind = uniqueKey
+		} else {
+			d.key.other = w
+		}
 	case "FOREIGN":
 		c.i++
 		d.key.kind = foreignKey
@@ -122,8 +129,8 @@ func (p *parser) defineKey(c *cursor, d *definition) error {
 }
 
 // defineParts reads a key from after its kind: [KEY] [IF NOT EXISTS] [name]
-// [USING x] (parts) and, for a foreign key, the reference. Options after the
-// parts do not matter.
+// [USING x] (parts) and, for a foreign key, the reference. Of the options after
+// the parts only those matter that keep queries from using it.
 func (p *parser) defineParts(c *cursor, d *definition) error {
 	c.acceptAny("KEY", "INDEX")
 	if c.accept("IF", "NOT", "EXISTS") {
@@ -154,9 +161,29 @@ func (p *parser) defineParts(c *cursor, d *definition) error {
 			return err
 		}
 	}
-	c.i = len(c.tokens) - 1 // the options
+	d.key.unused = c.unusedOption()
 	d.sql = b.String()
 	return nil
+}
+
+// unusedOption passes a key's options and returns the one that keeps queries from
+// using it, or "".
+func (c *cursor) unusedOption() (unused string) {
+	for !c.end() {
+		switch {
+		case c.accept("NOT", "IGNORED"), c.accept("VISIBLE"):
+			unused = ""
+		case c.accept("COMMENT"):
+			c.skip(1) // whatever it says
+		default:
+			if w := c.acceptAny("IGNORED", "INVISIBLE"); w != "" {
+				unused = w
+			} else {
+				c.skip(1)
+			}
+		}
+	}
+	return unused
 }
 
 // isUsing reports whether USING or TYPE with an index algorithm comes next.

@@ -28,6 +28,7 @@ type draft struct {
 	specs    specs
 	recorded bool // it came by Put, without definitions
 	notes    []string
+	others   []string // OtherIndexes that are known by that alone
 }
 
 type keyKind uint8
@@ -44,13 +45,16 @@ type key struct {
 	name      string
 	kind      keyKind
 	parts     []part
-	generated bool // made for a foreign key, gone when another key covers it
-	overlaps  bool // MariaDB: unique only among rows whose periods overlap
+	generated bool   // made for a foreign key, gone when another key covers it
+	overlaps  bool   // MariaDB: unique only among rows whose periods overlap
+	other     string // of an otherKey, FULLTEXT, SPATIAL or VECTOR
+	unused    string // INVISIBLE or IGNORED, where no query uses it
 }
 
 type part struct {
-	column string // "" for an expression
-	prefix int
+	column     string // "" for an expression
+	prefix     int
+	descending bool
 }
 
 type foreign struct {
@@ -80,7 +84,7 @@ func (d *draft) clone() *draft {
 		n.foreign[i].referenced = slices.Clone(n.foreign[i].referenced)
 	}
 	n.periods = slices.Clone(d.periods)
-	n.notes = slices.Clone(d.notes)
+	n.notes, n.others = slices.Clone(d.notes), slices.Clone(d.others)
 	return &n
 }
 
@@ -153,7 +157,7 @@ func (d *draft) settle() {
 		}
 		for j, p := range k.parts {
 			if c := d.column(p.column); c >= 0 {
-				k.parts[j] = part{d.columns[c].Name, wholePrefix(d.columns[c].Type, p.prefix)}
+				k.parts[j] = part{d.columns[c].Name, wholePrefix(d.columns[c].Type, p.prefix), p.descending}
 			}
 		}
 	}
@@ -257,6 +261,7 @@ func (d *draft) table() (*schema.Table, error) {
 			t.Uniques = append(t.Uniques, x)
 		}
 	}
+	t.Indexes, t.OtherIndexes = d.plainIndexes()
 	for _, f := range d.foreign {
 		if len(f.referenced) == 0 {
 			t.Unsupported = append(t.Unsupported, "foreign key to "+f.parent.String()+", whose primary key is not known")

@@ -9,7 +9,7 @@ import (
 )
 
 // CreateTable returns the statements that make a table of the given shape
-// without its foreign keys, and what the operator should know that could not be
+// without its foreign keys and Indexes, and what the operator should know that could not be
 // carried.
 //
 // Text compares by the database's collation, in which equal means equal bytes:
@@ -81,6 +81,13 @@ func createTable(t, keyed *schema.Table) (statements, notices []string, err erro
 func leftOut(t *schema.Table) (notices []string) {
 	for _, u := range t.Unsupported {
 		notices = append(notices, fmt.Sprintf("table %s is made without %s", t.Name, u))
+	}
+	for _, x := range t.OtherIndexes {
+		notices = append(notices, fmt.Sprintf("table %s is made without the %s", t.Name, x))
+	}
+	_, left := carriedIndexes(t)
+	for _, x := range left {
+		notices = append(notices, fmt.Sprintf("table %s is made without the %s", t.Name, x))
 	}
 	if finer := finerKeys(t); len(finer) > 0 {
 		notices = append(notices, fmt.Sprintf("table %s: %s compares text byte by byte in PostgreSQL, which is finer than the source's collation: "+

@@ -15,10 +15,18 @@ type Key struct {
 	// Unique is, for people, what must not be there twice; empty for an index that
 	// refuses no row.
 	Unique string
+	// Index names, for people, an index of the source's.
+	Index string
+	// Spare is the same under a name that nothing else has, where Name may be taken.
+	Spare *Key
 }
 
-// Keys returns the keys and indexes of a table that CreateTable makes, in the
-// order in which they can be made.
+// What says what the key is, for people. It is empty for an index that only
+// Rowferry has a use for.
+func (k Key) What() string { return k.Unique + k.Index }
+
+// Keys returns the keys and indexes of a table, in the order in which they can be
+// made: those that CreateTable makes, and then Indexes.
 func Keys(t *schema.Table) []Key {
 	var keys []Key
 	if len(t.PrimaryKey) > 0 {
@@ -27,7 +35,7 @@ func Keys(t *schema.Table) []Key {
 			Unique: "primary key (" + strings.Join(t.ColumnNames(t.PrimaryKey), ", ") + ")",
 		})
 	}
-	return slices.Concat(keys, uniqueKeys(t), childIndexes(t), rowIndex(t))
+	return slices.Concat(keys, uniqueKeys(t), childIndexes(t), rowIndex(t), Indexes(t))
 }
 
 func primaryKey(t *schema.Table) string {
@@ -74,10 +82,11 @@ func indexTerm(c schema.Column, u schema.Index, i int) string {
 	return "pg_catalog.left(" + Quote(c.Name) + ", " + n + ")"
 }
 
-// childIndexes returns the indexes over foreign-key columns that no key begins
-// with. Without one, every delete of a parent would read the whole child table.
+// childIndexes returns the indexes over foreign-key columns that no key or index
+// begins with. Without one, every delete of a parent would read the whole child table.
 func childIndexes(t *schema.Table) (all []Key) {
-	for _, columns := range t.UnindexedKeys(t.ForeignKeys) {
+	carried, _ := carriedIndexes(t)
+	for _, columns := range t.UnindexedKeys(t.ForeignKeys, carried) {
 		all = append(all, index(t, "fk", columns))
 	}
 	return all

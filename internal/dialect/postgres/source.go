@@ -73,7 +73,7 @@ func ReadSource(ctx context.Context, conn *pgconn.PgConn, oids []uint32, o Sourc
 	for _, part := range []struct {
 		sql string
 		fn  func(Row) error
-	}{{sourceColumns, in.column}, {sourceIndexes, in.index}, {sourceForeign, in.foreign}, {sourcePartitions, in.partition}} {
+	}{{sourceColumns, in.column}, {sourceIndexes, in.index}, {sourcePlain, in.plain}, {sourceForeign, in.foreign}, {sourcePartitions, in.partition}} {
 		if err := Query(ctx, conn, part.sql, part.fn, array(found)); err != nil {
 			return nil, err
 		}

@@ -133,6 +133,44 @@ CREATE VIEW seen AS SELECT 1 AS a`)
 	})
 }
 
+// TestSourceIndexes: of the indexes that refuse no row, those that any target can
+// have are told as they are, and all others by name.
+func TestSourceIndexes(t *testing.T) {
+	on(t, func(t *testing.T, conn *pgconn.PgConn, _ int) {
+		run(t, conn, `CREATE SCHEMA shop; SET search_path = shop;
+CREATE TABLE t (id int PRIMARY KEY, gone int, a int, b text, c text COLLATE "C", d tsvector, e int[], g int GENERATED ALWAYS AS (a) STORED, UNIQUE (b));
+ALTER TABLE t DROP COLUMN gone;
+CREATE INDEX plain ON t (a);
+CREATE INDEX several ON t (c, a DESC, b);
+CREATE INDEX "Last""one" ON t (b DESC NULLS FIRST) WITH (fillfactor = 70);
+CREATE INDEX "n nulls" ON t (a NULLS FIRST);
+CREATE INDEX n_desc ON t (a DESC NULLS LAST);
+CREATE INDEX n_hash ON t USING hash (a);
+CREATE INDEX n_gin ON t USING gin (d);
+CREATE INDEX n_brin ON t USING brin (a);
+CREATE INDEX n_part ON t (a) WHERE a > 1;
+CREATE INDEX n_expr ON t (lower(b));
+CREATE INDEX n_with ON t (a) INCLUDE (b);
+CREATE INDEX n_class ON t (b text_pattern_ops);
+CREATE INDEX n_coll ON t (b COLLATE "C");
+CREATE INDEX n_gen ON t (g);
+CREATE TABLE parted (id int, a int) PARTITION BY RANGE (id);
+CREATE TABLE part1 PARTITION OF parted FOR VALUES FROM (0) TO (10);
+CREATE INDEX on_parts ON parted (a)`)
+		got := read(t, conn, dialect.SourceOptions{})
+		is(t, "indexes", got["t"].Table.Indexes, []schema.Index{
+			{Name: `Last"one`, Columns: []int{2}, Descending: []bool{true}}, {Name: "plain", Columns: []int{1}},
+			{Name: "several", Columns: []int{3, 1, 2}, Descending: []bool{false, true, false}},
+		})
+		is(t, "others", strings.Join(got["t"].Table.OtherIndexes, "\n"), strings.Join([]string{
+			"index n nulls, which sorts NULLs in another order", "index n_brin, which is a brin index", "index n_class, which has an operator class",
+			"index n_coll, which has a collation of its own", "index n_desc, which sorts NULLs in another order", "index n_expr, which is over an expression",
+			"index n_gen, which has the column g, which is not published", "index n_gin, which is a gin index", "index n_hash, which is a hash index",
+			"index n_part, which is over some of the rows", "index n_with, which has an INCLUDE list"}, "\n"))
+		is(t, "of partitions", []any{got["parted"].Table.Indexes, len(got["part1"].Table.Indexes)}, []any{[]schema.Index{{Name: "on_parts", Columns: []int{1}}}, 1})
+	})
+}
+
 func uniques(t *schema.Table) string {
 	var keys []string
 	for _, u := range t.Uniques {

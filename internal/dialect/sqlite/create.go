@@ -22,27 +22,34 @@ import (
 // Errors: *NameError, *TypeError, and *CascadeError for a foreign key whose
 // action would be lost.
 func CreateTable(t *schema.Table, parents Parents) (statements, notices []string, err error) {
-	return createTable(t, t, parents)
+	statements, _, notices, err = createTable(t, t, parents)
+	return statements, notices, err
 }
 
 // CreateBare is CreateTable without the keys and indexes that schema.Table.Bare
 // leaves out, but for foreign keys, which SQLite cannot add to a table: Keys has
 // the others.
 func CreateBare(t *schema.Table, parents Parents) (statements, notices []string, err error) {
+	statements, _, notices, err = createTable(t, t.Bare(), parents)
+	return statements, notices, err
+}
+
+// PlanBare is CreateBare with the foreign keys that the table is made with.
+func PlanBare(t *schema.Table, parents Parents) (statements []string, carried []schema.ForeignKey, notices []string, err error) {
 	return createTable(t, t.Bare(), parents)
 }
 
 // createTable makes a table of shape t that has the keys of another version.
-func createTable(t, keyed *schema.Table, parents Parents) (statements, notices []string, err error) {
+func createTable(t, keyed *schema.Table, parents Parents) (statements []string, carried []schema.ForeignKey, notices []string, err error) {
 	if err := CheckTable(t); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	var lines []string
 	alias := RowidAlias(keyed)
 	for i, c := range t.Columns {
 		declared, err := schema.SQLiteType(c.Type)
 		if err != nil {
-			return nil, nil, &TypeError{Table: t.Name, Column: c.Name, Err: err}
+			return nil, nil, nil, &TypeError{Table: t.Name, Column: c.Name, Err: err}
 		}
 		line := Quote(c.Name) + " " + declared
 		switch {
@@ -56,9 +63,9 @@ func createTable(t, keyed *schema.Table, parents Parents) (statements, notices [
 	if alias < 0 && len(keyed.PrimaryKey) > 0 {
 		lines = append(lines, "PRIMARY KEY ("+quoteAll(keyed.ColumnNames(keyed.PrimaryKey))+")")
 	}
-	carried, notices, err := foreignKeys(t, parents)
+	carried, notices, err = foreignKeys(t, parents)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for _, f := range carried {
 		lines = append(lines, foreignKeyClause(t, f))
@@ -70,7 +77,7 @@ func createTable(t, keyed *schema.Table, parents Parents) (statements, notices [
 	create := "CREATE TABLE " + Quote(t.Name.Table) + " (\n  " + strings.Join(lines, ",\n  ") + "\n) " + options
 	keys := uniqueKeys(keyed)
 	if keyed == t {
-		keys = append(keys, childIndexes(t, carried)...)
+		keys = slices.Concat(keys, childIndexes(t, carried), indexes(t))
 	}
 	keys = append(keys, rowIndex(t)...) // merging looks for rows already
 	statements = append(statements, create)
@@ -80,7 +87,10 @@ func createTable(t, keyed *schema.Table, parents Parents) (statements, notices [
 	for _, u := range t.Unsupported {
 		notices = append(notices, fmt.Sprintf("table %s is made without %s", t.Name, u))
 	}
-	return statements, notices, nil
+	for _, x := range t.OtherIndexes {
+		notices = append(notices, fmt.Sprintf("table %s is made without the %s", t.Name, x))
+	}
+	return statements, carried, notices, nil
 }
 
 // TypeError says that a column's type has no counterpart in SQLite.

@@ -15,7 +15,12 @@ type Key struct {
 	// Unique is, for people, what must not be there twice; empty for an index that
 	// refuses no row.
 	Unique string
+	Index  string // for people, an index of the source's
 }
+
+// What says what the key is, for people. It is empty for an index that only
+// Rowferry has a use for.
+func (k Key) What() string { return k.Unique + k.Index }
 
 // Keys returns the indexes of a table with those foreign keys that CreateBare
 // leaves out of it, and those that it makes.
@@ -25,7 +30,7 @@ func Keys(t *schema.Table, carried []schema.ForeignKey) []Key {
 		// SQLite cannot add a primary key either.
 		keys = append(keys, uniqueKey(t, "pk", schema.Index{Columns: t.PrimaryKey}, "primary key"))
 	}
-	return slices.Concat(keys, uniqueKeys(t), childIndexes(t, carried), rowIndex(t))
+	return slices.Concat(keys, uniqueKeys(t), childIndexes(t, carried), rowIndex(t), indexes(t))
 }
 
 // Made reports whether the table is as CreateTable or CreateBare made it, with
@@ -94,10 +99,32 @@ func indexTerm(c schema.Column, u schema.Index, i int) string {
 	return "substr(" + Quote(c.Name) + ", 1, " + strconv.Itoa(n) + ")"
 }
 
-// childIndexes returns the indexes over foreign-key columns that no key begins
-// with. Without one, every delete of a parent would read the whole child table.
+// indexes returns the shape's indexes. A prefix, which SQLite does not have, becomes
+// the whole column: an entry may be of any length. A name that no other table of the
+// source has for an index may still be that of a table which is made later: the
+// index's is part of one that nothing else has.
+func indexes(t *schema.Table) (all []Key) {
+	for _, x := range t.Indexes {
+		terms := make([]string, len(x.Columns))
+		for i, o := range x.Columns {
+			if terms[i] = Quote(t.Columns[o].Name); x.Descends(i) {
+				terms[i] += " DESC"
+			}
+		}
+		over := strings.Join(terms, ", ")
+		name := IndexName(t.Name.Table+"_"+x.Name, "ix", t.Name.Table+"\x00"+over)
+		all = append(all, Key{
+			Name: name, SQL: "CREATE INDEX " + Quote(name) + " ON " + Quote(t.Name.Table) + " (" + over + ")",
+			Index: strings.TrimSpace("index "+x.Name) + " (" + strings.Join(t.ColumnNames(x.Columns), ", ") + ")",
+		})
+	}
+	return all
+}
+
+// childIndexes returns the indexes over foreign-key columns that no key or index
+// begins with. Without one, every delete of a parent would read the whole child table.
 func childIndexes(t *schema.Table, carried []schema.ForeignKey) (all []Key) {
-	for _, columns := range t.UnindexedKeys(carried) {
+	for _, columns := range t.UnindexedKeys(carried, wholeIndexes(t)) {
 		all = append(all, index(t, "fk", columns))
 	}
 	return all
@@ -125,4 +152,13 @@ func rowIndex(t *schema.Table) []Key {
 		return nil
 	}
 	return []Key{index(t, "row", columns)}
+}
+
+// wholeIndexes returns the shape's indexes as the table has them.
+func wholeIndexes(t *schema.Table) []schema.Index {
+	whole := slices.Clone(t.Indexes)
+	for i := range whole {
+		whole[i].Prefix = nil
+	}
+	return whole
 }
