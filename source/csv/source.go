@@ -113,11 +113,8 @@ func (s *Source) Look() (tables int, bytes int64, err error) {
 
 // Survey finds the tables of the files. See rowferry.Surveyor.
 func (s *Source) Survey(context.Context) (*rowferry.Survey, error) {
-	files, err := s.find()
-	if err != nil {
-		return &rowferry.Survey{Refused: err}, nil
-	}
-	survey := &rowferry.Survey{}
+	files, refused := s.find()
+	survey := &rowferry.Survey{Refused: refused}
 	for _, f := range files {
 		survey.Tables = append(survey.Tables, rowferry.SurveyTable{CopyTable: f.table(), Name: f.shape.Name})
 	}
