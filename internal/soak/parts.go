@@ -132,6 +132,7 @@ func copyParts() (all []part) {
 		}
 		all = append(all, e2e("copy", "TestCopyHeldCommits/"+source))
 	}
+	all = append(all, e2e("copy", "TestPauseAndThrottle"))
 	for _, pair := range []string{"mysql9.7_to_sqlite", "mariadb10.11_to_mysql9.7,_partial_images", "postgres15_to_postgres15,_streamed"} {
 		all = append(all, e2e("copy", "TestCopy/"+pair), e2e("copy", "TestCopyUnderLoad/"+pair))
 	}
