@@ -6,13 +6,6 @@ import (
 	"strings"
 )
 
-// copyIndexes has the copied tables have indexes that are neither unique nor
-// primary.
-//
-// Rowferry does not carry them yet, so both sides are without: a rival would do
-// work that Rowferry does not.
-const copyIndexes = false
-
 // copyTable is one of the tables that are copied.
 type copyTable struct {
 	name, columns string
@@ -72,9 +65,7 @@ func copies(bytes string) *workload {
 	w := &workload{name: "copy", guess: 1}
 	for _, t := range copyTables() {
 		w.tables = append(w.tables, t.create())
-		if copyIndexes {
-			w.indexes = append(w.indexes, index{t.name, t.index})
-		}
+		w.indexes = append(w.indexes, index{t.name, t.index})
 	}
 	w.writer = func(random *rand.Rand, part, parts int, scale float64) writer {
 		c := &copyWriter{share: share{random, int64(part), int64(parts)}, bytes: bytes, counts: map[string]int64{}}
