@@ -203,7 +203,7 @@ func newCopyCampaign(t *testing.T, p pair) *copyCampaign {
 	c.database, c.db = testdb.NewDatabase(t, c.source)
 	c.goal = newGoal(t, p.target, p.namespace(c.database), testdb.Private())
 	o := p.load(11, 8)
-	o.Transactions = scaled(3000, 60_000)
+	o.Transactions = scaled(1500, 60_000)
 	if _, err := load.Run(t.Context(), c.db, o); err != nil {
 		t.Fatal(err)
 	}
