@@ -99,30 +99,10 @@ func (c *copyCampaign) watch(e *engine) (took time.Duration, chunks int64) {
 func (c *copyCampaign) tables() (all []string) {
 	c.t.Helper()
 	query := "SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema = '" + c.scope() + "' ORDER BY 1"
-	for _, name := range c.strings(query) {
+	for _, name := range testdb.Texts(c.t, c.db, query) {
 		if c.pair.copiesKeyless() || !slices.Contains(strings.Split(keyless, ","), name) {
 			all = append(all, name)
 		}
-	}
-	return all
-}
-
-func (c *copyCampaign) strings(query string) (all []string) {
-	c.t.Helper()
-	rows, err := c.db.QueryContext(c.t.Context(), query)
-	if err != nil {
-		c.t.Fatalf("%s: %v", query, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
-			c.t.Fatal(err)
-		}
-		all = append(all, s)
-	}
-	if err := rows.Err(); err != nil {
-		c.t.Fatal(err)
 	}
 	return all
 }
@@ -132,7 +112,7 @@ func (c *copyCampaign) digest(table string) string {
 	if c.pair.fromPostgres() {
 		return fmt.Sprintf("SELECT md5(t::text) h FROM public.%s t", table)
 	}
-	columns := c.strings("SELECT column_name FROM information_schema.columns WHERE table_schema = '" + c.database + "' AND table_name = '" + table + "' ORDER BY ordinal_position")
+	columns := testdb.Texts(c.t, c.db, "SELECT column_name FROM information_schema.columns WHERE table_schema = '"+c.database+"' AND table_name = '"+table+"' ORDER BY ordinal_position")
 	for i, name := range columns {
 		columns[i] = "COALESCE(HEX(CAST(`" + name + "` AS BINARY)), '-')"
 	}
@@ -218,7 +198,7 @@ func (c *copyCampaign) requireNoLocks() {
 	if c.count("SELECT COUNT(*) "+said+" AND argument LIKE '%SELECT%'") == 0 {
 		c.t.Error("the general log has nothing of the account")
 	}
-	for _, q := range c.strings("SELECT LEFT(CONVERT(argument USING utf8mb4), 200) " + said + " AND UPPER(CONVERT(argument USING utf8mb4)) REGEXP '^ *(UN)?LOCK |^ *FLUSH |FOR UPDATE|LOCK IN SHARE' LIMIT 10") {
+	for _, q := range testdb.Texts(c.t, c.db, "SELECT LEFT(CONVERT(argument USING utf8mb4), 200) "+said+" AND UPPER(CONVERT(argument USING utf8mb4)) REGEXP '^ *(UN)?LOCK |^ *FLUSH |FOR UPDATE|LOCK IN SHARE' LIMIT 10") {
 		c.t.Errorf("the source was told: %s", q)
 	}
 }

@@ -35,7 +35,7 @@ func newExported(t *testing.T, transactions int) *exported {
 	if _, err := load.Run(t.Context(), x.db, load.Options{Seed: 5, Writers: 4, Transactions: transactions, Flavor: testdb.MariaDB}); err != nil {
 		t.Fatal(err)
 	}
-	x.tables = textsOf(t, x.db, "SHOW TABLES")
+	x.tables = testdb.Texts(t, x.db, "SHOW TABLES")
 	var statements strings.Builder
 	for _, table := range x.tables {
 		var name, create string
@@ -46,26 +46,6 @@ func newExported(t *testing.T, transactions int) *exported {
 	}
 	writeFile(t, x.schema, statements.String())
 	return x
-}
-
-func textsOf(t *testing.T, db *sql.DB, query string) (texts []string) {
-	t.Helper()
-	rows, err := db.Query(query)
-	if err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
-			t.Fatal(err)
-		}
-		texts = append(texts, s)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return texts
 }
 
 func writeFile(t *testing.T, path, text string) {
@@ -81,11 +61,11 @@ func (x *exported) outfiles(t *testing.T, clause string, hex bool) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, table := range x.tables {
-		columns := textsOf(t, x.db, fmt.Sprintf("SELECT CASE WHEN data_type IN ('float','double') THEN CONCAT(column_name,'*1e0') "+
+		columns := testdb.Texts(t, x.db, fmt.Sprintf("SELECT CASE WHEN data_type IN ('float','double') THEN CONCAT(column_name,'*1e0') "+
 			"WHEN data_type = 'bit' OR %t AND (data_type LIKE '%%binary' OR data_type LIKE '%%blob') THEN CONCAT('CONCAT(''0x'',HEX(',column_name,'))') "+
 			"WHEN character_set_name IS NOT NULL THEN CONCAT('CONVERT(',column_name,' USING utf8mb4)') ELSE column_name END "+
 			"FROM information_schema.columns WHERE table_schema = '%s' AND table_name = '%s' ORDER BY ordinal_position", hex, x.database, table))
-		path := textsOf(t, x.db, "SELECT CONCAT(TRIM(TRAILING '/' FROM @@secure_file_priv),'/csv-',UUID())")[0]
+		path := testdb.Texts(t, x.db, "SELECT CONCAT(TRIM(TRAILING '/' FROM @@secure_file_priv),'/csv-',UUID())")[0]
 		if _, err := x.db.Exec(fmt.Sprintf("SELECT %s FROM %s INTO OUTFILE '%s' %s", strings.Join(columns, ","), table, path, clause)); err != nil {
 			t.Fatalf("%s: %v", table, err)
 		}

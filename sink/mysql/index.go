@@ -1,13 +1,11 @@
 package mysql
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	dialect "github.com/rowferry/rowferry/internal/dialect/mysql"
-	"github.com/rowferry/rowferry/internal/mysqlwire"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -100,16 +98,7 @@ func (s *Sink) keyLength(t schema.Type) (length, unit int) {
 // refusedIndex returns what the server says of an index that it does not take for
 // what it is over, or "".
 func refusedIndex(err error) string {
-	var refused *mysqlwire.ServerError
-	if !errors.As(err, &refused) {
-		return ""
-	}
-	switch refused.Number {
-	case 1069, 1070, 1071, 1089, 1167, 1170, 1709, 3152:
-		return refused.Message
-	default:
-		return ""
-	}
+	return refusal(err, 1069, 1070, 1071, 1089, 1167, 1170, 1709, 3152)
 }
 
 // indexes adds those of the keys that refuse no row, one by one, and tells of those

@@ -320,16 +320,16 @@ func (p *preparation) alter(t *schema.Table, clauses ...string) error {
 // refusedKey returns what the server says of a foreign key that it does not
 // take, or "".
 func refusedKey(err error) string {
+	return refusal(err, 1005, 1215, 1452, 1822, 1825, 3780, 6125, 150)
+}
+
+// refusal returns what the server says where it is one of the errors, or "".
+func refusal(err error, numbers ...uint16) string {
 	var refused *mysqlwire.ServerError
-	if !errors.As(err, &refused) {
-		return ""
-	}
-	switch refused.Number {
-	case 1005, 1215, 1452, 1822, 1825, 3780, 6125, 150:
+	if errors.As(err, &refused) && slices.Contains(numbers, refused.Number) {
 		return refused.Message
-	default:
-		return ""
 	}
+	return ""
 }
 
 // altered returns the error of an ALTER TABLE, or nil where another engine was

@@ -79,7 +79,7 @@ func TestConformance(t *testing.T) {
 				}
 			},
 			Indexes: func(t *testing.T, s rowferry.Sink, table *schema.Table) []string {
-				return all(t, places[s].db, `SELECT GROUP_CONCAT(CONCAT(COLUMN_NAME, IF(COLLATION = 'D', ' desc', '')) ORDER BY SEQ_IN_INDEX) FROM information_schema.STATISTICS
+				return testdb.Texts(t, places[s].db, `SELECT GROUP_CONCAT(CONCAT(COLUMN_NAME, IF(COLLATION = 'D', ' desc', '')) ORDER BY SEQ_IN_INDEX) FROM information_schema.STATISTICS
 					WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '`+table.Name.Table+`' AND NON_UNIQUE = 1 GROUP BY INDEX_NAME`)
 			},
 			Refuses: refuses,

@@ -216,28 +216,13 @@ func eventually(t *testing.T, try func() error) {
 	}
 }
 
-// all returns the first column of a query, as text.
-func all(t *testing.T, server *testdb.Server, database, query string) (values []string) {
+// all returns the first column of a query in a database, as text.
+func all(t *testing.T, server *testdb.Server, database, query string) []string {
 	t.Helper()
 	db, err := server.Open(database)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	rows, err := db.Query(query)
-	if err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var v string
-		if err := rows.Scan(&v); err != nil {
-			t.Fatal(err)
-		}
-		values = append(values, v)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return values
+	return testdb.Texts(t, db, query)
 }
