@@ -167,10 +167,7 @@ func (l *line) try(a attempt) {
 	if a.whole != "" {
 		a.env = append(a.env, a.whole+"="+a.url(tap.port, l.role+"_"+a.user))
 	}
-	c := call{env: append(a.env, "TMPDIR="+l.dir), args: l.args(l.configured(a, tap.port), "--once")}
-	if sabotaged() {
-		c.tag = "failpoint"
-	}
+	c := call{tag: shipped(), env: append(a.env, "TMPDIR="+l.dir), args: l.args(l.configured(a, tap.port), "--once")}
 	o := c.run(l.t)
 	heard := tap.hangUp(l.t)
 	output := o.stdout + o.stderr

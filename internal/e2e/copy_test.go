@@ -50,9 +50,9 @@ type copyCampaign struct {
 	goal     *goal
 	state    string
 	random   *rand.Rand
-	writers  int  // that write meanwhile
-	account  bool // the source is in the environment, with an account of its own
-	again    int  // the most chunks that a kill cost
+	writers  int      // that write meanwhile
+	env      []string // names the source, with an account of its own
+	again    int      // the most chunks that a kill cost
 }
 
 // loadStages and mergeStages are where a copy can be struck while it loads, and
@@ -68,8 +68,10 @@ const copyWorkers = 3
 // TestCopy copies a server under Load, with Kills, and follows it: Equal. No kill
 // costs more than the chunks in hand, one a worker.
 func TestCopy(t *testing.T) {
+	besideOthers(t)
 	for _, p := range copyPairs() {
 		t.Run(p.String(), func(t *testing.T) {
+			besideOthers(t)
 			c := newCopyCampaign(t, p)
 			stop := c.write()
 			kills := [2]int{}
@@ -113,6 +115,7 @@ func (c *copyCampaign) requireInHand() {
 // TestCopyStops changes what a copy cannot go on with, while it loads: it stops by
 // name, with or without an engine that sees it happen.
 func TestCopyStops(t *testing.T) {
+	besideOthers(t)
 	for name, c := range map[string]struct {
 		pair    pair
 		code    string
@@ -125,6 +128,7 @@ func TestCopyStops(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			besideOthers(t)
 			campaign := newCopyCampaign(t, c.pair)
 			if !campaign.strike(stage{"copy.chunk", 5, 5}) {
 				t.Fatal("the copy was not struck while it was loaded")
@@ -253,7 +257,7 @@ func (c *copyCampaign) args(more ...string) []string {
 		"--copy-workers", fmt.Sprint(copyWorkers), "--chunk-rows", fmt.Sprint(scaled(40, 1000)),
 	}
 	args = append(args, "--tables", scope+".*")
-	if !c.account {
+	if c.env == nil {
 		args = append(args, "--source", c.pair.url(c.source.Port, c.database))
 	}
 	if !c.pair.copiesKeyless() {

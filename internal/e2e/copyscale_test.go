@@ -16,24 +16,32 @@ import (
 // Equal. In soak it takes a minute and 100 chunks at least, and 20 % of the rows
 // change meanwhile.
 func TestCopyUnderLoad(t *testing.T) {
+	besideOthers(t)
 	pairs := copyPairs()
 	if !soak() {
 		pairs = []pair{{testdb.MariaDB1011, sqliteKind, ""}}
 	}
 	for _, p := range pairs {
-		t.Run(p.String(), func(t *testing.T) { testCopyUnderLoad(t, p, nil) })
+		t.Run(p.String(), func(t *testing.T) {
+			besideOthers(t)
+			testCopyUnderLoad(t, p, nil)
+		})
 	}
 }
 
 // TestCopyHeldCommits is TestCopyUnderLoad with commits that stand between the
 // log and their visibility for a third of a second, again and again.
 func TestCopyHeldCommits(t *testing.T) {
+	besideOthers(t)
 	sources := []testdb.Kind{testdb.MySQL97, testdb.MariaDB1011, testdb.Postgres15}
 	if !soak() {
 		sources = sources[:1] // the tests of each source hold commits one by one
 	}
 	for _, k := range sources {
-		t.Run(string(k), func(t *testing.T) { testCopyUnderLoad(t, pair{k, sqliteKind, ""}, holdCommits) })
+		t.Run(string(k), func(t *testing.T) {
+			besideOthers(t)
+			testCopyUnderLoad(t, pair{k, sqliteKind, ""}, holdCommits)
+		})
 	}
 }
 
@@ -51,7 +59,7 @@ func testCopyUnderLoad(t *testing.T, p pair, hold func(context.Context, *copyCam
 	}
 	stop := c.write()
 	// The limit is what makes the copy of so few rows take so long.
-	e := startEngine(t, "", c.args("--max-rows-per-second", fmt.Sprint(max(1000, before/scaled(5, 70)))))
+	e := startEngine(t, "", c.args("--max-rows-per-second", fmt.Sprint(max(1000, before/scaled(5, 70)))), c.env...)
 	took, chunks := c.watch(e)
 	changed := c.changed()
 	e.end(t)
@@ -59,7 +67,7 @@ func testCopyUnderLoad(t *testing.T, p pair, hold func(context.Context, *copyCam
 	if hold != nil {
 		holds()
 	}
-	must(t, c.args("--once")...)
+	call{tag: shipped(), env: c.env, args: c.args("--once")}.must(t)
 	c.requireEqual()
 	c.requireNoLocks()
 	if soak() && (took < time.Minute || chunks < 100 || changed*5 < before) {
@@ -183,8 +191,8 @@ func (c *copyCampaign) reader() {
 
 // reads has the source read by an account, with its password if it has one.
 func (c *copyCampaign) reads(account string) {
-	c.t.Setenv("ROWFERRY_SOURCE", strings.NewReplacer("//root@", "//"+account+"@", "//postgres@", "//"+account+"@").Replace(c.pair.url(c.source.Port, c.database)))
-	c.account = true
+	named := strings.NewReplacer("//root@", "//"+account+"@", "//postgres@", "//"+account+"@")
+	c.env = []string{"ROWFERRY_SOURCE=" + named.Replace(c.pair.url(c.source.Port, c.database))}
 }
 
 // requireNoLocks wants that nothing locked or flushed in what the account said, by

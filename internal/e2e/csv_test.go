@@ -127,12 +127,14 @@ var forms = []struct {
 
 // TestCSV copies what MariaDB and PostgreSQL export: Equal to what was exported.
 func TestCSV(t *testing.T) {
+	besideOthers(t)
 	x := newExported(t, scaled(600, 60_000))
 	var pg *goal
 	for _, form := range forms {
 		dir := x.outfiles(t, form.clause, form.hex)
 		for _, kind := range []testdb.Kind{sqliteKind, testdb.Postgres15} {
 			t.Run(fmt.Sprintf("%s to %s", form.name, kind), func(t *testing.T) {
+				besideOthers(t)
 				g := newGoal(t, kind, x.database)
 				must(t, x.into(t, g, dir, form.keys)...)
 				testdb.RequireEqual(t, x.source.URL(x.database), g.judge)
@@ -148,6 +150,7 @@ func TestCSV(t *testing.T) {
 		dir := x.copiesOut(t, pg, options)
 		for _, kind := range []testdb.Kind{sqliteKind, testdb.MySQL97} {
 			t.Run(fmt.Sprintf("PostgreSQL, %s to %s", options, kind), func(t *testing.T) {
+				besideOthers(t)
 				g := newGoal(t, kind, x.database)
 				must(t, x.into(t, g, dir, keys)...)
 				testdb.RequireEqual(t, x.source.URL(x.database), g.judge)
@@ -160,6 +163,7 @@ func TestCSV(t *testing.T) {
 // tables without a key. A file that changed meanwhile is refused, by name, and a
 // copy that is complete is left alone.
 func TestCSVKilled(t *testing.T) {
+	besideOthers(t)
 	x := newExported(t, scaled(600, 20_000))
 	dir := x.outfiles(t, forms[0].clause, false)
 	for _, kind := range []testdb.Kind{sqliteKind, testdb.Postgres15, testdb.MySQL97} {
@@ -237,6 +241,7 @@ func (x *exported) changed(t *testing.T, path string, args []string) {
 // TestCSVRefused: of a file with a row that is none, nothing stays in the target,
 // however much of it was written before, and the error says where the row is.
 func TestCSVRefused(t *testing.T) {
+	besideOthers(t)
 	const good = 30_000 // more than is written at once
 	var text strings.Builder
 	text.WriteString("id,name\n")
@@ -252,6 +257,7 @@ func TestCSVRefused(t *testing.T) {
 			{"goods", "7,again\n", "RF-3006", "goods"},
 		} {
 			t.Run(fmt.Sprintf("%s to %s", c.code, kind), func(t *testing.T) {
+				besideOthers(t)
 				g := newGoal(t, kind, x.database)
 				dir := t.TempDir()
 				writeFile(t, filepath.Join(dir, c.table+".csv"), text.String()+c.row)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +15,27 @@ import (
 	"github.com/rowferry/rowferry/internal/testdb"
 )
 
-func TestMain(m *testing.M) { testdb.Main(m) }
+// together is how many tests run at a time in make test, where most of them wait
+// for servers and for engines that were killed.
+const together = "4"
+
+func TestMain(m *testing.M) {
+	if !soak() {
+		if err := flag.Set("test.parallel", together); err != nil { // what the command line says goes before
+			panic(err)
+		}
+	}
+	testdb.Main(m)
+}
+
+// besideOthers lets a test whose servers are its own run beside others. In soak, where
+// it says how long something took, it has the machine to itself.
+func besideOthers(t *testing.T) {
+	t.Helper()
+	if !soak() {
+		t.Parallel()
+	}
+}
 
 // soak reports whether the tests run at full scale.
 func soak() bool { return testdb.Soak() }
@@ -88,11 +109,15 @@ func (c call) run(t testing.TB) outcome {
 // run runs the program as shipped.
 func run(t testing.TB, args ...string) outcome {
 	t.Helper()
-	tag := ""
+	return call{tag: shipped(), args: args}.run(t)
+}
+
+// shipped is the build tag of the program as shipped.
+func shipped() string {
 	if sabotaged() {
-		tag = "failpoint"
+		return "failpoint"
 	}
-	return call{tag: tag, args: args}.run(t)
+	return ""
 }
 
 // sabotaged reports whether a promise is to be broken: then the program is one
@@ -102,9 +127,14 @@ func sabotaged() bool { return os.Getenv("ROWFERRY_SABOTAGE") != "" }
 // must runs the program and fails the test unless it ends with code 0.
 func must(t testing.TB, args ...string) outcome {
 	t.Helper()
-	o := run(t, args...)
+	return call{tag: shipped(), args: args}.must(t)
+}
+
+func (c call) must(t testing.TB) outcome {
+	t.Helper()
+	o := c.run(t)
 	if o.code != 0 {
-		t.Fatalf("rowferry %s: exit %d\n%s%s", strings.Join(args, " "), o.code, o.stdout, o.stderr)
+		t.Fatalf("rowferry %s: exit %d\n%s%s", strings.Join(c.args, " "), o.code, o.stdout, o.stderr)
 	}
 	return o
 }

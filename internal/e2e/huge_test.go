@@ -18,13 +18,17 @@ const hugeRow = 4096
 // TestHugeTransaction replays one transaction that is many times larger than
 // memory, plain and compressed, within the default memory.
 func TestHugeTransaction(t *testing.T) {
+	besideOthers(t)
 	for _, k := range []testdb.Kind{testdb.MariaDB1011, testdb.MySQL97} {
 		for _, compress := range []bool{false, true} {
 			name := "plain"
 			if compress {
 				name = "compressed"
 			}
-			t.Run(string(k)+"/"+name, func(t *testing.T) { testHuge(t, k, compress) })
+			t.Run(string(k)+"/"+name, func(t *testing.T) {
+				besideOthers(t)
+				testHuge(t, k, compress)
+			})
 		}
 	}
 }

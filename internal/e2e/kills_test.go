@@ -51,8 +51,12 @@ type campaign struct {
 // TestKills replays a recorded Load with Kills and Prefix, as TESTING.md
 // defines them.
 func TestKills(t *testing.T) {
+	besideOthers(t)
 	for _, k := range []testdb.Kind{testdb.MariaDB1011, testdb.MySQL97} {
-		t.Run(string(k), func(t *testing.T) { testKills(t, k) })
+		t.Run(string(k), func(t *testing.T) {
+			besideOthers(t)
+			testKills(t, k)
+		})
 	}
 }
 

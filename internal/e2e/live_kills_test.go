@@ -61,8 +61,12 @@ type liveCampaign struct {
 // TestLiveKills follows a server under Load with Kills and Prefix, as
 // TESTING.md defines them.
 func TestLiveKills(t *testing.T) {
+	besideOthers(t)
 	for _, p := range livePairs() {
-		t.Run(p.String(), func(t *testing.T) { testLiveKills(t, p) })
+		t.Run(p.String(), func(t *testing.T) {
+			besideOthers(t)
+			testLiveKills(t, p)
+		})
 	}
 }
 
@@ -108,8 +112,9 @@ func testLiveKills(t *testing.T, p pair) {
 }
 
 // lead is how many transactions the source may be ahead before the writers
-// pause: a target far behind would be compared for hours.
-const lead = 2000
+// pause: a target far behind would be compared for hours. A run is killed after
+// some hundred of them, so that few are enough to be ahead at the next kill.
+func lead() int64 { return int64(scaled(400, 2000)) }
 
 // write puts load on the source, at full speed while it is not too far ahead,
 // until the returned function is called.
@@ -130,11 +135,11 @@ func (c *liveCampaign) write() func() load.Stats {
 	done := make(chan error, 1)
 	go func() {
 		for seed := uint64(6); ctx.Err() == nil; seed++ {
-			if ahead, err := c.ahead(); err != nil || ahead > lead {
+			if ahead, err := c.ahead(); err != nil || ahead > lead() {
 				time.Sleep(300 * time.Millisecond) // the engine sets the pace, and counting has its price; the target may be down
 				continue
 			}
-			stats, err := work(seed, 600)
+			stats, err := work(seed, scaled(200, 600))
 			if err != nil {
 				done <- err
 				return

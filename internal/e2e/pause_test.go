@@ -74,6 +74,7 @@ func awaits(r *rig, e *engine, what string, done func() bool) {
 // server hears of it again and again, for longer than it would wait. The connection
 // is the same afterwards, the checkpoint stays, and all that was held back arrives.
 func TestPauseOutlastsTheSender(t *testing.T) {
+	besideOthers(t)
 	f := newPGLine(t, testdb.Postgres15, "wal_sender_timeout=2s")
 	execAll(t, f.db, "CREATE TABLE item (id int PRIMARY KEY, body text NOT NULL)")
 	f.begin()
@@ -120,12 +121,16 @@ func TestPauseOutlastsTheSender(t *testing.T) {
 // set free, and paused again while it follows. Paused, neither what is loaded nor
 // the checkpoint changes, while the source goes on. In the end: Equal.
 func TestPauseAndThrottle(t *testing.T) {
+	besideOthers(t)
 	pairs := copyPairs()[:1]
 	if soak() {
 		pairs = append(pairs, copyPairs()[2])
 	}
 	for _, p := range pairs {
-		t.Run(p.String(), func(t *testing.T) { testPauseAndThrottle(t, newCopyCampaign(t, p)) })
+		t.Run(p.String(), func(t *testing.T) {
+			besideOthers(t)
+			testPauseAndThrottle(t, newCopyCampaign(t, p))
+		})
 	}
 }
 

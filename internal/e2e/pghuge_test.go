@@ -16,9 +16,13 @@ import (
 // which is silent for five seconds: while the transaction is being made, and
 // when it has been.
 func TestPostgresHuge(t *testing.T) {
+	besideOthers(t)
 	for _, k := range testdb.Sources() {
 		for _, how := range []string{"as it is made", "afterwards"} {
-			t.Run(string(k)+" "+how, func(t *testing.T) { testPostgresHuge(t, k, how == "afterwards") })
+			t.Run(string(k)+" "+how, func(t *testing.T) {
+				besideOthers(t)
+				testPostgresHuge(t, k, how == "afterwards")
+			})
 		}
 	}
 }

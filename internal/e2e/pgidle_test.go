@@ -15,6 +15,7 @@ const mostRetained = 64 << 20
 // busy server's log (P7, P9): with writes to tables of the same database that
 // are not published, and to another database only.
 func TestPostgresRetained(t *testing.T) {
+	besideOthers(t)
 	for _, k := range testdb.Sources() {
 		for _, where := range []string{"unpublished tables", "idle database"} {
 			t.Run(string(k)+" "+where, func(t *testing.T) {
