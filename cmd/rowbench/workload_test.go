@@ -13,8 +13,12 @@ const tinyScale = 0.001
 
 func everyWorkload() []*workload { return append(workloads(), postgresWorkloads()...) }
 
+// mostRows is after how many rows a writer's statements are enough, however few
+// its transactions: those of bulk have a thousand each.
+const mostRows = 4000
+
 // statements are a writer's: of its rows before the clock, then so many
-// transactions.
+// transactions, or those of mostRows.
 func statements(t *testing.T, w writer, txs int) (seeds, later []string, rows int) {
 	t.Helper()
 	err := w.seed(func(sql string, n int) error {
@@ -27,7 +31,7 @@ func statements(t *testing.T, w writer, txs int) (seeds, later []string, rows in
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range txs {
+	for len(later) < txs && rows < mostRows {
 		sql, n := w.next(nil)
 		if n < 1 {
 			t.Errorf("a transaction changes %d rows: %s", n, sql)
