@@ -52,6 +52,8 @@ type Options struct {
 	// ChunkRows is how many rows a chunk of a copy has. Zero: as many as can be
 	// copied in about a second.
 	ChunkRows int
+	// Orphans is what a copy does with rows of which a foreign key has no parent.
+	Orphans OrphanPolicy
 	// Lanes is how many batches are written at the same time, each on a
 	// connection of its own, where the target can; they commit one after the
 	// other.
@@ -169,7 +171,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 			return e.interrupted()
 		default:
-			return err
+			return e.explainOrphans(err)
 		}
 	}
 }

@@ -280,6 +280,9 @@ func (e *Engine) accept(ctx context.Context, at Checkpoint, rules string) error 
 	if err := e.sameRules(at, rules); err != nil {
 		return err
 	}
+	if err := e.sameOrphans(at); err != nil {
+		return err
+	}
 	if !e.opts.FromGiven {
 		return nil
 	}

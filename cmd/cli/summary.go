@@ -13,16 +13,17 @@ import (
 
 // summary is what a replay did, for people and for the envelope.
 type summary struct {
-	Pipeline     string         `json:"pipeline"`
-	Resume       summaryResume  `json:"resume"`
-	Tables       []summaryTable `json:"tables"`
-	Transactions uint64         `json:"transactions"`
-	Rows         uint64         `json:"rows"`
-	Batches      uint64         `json:"batches"`
-	Fallbacks    uint64         `json:"fallbacks"` // batches that were refused compacted
-	Splits       uint64         `json:"splits"`    // of those, the ones refused in the source's order too
-	Spilled      uint64         `json:"spilled"`
-	Copied       *summaryCopy   `json:"copied"` // null where this run loaded nothing
+	Pipeline     string           `json:"pipeline"`
+	Resume       summaryResume    `json:"resume"`
+	Tables       []summaryTable   `json:"tables"`
+	Transactions uint64           `json:"transactions"`
+	Rows         uint64           `json:"rows"`
+	Batches      uint64           `json:"batches"`
+	Fallbacks    uint64           `json:"fallbacks"` // batches that were refused compacted
+	Splits       uint64           `json:"splits"`    // of those, the ones refused in the source's order too
+	Spilled      uint64           `json:"spilled"`
+	Copied       *summaryCopy     `json:"copied"`  // null where this run loaded nothing
+	Orphans      []summaryOrphans `json:"orphans"` // rows without a parent that this run's copy changed
 	// How long each of max_rows_per_second, source_max_running, target_max_lag and
 	// pause held the run back.
 	Waited map[string]float64 `json:"waited_seconds"`
@@ -87,6 +88,7 @@ func summarise(w *wiring, e *rowferry.Engine, took time.Duration, err error) *su
 		sum.Compaction = &ratio
 	}
 	sum.Tables = summaryTables(&p)
+	sum.Orphans = summaryOrphan(p.Copy.Orphans)
 	if took := p.Copy.Took; took > 0 {
 		loaded, _ := p.Copy.Rows()
 		sum.Copied = &summaryCopy{Rows: uint64(loaded - p.Copy.Before), Tables: len(p.Copy.Tables), Seconds: took.Seconds()}
@@ -190,6 +192,9 @@ func (s *summary) text(ink ink) string {
 	}
 	if s.Copied != nil {
 		line("copied", s.Copied.text())
+	}
+	for _, o := range s.Orphans {
+		line("orphans", o.text())
 	}
 	line("stopped", s.where())
 	line("position", s.Position)
