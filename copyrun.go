@@ -346,6 +346,11 @@ func (e *Engine) complete(ctx context.Context) error {
 }
 
 func (e *Engine) closeCopy() error {
+	if e.part != nil {
+		r := e.part.reader
+		e.part = nil
+		return r.Close()
+	}
 	if e.copying == nil || e.copying.source == nil {
 		return nil
 	}

@@ -122,6 +122,7 @@ type stored struct {
 	Until    rowferry.Mark         `json:"copy_until,omitempty"`
 	Server   string                `json:"copy_server,omitempty"`
 	Orphans  rowferry.OrphanPolicy `json:"copy_orphans,omitempty"`
+	Partial  bool                  `json:"copy_partial,omitempty"`
 	Log      string                `json:"log,omitempty"`
 	Commit   time.Time             `json:"commit"`
 	Updated  time.Time             `json:"updated"`
@@ -135,7 +136,7 @@ func encodeCheckpoint(c rowferry.Checkpoint, rules string) ([]byte, error) {
 		Pipeline: c.Pipeline, Position: c.Position, Lineage: c.Lineage, Start: c.Start,
 		Fence: c.Fence, Sequence: c.Sequence, Config: c.Config, StateID: c.StateID,
 		Shapes: c.Held.Shapes, Oldest: c.Held.Oldest, Copy: c.Held.Copy.Phase, Until: c.Held.Copy.Until, Server: c.Held.Copy.Server,
-		Orphans: c.Held.Copy.Orphans, Log: c.Log,
+		Orphans: c.Held.Copy.Orphans, Partial: c.Held.Copy.Partial, Log: c.Log,
 		Commit: c.Commit.UTC(), Updated: c.Updated.UTC(), Format: c.Format, Extent: c.Extent, Rules: rules,
 	})
 }
@@ -157,7 +158,7 @@ func decodeCheckpoint(data []byte) (c rowferry.Checkpoint, rules [32]byte, hasRu
 	return rowferry.Checkpoint{
 		Pipeline: s.Pipeline, Position: s.Position, Lineage: s.Lineage, Start: s.Start,
 		Fence: s.Fence, Sequence: s.Sequence, Config: s.Config, StateID: s.StateID,
-		Held: rowferry.Held{Shapes: s.Shapes, Oldest: s.Oldest, Copy: rowferry.CopyState{Phase: s.Copy, Until: s.Until, Server: s.Server, Orphans: s.Orphans}}, Log: s.Log,
+		Held: rowferry.Held{Shapes: s.Shapes, Oldest: s.Oldest, Copy: rowferry.CopyState{Phase: s.Copy, Until: s.Until, Server: s.Server, Orphans: s.Orphans, Partial: s.Partial}}, Log: s.Log,
 		Commit: s.Commit, Updated: s.Updated, Format: s.Format, Extent: s.Extent,
 	}, rules, s.Rules != "", nil
 }

@@ -142,6 +142,8 @@ func whyStopped(w *wiring, err error) string {
 		return "by " + string(rowferry.CodeOf(err)) + " below"
 	case err != nil:
 		return "by the error below"
+	case s.part != nil:
+		return "the partial copy is complete"
 	case s.until != "":
 		return "at --until " + s.until
 	case w.mode.follows:
@@ -161,7 +163,7 @@ func next(s *settings, err error) []string {
 	if err != nil {
 		return append(list, s.again("status"))
 	}
-	if s.source.given() {
+	if s.source.given() && s.part == nil {
 		return append(list, s.goOn(), s.again("status"))
 	}
 	if s.targetScheme() == "sqlite" {
