@@ -174,3 +174,28 @@ func partKeys(t *testing.T, path string) string {
 	}
 	return strings.Join(all, " ")
 }
+
+// TestPartCutOff: a partial copy that stopped is not gone on with, and one that is
+// started over leaves out what has no parent where it is told so.
+func TestPartCutOff(t *testing.T) {
+	o := newOrigin(t, testdb.MariaDB1011, "sqlite:shop.db")
+	o.exec(t, "CREATE TABLE part (id INT PRIMARY KEY, item BIGINT, FOREIGN KEY (item) REFERENCES item (id))", "INSERT INTO item VALUES (1, 'x'), (2, 'y')", "INSERT INTO part VALUES (1, 2)",
+		"SET STATEMENT foreign_key_checks = 0 FOR INSERT INTO part VALUES (2, 77)")
+	args := []string{"run", "-c", "shop.yaml", "--since", o.name + ".part.id=1"}
+	if got := run(t, args); got.code != 1 || !strings.Contains(got.err, string(rowferry.CodeRowRefused)) {
+		t.Fatalf("a row without a parent: %+v", got)
+	}
+	if got := run(t, args); got.code != 2 || !strings.Contains(got.err, "was cut off") {
+		t.Errorf("going on: %+v", got)
+	}
+	ok(t, "destroy", "-c", "shop.yaml", "--yes")
+	if err := os.Remove("shop.db"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("shop.yaml", []byte(o.file+"orphans: skip\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, args); got.code != 0 || rows(t, "shop.db", "item") != "1" || rows(t, "shop.db", "part") != "1" || !strings.Contains(got.out, "id=2") {
+		t.Errorf("started over: %+v", got)
+	}
+}
