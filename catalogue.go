@@ -77,6 +77,9 @@ var configCodes = []CodeInfo{
 	{CodeNoStart, ClassUsage, "it was not said where to start",
 		"The pipeline has no checkpoint, and following a server from a place nobody chose would leave out what came before.",
 		notStarted, ways("from now on", "--from latest", "from all that is logged", "--from earliest", "from a place", "--from mysql-bin.000042:1337, a GTID set, an LSN or a time")},
+	{CodePartial, ClassUsage, "a partial copy is not gone on with",
+		"--limit, --ids and --since copy some rows and end. What was copied so has no place in the log that it could be followed from, and one that was cut off has rows of a moment that is gone.",
+		notStarted, ways("start over", "rowferry destroy, empty or drop the tables, then run again", "beside it", "use another --name, --state and target")},
 }
 
 var sourceCodes = []CodeInfo{

@@ -44,6 +44,10 @@ type CopyState struct {
 	Until Mark      `json:"until,omitempty"` // where merging ends
 	// Server is the source's, as Copy.Server names it.
 	Server string `json:"server,omitempty"`
+	// Partial says that it is no copy of all rows, which nothing follows.
+	Partial bool `json:"partial,omitempty"`
+	// Orphans is what became of rows without a parent, "" where they were refused.
+	Orphans OrphanPolicy `json:"orphans,omitempty"`
 }
 
 // CopyPhase is a part of a copy; see Copier.

@@ -25,6 +25,7 @@ const (
 	CodeBadTLS          Code = "RF-1013"
 	CodeBadSecret       Code = "RF-1014"
 	CodeNoStart         Code = "RF-1015"
+	CodePartial         Code = "RF-1016"
 	CodeNotABinlog      Code = "RF-2001"
 	CodeCorruptLog      Code = "RF-2002"
 	CodeTruncatedLog    Code = "RF-2003"

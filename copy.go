@@ -132,9 +132,10 @@ type Loader interface {
 	// ForgetChunks deletes them.
 	ForgetChunks(ctx context.Context, pipeline string) error
 	// Complete makes the unique keys, indexes and foreign keys of the tables that PrepareLoad
-	// made without them, those of parents first, and calls each before every one. It
-	// is idempotent. A row that breaks one is CodeRowRefused, with the key's name.
-	Complete(ctx context.Context, shapes []Mutation, each func(what string)) error
+	// made without them, those of parents first. Before foreign keys are made it deals
+	// with rows without a parent as it is told. It is idempotent. A row that breaks a
+	// key is CodeRowRefused, with the key's name.
+	Complete(ctx context.Context, shapes []Mutation, c Completion) error
 }
 
 // Chunk is a part of a table's copy: the rows behind the end of the chunk with

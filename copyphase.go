@@ -72,7 +72,7 @@ func (e *Engine) entered(ctx context.Context) error {
 		}
 		return e.enter(ctx, CopyState{Phase: Loading, Server: e.at.Held.Copy.Server})
 	case Copied:
-		return e.insistOn(ctx, func() error { return c.loader.Complete(ctx, c.shapes, e.stats.completing) })
+		return e.insistOn(ctx, func() error { return c.loader.Complete(ctx, c.shapes, e.completion()) })
 	default:
 		return nil
 	}

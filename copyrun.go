@@ -247,6 +247,7 @@ func (e *Engine) copyTables(ctx context.Context) error {
 			next.Phase = Completing
 			err = e.merge(ctx)
 		case Completing:
+			next.Orphans = e.opts.Orphans.changing()
 			err = e.throttled(ctx, false, func() error { return e.complete(ctx) })
 		default:
 			err = Errorf(CodeCheckpointNew, "the checkpoint has a copy in phase %q, which this program does not know", e.at.Held.Copy.Phase)
@@ -338,13 +339,18 @@ func (e *Engine) mergeOnce(ctx context.Context) error {
 // complete gives the tables what they were made without.
 func (e *Engine) complete(ctx context.Context) error {
 	l := e.copying.loader
-	if err := e.insistOn(ctx, func() error { return l.Complete(ctx, e.copying.shapes, e.stats.completing) }); err != nil {
+	if err := e.insistOn(ctx, func() error { return l.Complete(ctx, e.copying.shapes, e.completion()) }); err != nil {
 		return err
 	}
 	return e.insistOn(ctx, func() error { return l.ForgetChunks(ctx, e.opts.Pipeline) })
 }
 
 func (e *Engine) closeCopy() error {
+	if e.part != nil {
+		r := e.part.reader
+		e.part = nil
+		return r.Close()
+	}
 	if e.copying == nil || e.copying.source == nil {
 		return nil
 	}

@@ -18,6 +18,8 @@ type CopyProgress struct {
 	Began  time.Time
 	Before int64
 	Took   time.Duration // of loading; 0 until it is done
+	// Orphans are the rows without a parent that this engine dealt with.
+	Orphans []Orphans
 }
 
 // CopiedTable is how far one table of a copy is.
@@ -89,6 +91,13 @@ func (s *stats) completing(what string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.progress.Copy.Making = what
+}
+
+func (s *stats) orphaned(o Orphans) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := &s.progress.Copy
+	p.Orphans = append(slices.Clip(p.Orphans), o)
 }
 
 // entered notes a checkpoint that a copy wrote by itself.

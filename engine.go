@@ -44,6 +44,9 @@ type Options struct {
 	SpillBytes int
 	// Copy has a pipeline without a checkpoint begin with a copy of the tables.
 	Copy bool
+	// Part, where it is not nil, is which rows are copied, without the log being
+	// followed. A pipeline that begins so ends so.
+	Part *Part
 	// Ends tells that the source ends before its log does: no copy can be made.
 	Ends bool
 	// CopyWorkers is how many chunks are loaded at the same time, each on a
@@ -52,6 +55,8 @@ type Options struct {
 	// ChunkRows is how many rows a chunk of a copy has. Zero: as many as can be
 	// copied in about a second.
 	ChunkRows int
+	// Orphans is what a copy does with rows of which a foreign key has no parent.
+	Orphans OrphanPolicy
 	// Lanes is how many batches are written at the same time, each on a
 	// connection of its own, where the target can; they commit one after the
 	// other.
@@ -93,6 +98,7 @@ type Engine struct {
 	scratch    []Mutation // of planned
 	stats      stats
 	copying    *copying // nil where there is no copy to make
+	part       *parting // nil where all rows are copied
 	acks       *acks    // of the reader that runs; nil until one does
 	throttle   *Throttle
 
@@ -153,6 +159,14 @@ func (o *Options) setDefaults() {
 // opening it again where the target is. Run is called once.
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.watch(ctx)()
+	if e.part != nil {
+		err := e.copyPart(ctx)
+		if err != nil && ctx.Err() != nil {
+			return Errorf(CodeInterrupted, "the partial copy was interrupted, and cannot be gone on with").
+				Remedy("start over", "rowferry destroy, empty or drop the tables, then run again")
+		}
+		return err
+	}
 	for {
 		err := e.copyTables(ctx)
 		if err == nil {
@@ -169,7 +183,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 			return e.interrupted()
 		default:
-			return err
+			return e.explainOrphans(err)
 		}
 	}
 }

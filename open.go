@@ -29,6 +29,9 @@ func (e *Engine) open(ctx context.Context) error {
 		return err
 	}
 	e.hint = hint
+	if e.opts.Part != nil {
+		return e.openPart(ctx, kind, f)
+	}
 	switch kind {
 	case Fresh:
 		if e.opts.Copy {
@@ -277,7 +280,13 @@ func stateNeeded(f found, why string, cause error) error {
 
 // accept refuses a checkpoint that the options contradict.
 func (e *Engine) accept(ctx context.Context, at Checkpoint, rules string) error {
+	if err := e.refusePart(at); err != nil {
+		return err
+	}
 	if err := e.sameRules(at, rules); err != nil {
+		return err
+	}
+	if err := e.sameOrphans(at); err != nil {
 		return err
 	}
 	if !e.opts.FromGiven {

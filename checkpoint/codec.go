@@ -108,32 +108,35 @@ func decodeBlob(b []byte) (kind byte, data []byte, err error) {
 // stored is a checkpoint as it is written, in JSON: a form of its own, so that
 // the root's names may change without changing what is on disk.
 type stored struct {
-	Pipeline string             `json:"pipeline"`
-	Position rowferry.Position  `json:"position"`
-	Lineage  string             `json:"lineage,omitempty"`
-	Start    rowferry.Position  `json:"start"`
-	Fence    uint64             `json:"fence"`
-	Sequence uint64             `json:"sequence"`
-	Config   string             `json:"config"`
-	StateID  string             `json:"state_id"`
-	Shapes   int                `json:"held_shapes,omitempty"`
-	Oldest   rowferry.Position  `json:"held_oldest,omitempty"`
-	Copy     rowferry.CopyPhase `json:"copy,omitempty"`
-	Until    rowferry.Mark      `json:"copy_until,omitempty"`
-	Server   string             `json:"copy_server,omitempty"`
-	Log      string             `json:"log,omitempty"`
-	Commit   time.Time          `json:"commit"`
-	Updated  time.Time          `json:"updated"`
-	Format   int                `json:"format"`
-	Extent   string             `json:"extent,omitempty"`
-	Rules    string             `json:"rules,omitempty"` // SHA-256 of the rules text, hexadecimal; none when empty
+	Pipeline string                `json:"pipeline"`
+	Position rowferry.Position     `json:"position"`
+	Lineage  string                `json:"lineage,omitempty"`
+	Start    rowferry.Position     `json:"start"`
+	Fence    uint64                `json:"fence"`
+	Sequence uint64                `json:"sequence"`
+	Config   string                `json:"config"`
+	StateID  string                `json:"state_id"`
+	Shapes   int                   `json:"held_shapes,omitempty"`
+	Oldest   rowferry.Position     `json:"held_oldest,omitempty"`
+	Copy     rowferry.CopyPhase    `json:"copy,omitempty"`
+	Until    rowferry.Mark         `json:"copy_until,omitempty"`
+	Server   string                `json:"copy_server,omitempty"`
+	Orphans  rowferry.OrphanPolicy `json:"copy_orphans,omitempty"`
+	Partial  bool                  `json:"copy_partial,omitempty"`
+	Log      string                `json:"log,omitempty"`
+	Commit   time.Time             `json:"commit"`
+	Updated  time.Time             `json:"updated"`
+	Format   int                   `json:"format"`
+	Extent   string                `json:"extent,omitempty"`
+	Rules    string                `json:"rules,omitempty"` // SHA-256 of the rules text, hexadecimal; none when empty
 }
 
 func encodeCheckpoint(c rowferry.Checkpoint, rules string) ([]byte, error) {
 	return json.Marshal(stored{
 		Pipeline: c.Pipeline, Position: c.Position, Lineage: c.Lineage, Start: c.Start,
 		Fence: c.Fence, Sequence: c.Sequence, Config: c.Config, StateID: c.StateID,
-		Shapes: c.Held.Shapes, Oldest: c.Held.Oldest, Copy: c.Held.Copy.Phase, Until: c.Held.Copy.Until, Server: c.Held.Copy.Server, Log: c.Log,
+		Shapes: c.Held.Shapes, Oldest: c.Held.Oldest, Copy: c.Held.Copy.Phase, Until: c.Held.Copy.Until, Server: c.Held.Copy.Server,
+		Orphans: c.Held.Copy.Orphans, Partial: c.Held.Copy.Partial, Log: c.Log,
 		Commit: c.Commit.UTC(), Updated: c.Updated.UTC(), Format: c.Format, Extent: c.Extent, Rules: rules,
 	})
 }
@@ -155,7 +158,7 @@ func decodeCheckpoint(data []byte) (c rowferry.Checkpoint, rules [32]byte, hasRu
 	return rowferry.Checkpoint{
 		Pipeline: s.Pipeline, Position: s.Position, Lineage: s.Lineage, Start: s.Start,
 		Fence: s.Fence, Sequence: s.Sequence, Config: s.Config, StateID: s.StateID,
-		Held: rowferry.Held{Shapes: s.Shapes, Oldest: s.Oldest, Copy: rowferry.CopyState{Phase: s.Copy, Until: s.Until, Server: s.Server}}, Log: s.Log,
+		Held: rowferry.Held{Shapes: s.Shapes, Oldest: s.Oldest, Copy: rowferry.CopyState{Phase: s.Copy, Until: s.Until, Server: s.Server, Orphans: s.Orphans, Partial: s.Partial}}, Log: s.Log,
 		Commit: s.Commit, Updated: s.Updated, Format: s.Format, Extent: s.Extent,
 	}, rules, s.Rules != "", nil
 }

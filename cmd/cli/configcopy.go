@@ -7,7 +7,10 @@ import (
 )
 
 // copySettings are how a pipeline copies what is there before it follows.
-type copySettings struct{ workers, rows int }
+type copySettings struct {
+	workers, rows int
+	orphans       rowferry.OrphanPolicy
+}
 
 // mostWorkers is how many connections a copy may have to either side.
 const mostWorkers = 64
@@ -41,6 +44,15 @@ func checkChunkRows(text string) error {
 	}
 	return nil
 }
+
+// orphansKey is what a copy does with rows without a parent.
+var orphansKey = &key{
+	name: "orphans", values: orphanPolicies, def: string(rowferry.StopOrphans),
+	doc: "What a copy does, when its rows are there and before it makes foreign keys, with rows whose foreign key has no parent in the target: a source has them where its foreign keys were not checked. `stop` ends there by name, and the same command goes on with another policy or when the rows are mended. `null` sets the foreign key's columns to NULL in these rows, and stops where one is NOT NULL. `skip` deletes these rows, and what refers to them, until every row has its parent. Both list the rows, in the log and in the summary. Only tables that Rowferry made for the copy are changed. A later change to such a row stops the pipeline.",
+	set: func(s *settings, _ []string, v string) { s.copies.orphans = rowferry.OrphanPolicy(v) },
+}
+
+var orphanPolicies = []string{string(rowferry.StopOrphans), string(rowferry.NullOrphans), string(rowferry.SkipOrphans)}
 
 var (
 	workersOption   = &option{name: "copy-workers", value: "NUMBER", usage: "how many parts of tables are copied at the same time", def: strconv.Itoa(rowferry.DefaultCopyWorkers), key: "copy.workers"}

@@ -63,6 +63,7 @@ func configKeys() *key {
 			each: &key{name: "database.table", kind: mappingKey, doc: "One source table.", keys: entityKeys()},
 		},
 		{name: "copy", kind: mappingKey, doc: "How what is there is copied, before it is followed.", keys: copyKeys()},
+		orphansKey,
 		{name: "throttle", kind: mappingKey, doc: "What the pipeline is held back by. `rowferry set` changes it while an engine runs.", keys: throttleKeys()},
 		{
 			name: "memory", def: "256MiB", flag: "memory", example: "512MiB", check: checkSize,

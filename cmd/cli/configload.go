@@ -151,6 +151,10 @@ func (l *loader) scalar(k *key, name string, n ast.Node) (string, bool) {
 		text = n.Value
 	case *ast.LiteralNode:
 		text = n.Value.Value
+	case *ast.NullNode: // where it is written, it may be the name of a value
+		if said := n.GetToken().Value; slices.Contains(k.values, said) {
+			return said, true
+		}
 	case *ast.BoolNode:
 		if k.kind == switchKey {
 			return strconv.FormatBool(n.Value), true

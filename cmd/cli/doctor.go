@@ -253,7 +253,7 @@ func (w *wiring) examine(ctx context.Context) error {
 	var errs []error
 	for _, part := range []any{w.parts.Source, w.parts.Sink} {
 		e, ok := part.(rowferry.Examiner)
-		if !ok {
+		if !ok || part == w.parts.Source && w.settings.part != nil { // whose checks are about its log
 			continue
 		}
 		err := w.patiently(ctx, func() error {

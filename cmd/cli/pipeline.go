@@ -23,7 +23,7 @@ type mode struct {
 // waits for servers for so long unless it was said otherwise.
 func (s *settings) modeOf(command string, patience time.Duration) mode {
 	m := mode{command: command, patience: patience}
-	m.follows = s.source.given() && !s.once && s.until == ""
+	m.follows = s.source.given() && !s.once && s.until == "" && s.part == nil
 	switch {
 	case s.patience == forever:
 		m.patience = math.MaxInt64

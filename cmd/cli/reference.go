@@ -239,6 +239,13 @@ func schemaOf(k *key) map[string]any {
 		if k.values != nil {
 			s["enum"] = k.values
 		}
+		if slices.Contains(k.values, "null") { // which YAML takes for another thing
+			values := []any{nil}
+			for _, v := range k.values {
+				values = append(values, v)
+			}
+			s["type"], s["enum"] = []string{"string", "null"}, values
+		}
 	}
 	return s
 }

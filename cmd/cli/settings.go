@@ -46,6 +46,7 @@ type settings struct {
 	from     string
 	until    string
 	once     bool
+	part     *rowferry.Part // nil where everything is copied
 }
 
 func defaultSettings() *settings {

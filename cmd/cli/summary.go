@@ -13,16 +13,17 @@ import (
 
 // summary is what a replay did, for people and for the envelope.
 type summary struct {
-	Pipeline     string         `json:"pipeline"`
-	Resume       summaryResume  `json:"resume"`
-	Tables       []summaryTable `json:"tables"`
-	Transactions uint64         `json:"transactions"`
-	Rows         uint64         `json:"rows"`
-	Batches      uint64         `json:"batches"`
-	Fallbacks    uint64         `json:"fallbacks"` // batches that were refused compacted
-	Splits       uint64         `json:"splits"`    // of those, the ones refused in the source's order too
-	Spilled      uint64         `json:"spilled"`
-	Copied       *summaryCopy   `json:"copied"` // null where this run loaded nothing
+	Pipeline     string           `json:"pipeline"`
+	Resume       summaryResume    `json:"resume"`
+	Tables       []summaryTable   `json:"tables"`
+	Transactions uint64           `json:"transactions"`
+	Rows         uint64           `json:"rows"`
+	Batches      uint64           `json:"batches"`
+	Fallbacks    uint64           `json:"fallbacks"` // batches that were refused compacted
+	Splits       uint64           `json:"splits"`    // of those, the ones refused in the source's order too
+	Spilled      uint64           `json:"spilled"`
+	Copied       *summaryCopy     `json:"copied"`  // null where this run loaded nothing
+	Orphans      []summaryOrphans `json:"orphans"` // rows without a parent that this run's copy changed
 	// How long each of max_rows_per_second, source_max_running, target_max_lag and
 	// pause held the run back.
 	Waited map[string]float64 `json:"waited_seconds"`
@@ -87,6 +88,7 @@ func summarise(w *wiring, e *rowferry.Engine, took time.Duration, err error) *su
 		sum.Compaction = &ratio
 	}
 	sum.Tables = summaryTables(&p)
+	sum.Orphans = summaryOrphan(p.Copy.Orphans)
 	if took := p.Copy.Took; took > 0 {
 		loaded, _ := p.Copy.Rows()
 		sum.Copied = &summaryCopy{Rows: uint64(loaded - p.Copy.Before), Tables: len(p.Copy.Tables), Seconds: took.Seconds()}
@@ -140,6 +142,8 @@ func whyStopped(w *wiring, err error) string {
 		return "by " + string(rowferry.CodeOf(err)) + " below"
 	case err != nil:
 		return "by the error below"
+	case s.part != nil:
+		return "the partial copy is complete"
 	case s.until != "":
 		return "at --until " + s.until
 	case w.mode.follows:
@@ -159,7 +163,7 @@ func next(s *settings, err error) []string {
 	if err != nil {
 		return append(list, s.again("status"))
 	}
-	if s.source.given() {
+	if s.source.given() && s.part == nil {
 		return append(list, s.goOn(), s.again("status"))
 	}
 	if s.targetScheme() == "sqlite" {
@@ -190,6 +194,9 @@ func (s *summary) text(ink ink) string {
 	}
 	if s.Copied != nil {
 		line("copied", s.Copied.text())
+	}
+	for _, o := range s.Orphans {
+		line("orphans", o.text())
 	}
 	line("stopped", s.where())
 	line("position", s.Position)

@@ -17,11 +17,11 @@ import (
 // first all but foreign keys, of a table in one statement, and then its foreign
 // keys in another. The server looks at every row. It may take as long as it
 // likes, so long as it says on another connection that it is at it.
-func (s *Sink) Complete(ctx context.Context, shapes []rowferry.Mutation, each func(what string)) error {
+func (s *Sink) Complete(ctx context.Context, shapes []rowferry.Mutation, c rowferry.Completion) error {
 	news := s.loading.set(s.places(shapes), false)
 	err := s.preparing(ctx, shapes, func(p *preparation) error {
 		p.patient = true
-		return p.complete(shapes, each)
+		return p.complete(shapes, c)
 	})
 	if err != nil {
 		s.loading.set(news, true)
@@ -29,7 +29,7 @@ func (s *Sink) Complete(ctx context.Context, shapes []rowferry.Mutation, each fu
 	return err
 }
 
-func (p *preparation) complete(shapes []rowferry.Mutation, each func(what string)) error {
+func (p *preparation) complete(shapes []rowferry.Mutation, c rowferry.Completion) error {
 	s := p.sink
 	err := p.each(shapes, func(m *rowferry.Mutation) error {
 		t := s.placed(m.Table)
@@ -40,16 +40,14 @@ func (p *preparation) complete(shapes []rowferry.Mutation, each func(what string
 		return err
 	}
 	ordered := p.parentsFirst()
-	for _, add := range []func(*schema.Table, *existing, func(string)) error{p.addKeys, p.addForeign} {
-		for _, t := range ordered {
-			x, err := s.inspect(p.ctx, p.session, t.Name)
-			if err == nil && x != nil && x.made {
-				err = add(t, x, each)
-			}
-			if err != nil {
-				return sqlsink.Blame(s.translate(err), p.told[t.Name])
-			}
-		}
+	if err := p.eachMade(ordered, func(t *schema.Table, x *existing) error { return p.addKeys(t, x, c.Each) }); err != nil {
+		return err
+	}
+	if err := p.orphans(ordered, c); err != nil {
+		return err
+	}
+	if err := p.eachMade(ordered, func(t *schema.Table, x *existing) error { return p.addForeign(t, x, c.Each) }); err != nil {
+		return err
 	}
 	// Those that others had to do without meanwhile.
 	for _, name := range slices.SortedFunc(maps.Keys(s.shapes), schema.Name.Compare) {
@@ -58,6 +56,21 @@ func (p *preparation) complete(shapes []rowferry.Mutation, each func(what string
 		}
 	}
 	return p.checkAll(shapes)
+}
+
+// eachMade calls fn with each of the tables that Rowferry made.
+func (p *preparation) eachMade(tables []*schema.Table, fn func(*schema.Table, *existing) error) error {
+	s := p.sink
+	for _, t := range tables {
+		x, err := s.inspect(p.ctx, p.session, t.Name)
+		if err == nil && x != nil && x.made {
+			err = fn(t, x)
+		}
+		if err != nil {
+			return sqlsink.Blame(s.translate(err), p.told[t.Name])
+		}
+	}
+	return nil
 }
 
 // parentsFirst returns the tables that were told, each behind those that it
@@ -113,24 +126,16 @@ func (p *preparation) addKeys(t *schema.Table, x *existing, each func(string)) e
 // Each statement may read the whole table: so they are added together, and one by
 // one only where the server takes one of them not.
 func (p *preparation) addForeign(t *schema.Table, x *existing, each func(string)) error {
-	var missing []schema.ForeignKey
+	missing, err := p.lackingForeign(t, x)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
 	var clauses []string
-	for _, f := range t.ForeignKeys {
-		if p.sink.hasKey(t, f, x) {
-			continue
-		}
-		switch addable, err := p.addable(t, f); {
-		case err != nil:
-			return err
-		case addable:
-			missing, clauses = append(missing, f), append(clauses, addKey(t, f))
-			each("table " + t.Name.String() + ": foreign key " + sqlsink.DescribeKey(t, f))
-		}
+	for _, f := range missing {
+		clauses = append(clauses, addKey(t, f))
+		each("table " + t.Name.String() + ": foreign key " + sqlsink.DescribeKey(t, f))
 	}
-	if len(missing) == 0 {
-		return nil
-	}
-	err := p.alter(t, clauses...)
+	err = p.alter(t, clauses...)
 	if len(missing) == 1 || refusedKey(err) == "" {
 		return p.foreign(err, t, missing[0])
 	}
@@ -153,4 +158,21 @@ func (p *preparation) foreign(err error, t *schema.Table, f schema.ForeignKey) e
 		return p.sink.without(t, f, "the target refuses it: "+why)
 	}
 	return p.altered(err, t)
+}
+
+// lackingForeign returns the foreign keys that the table lacks and that it can have.
+func (p *preparation) lackingForeign(t *schema.Table, x *existing) (missing []schema.ForeignKey, err error) {
+	for _, f := range t.ForeignKeys {
+		if p.sink.hasKey(t, f, x) {
+			continue
+		}
+		addable, err := p.addable(t, f)
+		if err != nil {
+			return nil, err
+		}
+		if addable {
+			missing = append(missing, f)
+		}
+	}
+	return missing, nil
 }

@@ -35,7 +35,7 @@ func (p *pipeline) loads(tables ...*schema.Table) {
 
 func (p *pipeline) completes(tables ...*schema.Table) {
 	p.t.Helper()
-	if err := p.sink.Complete(p.t.Context(), shapesOf(tables), func(string) {}); err != nil {
+	if err := p.sink.Complete(p.t.Context(), shapesOf(tables), rowferry.Completion{Each: func(string) {}}); err != nil {
 		p.t.Fatal(err)
 	}
 }

@@ -16,6 +16,11 @@ const longestAlter = 30 * 24 * time.Hour
 // and asks on another, now and then, whether the server is still at it. Where it
 // is not, or does not answer in time, that is the error.
 func (s *Sink) patiently(ctx context.Context, watch *session, sql string) error {
+	return s.lookingPatiently(ctx, watch, func(ctx context.Context, se *session) error { return se.exec(ctx, sql) })
+}
+
+// lookingPatiently is patiently for what do asks.
+func (s *Sink) lookingPatiently(ctx context.Context, watch *session, do func(context.Context, *session) error) error {
 	se, id, err := s.patient(ctx)
 	if err != nil {
 		return err
@@ -30,7 +35,7 @@ func (s *Sink) patiently(ctx context.Context, watch *session, sql string) error 
 			cancel(err)
 		}
 	}()
-	err = se.exec(ctx, sql)
+	err = do(ctx, se)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}

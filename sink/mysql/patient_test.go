@@ -54,7 +54,7 @@ func TestCompleteIsWatched(t *testing.T) {
 		table := keyed("t", col("id", integer), col("u", integer))
 		table.Uniques = []schema.Index{{Name: "u", Columns: []int{1}}}
 		p.loads(table)
-		err := sink.Complete(t.Context(), shapesOf([]*schema.Table{table}), func(string) {})
+		err := sink.Complete(t.Context(), shapesOf([]*schema.Table{table}), rowferry.Completion{Each: func(string) {}})
 		code(t, err, rowferry.CodeTargetAway)
 		again := open(t, server, name, nil)
 		defer again.Close()

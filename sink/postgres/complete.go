@@ -17,19 +17,22 @@ import (
 // the unique ones of all tables, then the foreign keys, for which the server
 // looks at every row. Each is a transaction of its own, so what was made stays
 // where a later one is refused.
-func (s *Sink) Complete(ctx context.Context, shapes []rowferry.Mutation, each func(what string)) error {
+func (s *Sink) Complete(ctx context.Context, shapes []rowferry.Mutation, c rowferry.Completion) error {
 	if err := s.idle(ctx); err != nil {
 		return err
 	}
 	if err := sqlsink.OnlyShapes(shapes); err != nil {
 		return err
 	}
-	b := &builder{sink: s, each: each}
+	b := &builder{sink: s, each: c.Each}
 	defer b.close()
 	for i := range shapes {
 		if err := b.keys(ctx, &shapes[i]); err != nil {
 			return sqlsink.Blame(err, &shapes[i])
 		}
+	}
+	if err := b.orphans(ctx, shapes, c); err != nil {
+		return err
 	}
 	for i := range shapes {
 		if err := b.foreignKeys(ctx, &shapes[i]); err != nil {
@@ -100,28 +103,11 @@ func (s *Sink) indexNames(ctx context.Context, x *dialect.Existing) (map[string]
 // foreignKeys makes the foreign keys of a table that are not there.
 func (b *builder) foreignKeys(ctx context.Context, m *rowferry.Mutation) error {
 	t := m.Table
-	x, err := b.made(ctx, t)
-	if err != nil || x == nil {
+	missing, err := b.lackingForeign(ctx, t)
+	if err != nil {
 		return err
 	}
-	for _, f := range t.ForeignKeys {
-		if has(t, f, x) {
-			continue
-		}
-		parent, err := b.sink.look(ctx, f.Parent)
-		if err != nil {
-			return err
-		}
-		if parent == nil && b.sink.inScope(f.Parent) {
-			continue
-		}
-		ok, err := b.sink.bears(ctx, t, f, parent)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
+	for _, f := range missing {
 		what := "foreign key " + sqlsink.DescribeKey(t, f)
 		b.each(t.Name.String() + ": " + what)
 		if err := b.build(ctx, m, what, dialect.AddForeignKey(t, f, true)); err != nil {
@@ -129,6 +115,35 @@ func (b *builder) foreignKeys(ctx context.Context, m *rowferry.Mutation) error {
 		}
 	}
 	return nil
+}
+
+// lackingForeign returns the foreign keys that a table which Rowferry made lacks and
+// that it can have.
+func (b *builder) lackingForeign(ctx context.Context, t *schema.Table) (missing []schema.ForeignKey, err error) {
+	x, err := b.made(ctx, t)
+	if err != nil || x == nil {
+		return nil, err
+	}
+	for _, f := range t.ForeignKeys {
+		if has(t, f, x) {
+			continue
+		}
+		parent, err := b.sink.look(ctx, f.Parent)
+		if err != nil {
+			return nil, err
+		}
+		if parent == nil && b.sink.inScope(f.Parent) {
+			continue
+		}
+		ok, err := b.sink.bears(ctx, t, f, parent)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			missing = append(missing, f)
+		}
+	}
+	return missing, nil
 }
 
 // made returns a table as it exists, or nil where somebody else made it.
@@ -158,7 +173,10 @@ func (b *builder) build(ctx context.Context, m *rowferry.Mutation, what, sql str
 	if b.sink.options.Trace != nil {
 		b.sink.options.Trace(sql, nil)
 	}
-	err := b.exec(ctx, sql)
+	err := b.watched(ctx, func(ctx context.Context) error {
+		_, err := dialect.Exec(ctx, b.conn, sql)
+		return err
+	})
 	var server *pgconn.PgError
 	if !errors.As(err, &server) || rowferry.CodeOf(err) != "" || len(server.Code) < 2 || server.Code[:2] != "23" {
 		return b.sink.translate(ctx, err)
@@ -168,8 +186,8 @@ func (b *builder) build(ctx context.Context, m *rowferry.Mutation, what, sql str
 	return describe(e.Fact("table", "%s", m.Table.Name).Fact("key", "%s", what), server)
 }
 
-// exec runs the statement for as long as the server is at it.
-func (b *builder) exec(ctx context.Context, sql string) error {
+// watched runs a statement for as long as the server is at it.
+func (b *builder) watched(ctx context.Context, do func(context.Context) error) error {
 	done, lost := make(chan struct{}), make(chan error, 1)
 	watched, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -177,7 +195,7 @@ func (b *builder) exec(ctx context.Context, sql string) error {
 		lost <- b.watch(watched, done)
 		cancel()
 	}()
-	_, err := dialect.Exec(watched, b.conn, sql)
+	err := do(watched)
 	close(done)
 	if gone := <-lost; gone != nil && err != nil {
 		return gone

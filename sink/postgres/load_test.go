@@ -28,7 +28,7 @@ func shapes(tables []*schema.Table) (ms []rowferry.Mutation) {
 // complete returns what was told of.
 func (x *target) complete(tables ...*schema.Table) (made []string, err error) {
 	x.t.Helper()
-	err = x.sink.Complete(x.t.Context(), shapes(tables), func(what string) { made = append(made, what) })
+	err = x.sink.Complete(x.t.Context(), shapes(tables), rowferry.Completion{Each: func(what string) { made = append(made, what) }})
 	return made, err
 }
 

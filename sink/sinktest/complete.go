@@ -264,7 +264,7 @@ func (e *env) made(keys int, tables ...*schema.Table) {
 // tables are completed.
 func (e *env) broken(key string, tables ...*schema.Table) {
 	e.t.Helper()
-	err := e.loader().Complete(ctx, e.shapes(tables...), func(string) {})
+	err := e.loader().Complete(ctx, e.shapes(tables...), rowferry.Completion{Each: func(string) {}})
 	if rowferry.CodeOf(err) != rowferry.CodeRowRefused || !strings.Contains(err.Error(), key) {
 		e.t.Fatalf("got %v, want %s with %q", err, rowferry.CodeRowRefused, key)
 	}

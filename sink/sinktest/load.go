@@ -213,7 +213,7 @@ func (e *env) prepareLoad(tables ...*schema.Table) {
 func (e *env) complete(tables ...*schema.Table) []string {
 	e.t.Helper()
 	var made []string
-	e.must(e.loader().Complete(ctx, e.shapes(tables...), func(what string) { made = append(made, what) }))
+	e.must(e.loader().Complete(ctx, e.shapes(tables...), rowferry.Completion{Each: func(what string) { made = append(made, what) }}))
 	return made
 }
 

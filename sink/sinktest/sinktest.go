@@ -91,6 +91,7 @@ func Run(t *testing.T, open func(t *testing.T) rowferry.Sink, o Options) {
 		run(chunkClauses)
 		run(loadFenceClauses)
 		run(completeClauses)
+		run(orphanClauses)
 		run(indexClauses)
 		run(mergeClauses)
 	}

@@ -15,7 +15,7 @@ import (
 // Complete makes the unique keys and indexes that tables made by Rowferry lack,
 // each in a transaction of its own, and then has SQLite look at every row's
 // foreign keys. From then on they are looked at with each batch.
-func (s *Sink) Complete(ctx context.Context, shapes []rowferry.Mutation, each func(what string)) error {
+func (s *Sink) Complete(ctx context.Context, shapes []rowferry.Mutation, c rowferry.Completion) error {
 	if err := s.idle(ctx); err != nil {
 		return err
 	}
@@ -26,26 +26,29 @@ func (s *Sink) Complete(ctx context.Context, shapes []rowferry.Mutation, each fu
 		s.conn.SetInterrupt(ctx.Done())
 		defer s.conn.SetInterrupt(nil)
 	}
-	err := s.complete(ctx, shapes, each)
+	err := s.complete(ctx, shapes, c)
 	if cause := ctx.Err(); err != nil && cause != nil {
 		return cause
 	}
 	return err
 }
 
-func (s *Sink) complete(ctx context.Context, shapes []rowferry.Mutation, each func(what string)) error {
+func (s *Sink) complete(ctx context.Context, shapes []rowferry.Mutation, c rowferry.Completion) error {
 	s.forget()
 	for i := range shapes {
-		if err := s.makeKeys(ctx, &shapes[i], each); err != nil {
+		if err := s.makeKeys(ctx, &shapes[i], c.Each); err != nil {
 			return sqlsink.Blame(err, &shapes[i])
 		}
+	}
+	if err := s.settleOrphans(ctx, shapes, c); err != nil {
+		return err
 	}
 	for i := range shapes {
 		t := shapes[i].Table
 		if s.loading.complete(t.Name) {
 			continue
 		}
-		if err := s.lookAtForeignKeys(t, each); err != nil {
+		if err := s.lookAtForeignKeys(t, c.Each); err != nil {
 			return sqlsink.Blame(err, &shapes[i])
 		}
 	}

@@ -26,7 +26,7 @@ func prepareLoad(t *testing.T, sink *Sink, tables ...*schema.Table) {
 // completes returns what was told of.
 func completes(t *testing.T, sink *Sink, tables ...*schema.Table) (made []string, err error) {
 	t.Helper()
-	err = sink.Complete(t.Context(), shapes(tables...), func(what string) { made = append(made, what) })
+	err = sink.Complete(t.Context(), shapes(tables...), rowferry.Completion{Each: func(what string) { made = append(made, what) }})
 	return made, err
 }
 

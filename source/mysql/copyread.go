@@ -24,6 +24,7 @@ const (
 // chunkReader reads rows over a connection of its own.
 type chunkReader struct {
 	conn *mysqlwire.Conn
+	held bool // one snapshot is open for all that is read
 	// Of the table that was read last.
 	shape   *schema.Table
 	query   *copySQL
@@ -171,9 +172,31 @@ func (r *chunkReader) Fetch(ctx context.Context, t *rowferry.CopyTable, keys [][
 
 // snapshot runs queries for whole rows in one snapshot.
 func (r *chunkReader) snapshot(ctx context.Context, queries []string, each func([]rowferry.Row) error) error {
+	if r.held {
+		return r.within(ctx, queries, each, func(err error) error { return err })
+	}
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
+	return r.within(ctx, queries, each, func(err error) error {
+		if !r.conn.Broken() {
+			if _, end := r.conn.Exec(ctx, "COMMIT"); err == nil {
+				err = end
+			}
+		}
+		return err
+	})
+}
+
+func (r *chunkReader) begin(ctx context.Context) error {
 	if _, err := r.conn.Exec(ctx, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"); err != nil {
 		return translate(ctx, err)
 	}
+	return nil
+}
+
+// within runs queries for whole rows, and end behind them.
+func (r *chunkReader) within(ctx context.Context, queries []string, each func([]rowferry.Row) error, end func(error) error) error {
 	b := &batch{each: each}
 	columns := ordinals(len(r.shape.Columns))
 	err := func() error {
@@ -191,11 +214,7 @@ func (r *chunkReader) snapshot(ctx context.Context, queries []string, each func(
 		}
 		return b.flush()
 	}()
-	if !r.conn.Broken() {
-		if _, end := r.conn.Exec(ctx, "COMMIT"); err == nil {
-			err = end
-		}
-	}
+	err = end(err)
 	switch {
 	case err == nil:
 		return nil

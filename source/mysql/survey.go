@@ -34,17 +34,25 @@ func (s *liveSource) Survey(ctx context.Context) (*rowferry.Survey, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &surveying{conn: c, scope: s.opt.Scope, srv: k.srv, found: found, at: map[schema.Name]int{}, databases: map[string]bool{}}
-	if v.scope == nil {
-		v.scope = func(schema.Name) bool { return true }
-	}
-	if err := v.tables(ctx, s.opt); err != nil {
+	v, err := s.surveyTables(ctx, c, k.srv)
+	if err != nil {
 		return nil, err
 	}
+	v.found.Refused = found.Refused
+	found = v.found
 	if err := v.left(ctx); err != nil {
 		return nil, err
 	}
 	return found, v.others(ctx)
+}
+
+// surveyTables looks at the tables in scope.
+func (s *liveSource) surveyTables(ctx context.Context, c *conn, srv server) (*surveying, error) {
+	v := &surveying{conn: c, scope: s.opt.Scope, srv: srv, found: &rowferry.Survey{}, at: map[schema.Name]int{}, databases: map[string]bool{}}
+	if v.scope == nil {
+		v.scope = func(schema.Name) bool { return true }
+	}
+	return v, v.tables(ctx, s.opt)
 }
 
 // surveying is one Survey on its way.

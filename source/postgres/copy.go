@@ -117,11 +117,8 @@ func (o *opening) copyTables(ctx context.Context) ([]*copyTable, error) {
 	if err := names.narrow(ctx, sc.tables); err != nil {
 		return nil, err
 	}
-	in := &copyInspection{find: map[uint32]*copyTable{}, at: map[uint32]map[int]int{}}
-	for _, t := range sc.tables {
-		in.add(t, pub.tables[t.Table.Name].filter)
-	}
-	return in.all, in.read(ctx, o.session)
+	in, err := sc.inspected(ctx, o.session, pub)
+	return in.all, err
 }
 
 // copied refuses what is published in part, so that rows which are read at

@@ -20,6 +20,7 @@ type copyTable struct {
 	// columns are those of the shape, and said what the server has to say of them.
 	columns []column
 	said    []saidColumn
+	natives []string    // the columns' types, a domain's being that of its base
 	every   []int       // the ordinals of all of them
 	key     []keyColumn // those of the shape's identity
 }
@@ -84,6 +85,7 @@ func (in *copyInspection) add(t *dialect.SourceTable, filter string) {
 		c.said, c.every = append(c.said, saidColumn{number: col.Number}), append(c.every, i)
 		c.columns = append(c.columns, columnOf(&t.Table.Columns[i].Type, false))
 	}
+	c.natives = make([]string, len(c.columns))
 	for _, o := range t.Table.Identity() {
 		c.key = append(c.key, keyColumn{ordinal: o, expr: dialect.Quote(t.Table.Columns[o].Name), operators: plain})
 	}
@@ -150,6 +152,7 @@ func (in *copyInspection) column(r dialect.Row) error {
 		return nil // not published
 	}
 	t.said[o].typeOID, t.said[o].mod = uint32(n[1]), int(n[2])
+	t.natives[o] = r.Text(4)
 	for i := range t.key {
 		if t.key[i].ordinal == o {
 			t.key[i].native = r.Text(4)

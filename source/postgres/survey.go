@@ -69,11 +69,8 @@ func (o *opening) survey(ctx context.Context) (*rowferry.Survey, error) {
 	if found.Refused == nil {
 		found.Refused = sc.copied(pub)
 	}
-	in := &copyInspection{find: map[uint32]*copyTable{}, at: map[uint32]map[int]int{}}
-	for _, t := range sc.tables {
-		in.add(t, pub.tables[t.Table.Name].filter)
-	}
-	if err := in.read(ctx, o.session); err != nil {
+	in, err := sc.inspected(ctx, o.session, pub)
+	if err != nil {
 		return nil, err
 	}
 	at := map[uint32]int{}
@@ -85,6 +82,15 @@ func (o *opening) survey(ctx context.Context) (*rowferry.Survey, error) {
 		return nil, err
 	}
 	return found, o.surveyOthers(ctx, found)
+}
+
+// inspected looks at the tables as they are copied.
+func (s *scope) inspected(ctx context.Context, session *session, pub *publication) (*copyInspection, error) {
+	in := &copyInspection{find: map[uint32]*copyTable{}, at: map[uint32]map[int]int{}}
+	for _, t := range s.tables {
+		in.add(t, pub.tables[t.Table.Name].filter)
+	}
+	return in, in.read(ctx, session)
 }
 
 // surveyLeft says what tables have that no shape tells: the table, what, and of
