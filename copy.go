@@ -132,8 +132,9 @@ type Loader interface {
 	// ForgetChunks deletes them.
 	ForgetChunks(ctx context.Context, pipeline string) error
 	// Complete makes the unique keys, indexes and foreign keys of the tables that PrepareLoad
-	// made without them, those of parents first, and calls each before every one. It
-	// is idempotent. A row that breaks one is CodeRowRefused, with the key's name.
+	// made without them, each key behind those that it needs, and calls each before
+	// every one, never twice at the same time. It is idempotent. A row that breaks one
+	// is CodeRowRefused, with the key's name.
 	Complete(ctx context.Context, shapes []Mutation, each func(what string)) error
 }
 

@@ -1,11 +1,9 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
+	"slices"
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
@@ -14,9 +12,9 @@ import (
 )
 
 // Complete makes the keys and indexes that tables made by Rowferry lack: first
-// the unique ones of all tables, then the foreign keys, for which the server
-// looks at every row. Each is a transaction of its own, so what was made stays
-// where a later one is refused.
+// all but the foreign keys, then those, for which the server looks at every row.
+// Several are made at the same time, those of the largest tables first. Each is a
+// transaction of its own, so what was made stays where another one is refused.
 func (s *Sink) Complete(ctx context.Context, shapes []rowferry.Mutation, each func(what string)) error {
 	if err := s.idle(ctx); err != nil {
 		return err
@@ -24,49 +22,63 @@ func (s *Sink) Complete(ctx context.Context, shapes []rowferry.Mutation, each fu
 	if err := sqlsink.OnlyShapes(shapes); err != nil {
 		return err
 	}
-	b := &builder{sink: s, each: each}
-	defer b.close()
-	for i := range shapes {
-		if err := b.keys(ctx, &shapes[i]); err != nil {
-			return sqlsink.Blame(err, &shapes[i])
+	s.loading.begin(shapes) // also where they were completed before
+	c := &completion{sink: s, named: map[schema.Name]bool{}, made: map[schema.Name]*made{}, parents: map[schema.Name]*dialect.Existing{}}
+	for _, plan := range []func(context.Context, *rowferry.Mutation) error{c.keys, c.foreignKeys} {
+		c.jobs = nil
+		for i := range shapes {
+			if err := plan(ctx, &shapes[i]); err != nil {
+				return sqlsink.Blame(err, &shapes[i])
+			}
+		}
+		slices.SortStableFunc(c.jobs, func(a, b *job) int { return cmp.Compare(b.bytes, a.bytes) })
+		for i, j := range c.jobs {
+			j.number = i
+		}
+		if err := s.build(ctx, c.jobs, each); err != nil {
+			return err
 		}
 	}
-	for i := range shapes {
-		if err := b.foreignKeys(ctx, &shapes[i]); err != nil {
-			return sqlsink.Blame(err, &shapes[i])
-		}
-	}
-	s.loading.end(shapes)
 	s.forget()
-	return s.within(ctx, func() error {
+	err := s.within(ctx, func() error {
 		for i := range shapes {
 			s.shapes[normal(shapes[i].Table.Name)] = shapes[i].Table
 		}
-		for i := range shapes { // of tables that were made meanwhile
+		for i := range shapes { // of tables that were made meanwhile, for these have theirs
 			if err := s.addAwaited(ctx, shapes[i].Table); err != nil {
 				return sqlsink.Blame(err, &shapes[i])
 			}
 		}
 		return nil
 	})
+	if err == nil {
+		s.loading.end(shapes)
+	}
+	return err
 }
 
-// builder makes keys. To build an index and to look at every row may take hours,
-// and the server says nothing meanwhile: that is waited for on a session without
-// limits, while the sink's own asks whether the server is still at it.
-type builder struct {
-	sink *Sink
-	each func(what string)
-	conn *pgconn.PgConn // nil until needed
+// completion finds what is to be made.
+type completion struct {
+	sink    *Sink
+	jobs    []*job
+	named   map[schema.Name]bool // by those before
+	made    map[schema.Name]*made
+	parents map[schema.Name]*dialect.Existing // with their keys; nil where there is none
 }
 
-// keys makes the keys and indexes of a table that are not there.
-func (b *builder) keys(ctx context.Context, m *rowferry.Mutation) error {
-	x, err := b.made(ctx, m.Table)
+// made is a table that Rowferry made, as it was before it was given keys.
+type made struct {
+	*dialect.Existing
+	bytes int64 // that have to be read
+}
+
+// keys finds the keys and indexes of a table that are not there.
+func (c *completion) keys(ctx context.Context, m *rowferry.Mutation) error {
+	x, err := c.look(ctx, m.Table)
 	if err != nil || x == nil {
 		return err
 	}
-	there, err := b.sink.indexNames(ctx, x)
+	there, err := c.sink.indexNames(ctx, x.Existing)
 	if err != nil {
 		return err
 	}
@@ -74,17 +86,85 @@ func (b *builder) keys(ctx context.Context, m *rowferry.Mutation) error {
 		if there[k.Name] || k.Spare != nil && there[k.Spare.Name] {
 			continue
 		}
-		if k.What() != "" {
-			b.each(m.Table.Name.String() + ": " + k.What())
-		}
-		if k, err = b.sink.free(ctx, m.Table, k); err != nil {
+		if k, err = c.sink.free(ctx, m.Table, k); err != nil {
 			return err
 		}
-		if err := b.build(ctx, m, k.Unique, k.SQL); err != nil {
+		if k.Spare != nil && c.named[keyName(m.Table, k)] {
+			k = *k.Spare
+		}
+		c.named[keyName(m.Table, k)] = true
+		c.jobs = append(c.jobs, &job{of: m, what: k.What(), sql: k.SQL, tables: []schema.Name{normal(m.Table.Name)}, shares: k.Reads, bytes: x.bytes})
+	}
+	return nil
+}
+
+func keyName(t *schema.Table, k dialect.Key) schema.Name {
+	return schema.Name{Schema: dialect.Namespace(t.Name), Table: k.Name}
+}
+
+// foreignKeys finds the foreign keys of a table that are not there. While one is
+// made, neither its table nor the parent is written to, or given another.
+func (c *completion) foreignKeys(ctx context.Context, m *rowferry.Mutation) error {
+	t := m.Table
+	x := c.made[normal(t.Name)]
+	if x == nil {
+		return nil
+	}
+	for _, f := range t.ForeignKeys {
+		if has(t, f, x.Existing) {
+			continue
+		}
+		parent, err := c.parent(ctx, f.Parent)
+		if err != nil {
 			return err
+		}
+		if parent == nil && c.sink.inScope(f.Parent) {
+			continue
+		}
+		ok, err := c.sink.bears(ctx, t, f, parent)
+		if err != nil {
+			return err
+		}
+		if ok {
+			c.jobs = append(c.jobs, &job{
+				of: m, what: "foreign key " + sqlsink.DescribeKey(t, f), sql: dialect.AddForeignKey(t, f, true),
+				tables: []schema.Name{normal(t.Name), normal(f.Parent)}, bytes: x.bytes,
+			})
 		}
 	}
 	return nil
+}
+
+// parent returns the table of that name, or nil.
+func (c *completion) parent(ctx context.Context, n schema.Name) (*dialect.Existing, error) {
+	n = normal(n)
+	if x, known := c.parents[n]; known {
+		return x, nil
+	}
+	x, err := c.sink.look(ctx, n)
+	c.parents[n] = x
+	return x, err
+}
+
+// look returns a table as it exists, or nil where somebody else made it.
+func (c *completion) look(ctx context.Context, t *schema.Table) (*made, error) {
+	x, err := c.sink.inspect(ctx, t)
+	switch {
+	case err != nil:
+		return nil, err
+	case x == nil:
+		return nil, rowferry.Errorf(rowferry.CodeTableDiffers, "a table whose keys are to be made does not exist in the target").
+			Fact("table", "%s", t.Name)
+	case !x.Made:
+		return nil, nil
+	}
+	found := &made{Existing: x}
+	c.made[normal(t.Name)] = found
+	err = c.sink.query(ctx, "SELECT coalesce(pg_relation_size($1::oid::regclass), 0)", func(r dialect.Row) (err error) {
+		found.bytes, err = r.Int(0)
+		return err
+	}, x.OID)
+	return found, err
 }
 
 // indexNames returns the names of a table's indexes.
@@ -95,152 +175,4 @@ func (s *Sink) indexNames(ctx context.Context, x *dialect.Existing) (map[string]
 		return nil
 	}, x.OID)
 	return there, err
-}
-
-// foreignKeys makes the foreign keys of a table that are not there.
-func (b *builder) foreignKeys(ctx context.Context, m *rowferry.Mutation) error {
-	t := m.Table
-	x, err := b.made(ctx, t)
-	if err != nil || x == nil {
-		return err
-	}
-	for _, f := range t.ForeignKeys {
-		if has(t, f, x) {
-			continue
-		}
-		parent, err := b.sink.look(ctx, f.Parent)
-		if err != nil {
-			return err
-		}
-		if parent == nil && b.sink.inScope(f.Parent) {
-			continue
-		}
-		ok, err := b.sink.bears(ctx, t, f, parent)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
-		what := "foreign key " + sqlsink.DescribeKey(t, f)
-		b.each(t.Name.String() + ": " + what)
-		if err := b.build(ctx, m, what, dialect.AddForeignKey(t, f, true)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// made returns a table as it exists, or nil where somebody else made it.
-func (b *builder) made(ctx context.Context, t *schema.Table) (*dialect.Existing, error) {
-	x, err := b.sink.inspect(ctx, t)
-	switch {
-	case err != nil:
-		return nil, err
-	case x == nil:
-		return nil, rowferry.Errorf(rowferry.CodeTableDiffers, "a table whose keys are to be made does not exist in the target").
-			Fact("table", "%s", t.Name)
-	case !x.Made:
-		return nil, nil
-	default:
-		return x, nil
-	}
-}
-
-// build runs a statement that makes a key.
-func (b *builder) build(ctx context.Context, m *rowferry.Mutation, what, sql string) error {
-	if b.sink.options.ReadOnly {
-		return rowferry.Errorf(rowferry.CodeInternal, "the PostgreSQL target was opened for reading only")
-	}
-	if err := b.open(ctx); err != nil {
-		return err
-	}
-	if b.sink.options.Trace != nil {
-		b.sink.options.Trace(sql, nil)
-	}
-	err := b.exec(ctx, sql)
-	var server *pgconn.PgError
-	if !errors.As(err, &server) || rowferry.CodeOf(err) != "" || len(server.Code) < 2 || server.Code[:2] != "23" {
-		return b.sink.translate(ctx, err)
-	}
-	e := rowferry.Errorf(rowferry.CodeRowRefused, "rows of the target's table break a key that the source has")
-	e.Err = err
-	return describe(e.Fact("table", "%s", m.Table.Name).Fact("key", "%s", what), server)
-}
-
-// exec runs the statement for as long as the server is at it.
-func (b *builder) exec(ctx context.Context, sql string) error {
-	done, lost := make(chan struct{}), make(chan error, 1)
-	watched, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		lost <- b.watch(watched, done)
-		cancel()
-	}()
-	_, err := dialect.Exec(watched, b.conn, sql)
-	close(done)
-	if gone := <-lost; gone != nil && err != nil {
-		return gone
-	}
-	return err
-}
-
-// watch is the goroutine that asks, until done is closed, whether the session
-// that builds is still there. It is the sink's session that asks: nothing else
-// uses it meanwhile.
-func (b *builder) watch(ctx context.Context, done <-chan struct{}) error {
-	every := time.NewTicker(b.sink.options.Endpoint.Wait() / 4)
-	defer every.Stop()
-	for {
-		select {
-		case <-done:
-			return nil
-		case <-every.C:
-		}
-		there := false
-		err := b.sink.query(ctx, "SELECT FROM pg_stat_activity WHERE pid = $1", func(dialect.Row) error {
-			there = true
-			return nil
-		}, b.conn.PID())
-		switch {
-		case err != nil:
-			return err
-		case !there:
-			return rowferry.Errorf(rowferry.CodeTargetAway, "the target ended the session that makes a key")
-		}
-	}
-}
-
-// forever is longer than anything that is built.
-const forever = 10 * 365 * 24 * time.Hour
-
-// open opens the session without limits. Locks are waited for no longer than
-// elsewhere.
-func (b *builder) open(ctx context.Context) error {
-	if b.conn != nil && !b.conn.IsClosed() {
-		return nil
-	}
-	s := b.sink
-	settings := s.settings()
-	settings["statement_timeout"] = "0"
-	e := s.options.Endpoint
-	e.Timeout = forever
-	limited, cancel := context.WithTimeout(ctx, s.options.Endpoint.Wait())
-	defer cancel()
-	conn, err := dialect.Connect(limited, e, settings)
-	if err != nil {
-		return s.translate(ctx, err)
-	}
-	b.conn = conn
-	return nil
-}
-
-func (b *builder) close() {
-	if b.conn == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), b.sink.options.Endpoint.Wait())
-	defer cancel()
-	_ = b.conn.Close(ctx) // nothing is open on it
-	<-b.conn.CleanupDone()
 }
