@@ -132,7 +132,8 @@ type Loader interface {
 	// ForgetChunks deletes them.
 	ForgetChunks(ctx context.Context, pipeline string) error
 	// Complete makes the unique keys, indexes and foreign keys of the tables that PrepareLoad
-	// made without them, those of parents first. Before foreign keys are made it deals
+	// made without them, each key behind those that it needs, and calls each before
+	// every one, never twice at the same time. Before foreign keys are made it deals
 	// with rows without a parent as it is told. It is idempotent. A row that breaks a
 	// key is CodeRowRefused, with the key's name.
 	Complete(ctx context.Context, shapes []Mutation, c Completion) error

@@ -1,11 +1,9 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
+	"slices"
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
@@ -14,62 +12,82 @@ import (
 )
 
 // Complete makes the keys and indexes that tables made by Rowferry lack: first
-// the unique ones of all tables, then the foreign keys, for which the server
-// looks at every row. Each is a transaction of its own, so what was made stays
-// where a later one is refused.
-func (s *Sink) Complete(ctx context.Context, shapes []rowferry.Mutation, c rowferry.Completion) error {
+// all but the foreign keys, then, once rows without a parent are dealt with, those,
+// for which the server looks at every row. Several are made at the same time, those of the largest tables first. Each is a
+// transaction of its own, so what was made stays where another one is refused.
+func (s *Sink) Complete(ctx context.Context, shapes []rowferry.Mutation, o rowferry.Completion) error {
 	if err := s.idle(ctx); err != nil {
 		return err
 	}
 	if err := sqlsink.OnlyShapes(shapes); err != nil {
 		return err
 	}
-	b := &builder{sink: s, each: c.Each}
-	defer b.close()
-	for i := range shapes {
-		if err := b.keys(ctx, &shapes[i]); err != nil {
-			return sqlsink.Blame(err, &shapes[i])
-		}
-	}
-	if err := b.orphans(ctx, shapes, c); err != nil {
+	s.loading.begin(shapes) // also where they were completed before
+	c := &completion{sink: s, named: map[schema.Name]bool{}, made: map[schema.Name]*made{}, parents: map[schema.Name]*dialect.Existing{}}
+	if err := c.build(ctx, shapes, c.keys, o.Each); err != nil {
 		return err
 	}
-	for i := range shapes {
-		if err := b.foreignKeys(ctx, &shapes[i]); err != nil {
-			return sqlsink.Blame(err, &shapes[i])
-		}
+	if err := c.orphans(ctx, shapes, o); err != nil {
+		return err
 	}
-	s.loading.end(shapes)
+	if err := c.build(ctx, shapes, c.foreignKeys, o.Each); err != nil {
+		return err
+	}
 	s.forget()
-	return s.within(ctx, func() error {
+	err := s.within(ctx, func() error {
 		for i := range shapes {
 			s.shapes[normal(shapes[i].Table.Name)] = shapes[i].Table
 		}
-		for i := range shapes { // of tables that were made meanwhile
+		for i := range shapes { // of tables that were made meanwhile, for these have theirs
 			if err := s.addAwaited(ctx, shapes[i].Table); err != nil {
 				return sqlsink.Blame(err, &shapes[i])
 			}
 		}
 		return nil
 	})
+	if err == nil {
+		s.loading.end(shapes)
+	}
+	return err
 }
 
-// builder makes keys. To build an index and to look at every row may take hours,
-// and the server says nothing meanwhile: that is waited for on a session without
-// limits, while the sink's own asks whether the server is still at it.
-type builder struct {
-	sink *Sink
-	each func(what string)
-	conn *pgconn.PgConn // nil until needed
+// build makes what plan finds to be made for each table.
+func (c *completion) build(ctx context.Context, shapes []rowferry.Mutation, plan func(context.Context, *rowferry.Mutation) error, each func(what string)) error {
+	c.jobs = nil
+	for i := range shapes {
+		if err := plan(ctx, &shapes[i]); err != nil {
+			return sqlsink.Blame(err, &shapes[i])
+		}
+	}
+	slices.SortStableFunc(c.jobs, func(a, b *job) int { return cmp.Compare(b.bytes, a.bytes) })
+	for i, j := range c.jobs {
+		j.number = i
+	}
+	return c.sink.build(ctx, c.jobs, each)
 }
 
-// keys makes the keys and indexes of a table that are not there.
-func (b *builder) keys(ctx context.Context, m *rowferry.Mutation) error {
-	x, err := b.made(ctx, m.Table)
+// completion finds what is to be made.
+type completion struct {
+	sink    *Sink
+	jobs    []*job
+	named   map[schema.Name]bool // by those before
+	made    map[schema.Name]*made
+	parents map[schema.Name]*dialect.Existing // with their keys; nil where there is none
+}
+
+// made is a table that Rowferry made, as it was before it was given keys.
+type made struct {
+	*dialect.Existing
+	bytes int64 // that have to be read
+}
+
+// keys finds the keys and indexes of a table that are not there.
+func (c *completion) keys(ctx context.Context, m *rowferry.Mutation) error {
+	x, err := c.look(ctx, m.Table)
 	if err != nil || x == nil {
 		return err
 	}
-	there, err := b.sink.indexNames(ctx, x)
+	there, err := c.sink.indexNames(ctx, x.Existing)
 	if err != nil {
 		return err
 	}
@@ -77,65 +95,55 @@ func (b *builder) keys(ctx context.Context, m *rowferry.Mutation) error {
 		if there[k.Name] || k.Spare != nil && there[k.Spare.Name] {
 			continue
 		}
-		if k.What() != "" {
-			b.each(m.Table.Name.String() + ": " + k.What())
-		}
-		if k, err = b.sink.free(ctx, m.Table, k); err != nil {
+		if k, err = c.sink.free(ctx, m.Table, k); err != nil {
 			return err
 		}
-		if err := b.build(ctx, m, k.Unique, k.SQL); err != nil {
-			return err
+		if k.Spare != nil && c.named[keyName(m.Table, k)] {
+			k = *k.Spare
 		}
+		c.named[keyName(m.Table, k)] = true
+		c.jobs = append(c.jobs, &job{of: m, what: k.What(), sql: k.SQL, tables: []schema.Name{normal(m.Table.Name)}, shares: k.Reads, bytes: x.bytes})
 	}
 	return nil
 }
 
-// indexNames returns the names of a table's indexes.
-func (s *Sink) indexNames(ctx context.Context, x *dialect.Existing) (map[string]bool, error) {
-	there := map[string]bool{}
-	err := s.query(ctx, "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = $1", func(r dialect.Row) error {
-		there[r.Text(0)] = true
-		return nil
-	}, x.OID)
-	return there, err
+func keyName(t *schema.Table, k dialect.Key) schema.Name {
+	return schema.Name{Schema: dialect.Namespace(t.Name), Table: k.Name}
 }
 
-// foreignKeys makes the foreign keys of a table that are not there.
-func (b *builder) foreignKeys(ctx context.Context, m *rowferry.Mutation) error {
+// foreignKeys finds the foreign keys of a table that are not there. While one is
+// made, neither its table nor the parent is written to, or given another.
+func (c *completion) foreignKeys(ctx context.Context, m *rowferry.Mutation) error {
 	t := m.Table
-	missing, err := b.lackingForeign(ctx, t)
-	if err != nil {
-		return err
-	}
+	missing, err := c.lackingForeign(ctx, t)
 	for _, f := range missing {
-		what := "foreign key " + sqlsink.DescribeKey(t, f)
-		b.each(t.Name.String() + ": " + what)
-		if err := b.build(ctx, m, what, dialect.AddForeignKey(t, f, true)); err != nil {
-			return err
-		}
+		c.jobs = append(c.jobs, &job{
+			of: m, what: "foreign key " + sqlsink.DescribeKey(t, f), sql: dialect.AddForeignKey(t, f, true),
+			tables: []schema.Name{normal(t.Name), normal(f.Parent)}, bytes: c.made[normal(t.Name)].bytes,
+		})
 	}
-	return nil
+	return err
 }
 
 // lackingForeign returns the foreign keys that a table which Rowferry made lacks and
 // that it can have.
-func (b *builder) lackingForeign(ctx context.Context, t *schema.Table) (missing []schema.ForeignKey, err error) {
-	x, err := b.made(ctx, t)
-	if err != nil || x == nil {
-		return nil, err
+func (c *completion) lackingForeign(ctx context.Context, t *schema.Table) (missing []schema.ForeignKey, err error) {
+	x := c.made[normal(t.Name)]
+	if x == nil {
+		return nil, nil
 	}
 	for _, f := range t.ForeignKeys {
-		if has(t, f, x) {
+		if has(t, f, x.Existing) {
 			continue
 		}
-		parent, err := b.sink.look(ctx, f.Parent)
+		parent, err := c.parent(ctx, f.Parent)
 		if err != nil {
 			return nil, err
 		}
-		if parent == nil && b.sink.inScope(f.Parent) {
+		if parent == nil && c.sink.inScope(f.Parent) {
 			continue
 		}
-		ok, err := b.sink.bears(ctx, t, f, parent)
+		ok, err := c.sink.bears(ctx, t, f, parent)
 		if err != nil {
 			return nil, err
 		}
@@ -146,9 +154,20 @@ func (b *builder) lackingForeign(ctx context.Context, t *schema.Table) (missing 
 	return missing, nil
 }
 
-// made returns a table as it exists, or nil where somebody else made it.
-func (b *builder) made(ctx context.Context, t *schema.Table) (*dialect.Existing, error) {
-	x, err := b.sink.inspect(ctx, t)
+// parent returns the table of that name, or nil.
+func (c *completion) parent(ctx context.Context, n schema.Name) (*dialect.Existing, error) {
+	n = normal(n)
+	if x, known := c.parents[n]; known {
+		return x, nil
+	}
+	x, err := c.sink.look(ctx, n)
+	c.parents[n] = x
+	return x, err
+}
+
+// look returns a table as it exists, or nil where somebody else made it.
+func (c *completion) look(ctx context.Context, t *schema.Table) (*made, error) {
+	x, err := c.sink.inspect(ctx, t)
 	switch {
 	case err != nil:
 		return nil, err
@@ -157,108 +176,22 @@ func (b *builder) made(ctx context.Context, t *schema.Table) (*dialect.Existing,
 			Fact("table", "%s", t.Name)
 	case !x.Made:
 		return nil, nil
-	default:
-		return x, nil
 	}
-}
-
-// build runs a statement that makes a key.
-func (b *builder) build(ctx context.Context, m *rowferry.Mutation, what, sql string) error {
-	if b.sink.options.ReadOnly {
-		return rowferry.Errorf(rowferry.CodeInternal, "the PostgreSQL target was opened for reading only")
-	}
-	if err := b.open(ctx); err != nil {
+	found := &made{Existing: x}
+	c.made[normal(t.Name)] = found
+	err = c.sink.query(ctx, "SELECT coalesce(pg_relation_size($1::oid::regclass), 0)", func(r dialect.Row) (err error) {
+		found.bytes, err = r.Int(0)
 		return err
-	}
-	if b.sink.options.Trace != nil {
-		b.sink.options.Trace(sql, nil)
-	}
-	err := b.watched(ctx, func(ctx context.Context) error {
-		_, err := dialect.Exec(ctx, b.conn, sql)
-		return err
-	})
-	var server *pgconn.PgError
-	if !errors.As(err, &server) || rowferry.CodeOf(err) != "" || len(server.Code) < 2 || server.Code[:2] != "23" {
-		return b.sink.translate(ctx, err)
-	}
-	e := rowferry.Errorf(rowferry.CodeRowRefused, "rows of the target's table break a key that the source has")
-	e.Err = err
-	return describe(e.Fact("table", "%s", m.Table.Name).Fact("key", "%s", what), server)
+	}, x.OID)
+	return found, err
 }
 
-// watched runs a statement for as long as the server is at it.
-func (b *builder) watched(ctx context.Context, do func(context.Context) error) error {
-	done, lost := make(chan struct{}), make(chan error, 1)
-	watched, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		lost <- b.watch(watched, done)
-		cancel()
-	}()
-	err := do(watched)
-	close(done)
-	if gone := <-lost; gone != nil && err != nil {
-		return gone
-	}
-	return err
-}
-
-// watch is the goroutine that asks, until done is closed, whether the session
-// that builds is still there. It is the sink's session that asks: nothing else
-// uses it meanwhile.
-func (b *builder) watch(ctx context.Context, done <-chan struct{}) error {
-	every := time.NewTicker(b.sink.options.Endpoint.Wait() / 4)
-	defer every.Stop()
-	for {
-		select {
-		case <-done:
-			return nil
-		case <-every.C:
-		}
-		there := false
-		err := b.sink.query(ctx, "SELECT FROM pg_stat_activity WHERE pid = $1", func(dialect.Row) error {
-			there = true
-			return nil
-		}, b.conn.PID())
-		switch {
-		case err != nil:
-			return err
-		case !there:
-			return rowferry.Errorf(rowferry.CodeTargetAway, "the target ended the session that makes a key")
-		}
-	}
-}
-
-// forever is longer than anything that is built.
-const forever = 10 * 365 * 24 * time.Hour
-
-// open opens the session without limits. Locks are waited for no longer than
-// elsewhere.
-func (b *builder) open(ctx context.Context) error {
-	if b.conn != nil && !b.conn.IsClosed() {
+// indexNames returns the names of a table's indexes.
+func (s *Sink) indexNames(ctx context.Context, x *dialect.Existing) (map[string]bool, error) {
+	there := map[string]bool{}
+	err := s.query(ctx, "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = $1", func(r dialect.Row) error {
+		there[r.Text(0)] = true
 		return nil
-	}
-	s := b.sink
-	settings := s.settings()
-	settings["statement_timeout"] = "0"
-	e := s.options.Endpoint
-	e.Timeout = forever
-	limited, cancel := context.WithTimeout(ctx, s.options.Endpoint.Wait())
-	defer cancel()
-	conn, err := dialect.Connect(limited, e, settings)
-	if err != nil {
-		return s.translate(ctx, err)
-	}
-	b.conn = conn
-	return nil
-}
-
-func (b *builder) close() {
-	if b.conn == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), b.sink.options.Endpoint.Wait())
-	defer cancel()
-	_ = b.conn.Close(ctx) // nothing is open on it
-	<-b.conn.CleanupDone()
+	}, x.OID)
+	return there, err
 }

@@ -2,6 +2,8 @@ package postgres_test
 
 import (
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,4 +65,35 @@ func TestCompleteOnNewest(t *testing.T) {
 	x.must(err)
 	x.must(x.apply(shaped(parent), shaped(child), deleted(parent, i(1), i(7))))
 	x.is("0", "SELECT count(*) FROM shop.child")
+}
+
+// TestCompleteAtOnce: keys of several tables are made at the same time, and
+// foreign keys of one parent one after the other.
+func TestCompleteAtOnce(t *testing.T) {
+	x := newTarget(t, nil)
+	parent, child := related()
+	other := keyed("other", col("id", integer, false), col("p", integer, true))
+	other.ForeignKeys = child.ForeignKeys
+	x.must(x.prepareLoad(parent, child, other))
+	l := x.load()
+	x.must(x.chunk(l, parent, false, row(i(1), i(7))))
+	x.must(x.chunk(l, other, false, row(i(1), i(7))))
+	x.must(l.Close())
+	var began sync.WaitGroup
+	began.Add(2)
+	var most atomic.Int32
+	x.sink = x.open(func(o *postgres.Options) {
+		o.Trace = func(sql string, _ []string) {
+			if !strings.Contains(sql, "FOREIGN KEY") && most.Add(1) <= 2 {
+				began.Done()
+				began.Wait() // for another to have begun too
+			}
+		}
+	})
+	made, err := x.complete(parent, child, other)
+	x.must(err)
+	if len(made) != 4 {
+		t.Errorf("told of %q", made)
+	}
+	x.is("2", "SELECT count(*) FROM pg_constraint WHERE confrelid = 'shop.parent'::regclass AND convalidated")
 }

@@ -60,10 +60,7 @@ func (s *Sink) addForeignKeys(ctx context.Context, t *schema.Table) error {
 // addAwaited adds the foreign keys of tables told so far that waited for t,
 // which was just made.
 func (s *Sink) addAwaited(ctx context.Context, t *schema.Table) error {
-	parent, err := s.look(ctx, t.Name)
-	if err != nil {
-		return err
-	}
+	var parent *dialect.Existing
 	for _, name := range slices.SortedFunc(maps.Keys(s.shapes), schema.Name.Compare) {
 		child := s.shapes[name]
 		if name == normal(t.Name) || s.loading.bare(name) {
@@ -74,6 +71,9 @@ func (s *Sink) addAwaited(ctx context.Context, t *schema.Table) error {
 				continue
 			}
 			existing, err := s.look(ctx, child.Name)
+			if err == nil && parent == nil {
+				parent, err = s.look(ctx, t.Name)
+			}
 			if err != nil {
 				return err
 			}

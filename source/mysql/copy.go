@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/dialect/mysql"
@@ -25,6 +26,7 @@ type tableCopy struct {
 	begins  bool   // and does not go on
 	self    string // the server; any other does not have to have seen From
 	from    rowferry.Position
+	known   time.Time // since when at least from is known
 	lineage string
 	tables  []rowferry.CopyTable
 	gauge   loadGauge
@@ -58,6 +60,7 @@ func (k *tableCopy) open(ctx context.Context, c *conn, from rowferry.Position) (
 			return nil, err
 		}
 	}
+	k.known = time.Now() // who began may have ended just now
 	opt := k.src.opt
 	opt.From, opt.Until, opt.Once = "earliest", "", false // where there is nothing that From could name
 	if r, err = k.src.open(ctx, opt, rowferry.Start{Position: from}); err != nil {

@@ -21,8 +21,8 @@ import (
 // new file moves it too, to its own beginning, and so does what is written there
 // behind a file's first lines, while commits of the file before may wait to be seen,
 // for a replica's word above all. So a place before which its file has no
-// transaction does not do while commits wait. And a place is only believed once it
-// has been so for a while: what moves it besides is done in that time (a commit in
+// transaction does not do while commits wait. And nothing is read until a place
+// is some time old: what moves it besides is done in that time (a commit in
 // one phase, as beside a table of Aria; every commit of a group where
 // binlog_optimize_thread_scheduling=OFF). The second phase of an
 // XA transaction may be before that place and not be seen yet. It is among those
@@ -62,7 +62,8 @@ const (
 	xaPause = 100 * time.Millisecond
 )
 
-// placeAge is how old a place is before it is believed.
+// placeAge is how old a place is before a snapshot is opened that is to see
+// everything before it.
 const placeAge = 500 * time.Millisecond
 
 // beginSnapshot is begin for MariaDB.
@@ -84,7 +85,7 @@ func (k *tableCopy) beginSnapshot(ctx context.Context, c *conn) (rowferry.Positi
 		}
 		switch {
 		case len(prepared) == 0 && !waiting:
-			return pos, pause(ctx, placeAge)
+			return pos, nil
 		case look < xaLooks:
 		case waiting:
 			return "", rowferry.Errorf(rowferry.CodeSourceAway, "commits that are in the source's log already wait for its replicas, and where they are seen cannot be told").

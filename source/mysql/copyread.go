@@ -33,8 +33,13 @@ type chunkReader struct {
 
 var _ rowferry.ChunkReader = (*chunkReader)(nil)
 
-// Open opens a connection. See rowferry.Copy.
+// Open opens a connection, once all before From can be seen. See rowferry.Copy.
 func (k *tableCopy) Open(ctx context.Context) (_ rowferry.ChunkReader, err error) {
+	if k.srv.mariadb {
+		if err := pause(ctx, time.Until(k.known.Add(placeAge))); err != nil {
+			return nil, err
+		}
+	}
 	e := k.src.opt.Endpoint
 	c, err := mysqlwire.Dial(ctx, e)
 	if err != nil {

@@ -164,11 +164,14 @@ func (r *chunkReader) snapshot(ctx context.Context, t *copyTable, queries []*cop
 // round sends statements together, and calls each with the rows of the one in the
 // middle.
 func (r *chunkReader) round(ctx context.Context, t *copyTable, before []string, q *copyQuery, after []string, ordinals []int, each func([]rowferry.Row) error) error {
+	if ordinals == nil {
+		ordinals = t.every
+	}
 	pipe := r.session.conn.StartPipeline(ctx)
 	for _, sql := range before {
 		pipe.SendQueryParams(sql, nil, nil, nil, nil)
 	}
-	pipe.SendQueryParams(q.sql.String(), q.args, nil, nil, nil)
+	pipe.SendQueryParams(q.sql.String(), q.args, nil, nil, t.formats(ordinals))
 	for _, sql := range after {
 		pipe.SendQueryParams(sql, nil, nil, nil, nil)
 	}
@@ -201,9 +204,6 @@ func (r *chunkReader) round(ctx context.Context, t *copyTable, before []string, 
 
 // rows calls each with the rows of an answer.
 func (r *chunkReader) rows(t *copyTable, result *pgconn.ResultReader, ordinals []int, each func([]rowferry.Row) error) error {
-	if ordinals == nil {
-		ordinals = t.every
-	}
 	if err := t.described(result.FieldDescriptions(), ordinals); err != nil {
 		return err
 	}
@@ -243,11 +243,7 @@ func (r *chunkReader) row(t *copyTable, texts [][]byte, ordinals []int) (row row
 			row[i] = rowferry.NullValue()
 			continue
 		}
-		col := &t.columns[o]
-		if col.keeps {
-			text = r.memory.copied(text)
-		}
-		v, bad := carry(col.typ, text)
+		v, bad := r.value(t, o, text)
 		if bad != nil {
 			return nil, 0, bad.Fact("table", "%s", t.Shape.Name).Fact("column", "%s", t.Shape.Columns[o].Name)
 		}
@@ -255,6 +251,27 @@ func (r *chunkReader) row(t *copyTable, texts [][]byte, ordinals []int) (row row
 		size += len(v.Str())
 	}
 	return row, size, nil
+}
+
+// value reads a value of the column at ordinal o.
+func (r *chunkReader) value(t *copyTable, o int, said []byte) (rowferry.Value, *rowferry.Error) {
+	col, how := &t.columns[o], &t.said[o]
+	if col.keeps || how.typeOID == byteaOID && how.format == binaryFormat {
+		said = r.memory.copied(said)
+	}
+	if how.format == binaryFormat {
+		return carryBinary(how, col.typ, said)
+	}
+	return carry(col.typ, said)
+}
+
+// formats are those of the columns at the ordinals.
+func (t *copyTable) formats(ordinals []int) []int16 {
+	all := make([]int16, len(ordinals))
+	for i, o := range ordinals {
+		all[i] = t.said[o].format
+	}
+	return all
 }
 
 // described refuses an answer of another table than was looked at, or of one that
@@ -265,7 +282,7 @@ func (t *copyTable) described(fields []pgconn.FieldDescription, ordinals []int) 
 	}
 	for i, o := range ordinals {
 		f, said := &fields[i], &t.said[o]
-		if f.TableOID != t.oid || int(f.TableAttributeNumber) != said.number || f.DataTypeOID != said.typeOID || int(f.TypeModifier) != said.mod {
+		if f.TableOID != t.oid || int(f.TableAttributeNumber) != said.number || f.DataTypeOID != said.typeOID || int(f.TypeModifier) != said.mod || f.Format != said.format {
 			return t.changed()
 		}
 	}

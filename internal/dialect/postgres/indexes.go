@@ -27,7 +27,7 @@ func Indexes(t *schema.Table) (keys []Key) {
 		}
 		over := strings.Join(terms, ", ")
 		named := func(name string) Key {
-			return Key{Name: name, SQL: "CREATE INDEX " + Quote(name) + " ON " + QuoteTable(t.Name) + " (" + over + ")",
+			return Key{Name: name, Reads: true, SQL: "CREATE INDEX " + Quote(name) + " ON " + QuoteTable(t.Name) + " (" + over + ")",
 				Index: strings.TrimSpace("index "+x.Name) + " (" + strings.Join(t.ColumnNames(x.Columns), ", ") + ")"}
 		}
 		k := named(ObjectName(t.Name.Table+"_"+x.Name, "ix", t.Name.Table+"\x00"+over))

@@ -17,6 +17,9 @@ type Key struct {
 	Unique string
 	// Index names, for people, an index of the source's.
 	Index string
+	// Reads says that the table is only read while the key is made, so that others
+	// that do so can be made at the same time.
+	Reads bool
 	// Spare is the same under a name that nothing else has, where Name may be taken.
 	Spare *Key
 }
@@ -57,9 +60,9 @@ func uniqueKeys(t *schema.Table) []Key {
 		}
 		what := strings.Join(terms, ", ")
 		k := Key{Name: ObjectName(t.Name.Table, "uq", what), Unique: strings.TrimSpace("unique key "+u.Name) + " (" + strings.Join(t.ColumnNames(u.Columns), ", ") + ")"}
-		k.SQL = "CREATE UNIQUE INDEX " + Quote(k.Name) + " ON " + QuoteTable(t.Name) + " (" + what + ")"
+		k.Reads, k.SQL = true, "CREATE UNIQUE INDEX "+Quote(k.Name)+" ON "+QuoteTable(t.Name)+" ("+what+")"
 		if u.Whole() {
-			k.SQL = "ALTER TABLE " + QuoteTable(t.Name) + " ADD CONSTRAINT " + Quote(k.Name) + " UNIQUE (" + what + ")"
+			k.Reads, k.SQL = false, "ALTER TABLE "+QuoteTable(t.Name)+" ADD CONSTRAINT "+Quote(k.Name)+" UNIQUE ("+what+")"
 		}
 		if !slices.ContainsFunc(out, func(o Key) bool { return o.SQL == k.SQL }) {
 			out = append(out, k)
@@ -96,7 +99,7 @@ func childIndexes(t *schema.Table) (all []Key) {
 func index(t *schema.Table, label string, columns []int) Key {
 	what := quoteAll(t.ColumnNames(columns))
 	name := ObjectName(t.Name.Table, label, what)
-	return Key{Name: name, SQL: "CREATE INDEX " + Quote(name) + " ON " + QuoteTable(t.Name) + " (" + what + ")"}
+	return Key{Name: name, Reads: true, SQL: "CREATE INDEX " + Quote(name) + " ON " + QuoteTable(t.Name) + " (" + what + ")"}
 }
 
 // rowIndex returns an index that helps to find a row of a
