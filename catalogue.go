@@ -29,7 +29,7 @@ const again = "run the same command again"
 
 // catalogue explains every code. `rowferry explain CODE` prints it and the
 // reference page is generated from it, so it is written for operators.
-var catalogue = slices.Concat(configCodes, sourceCodes, targetCodes, stateCodes, programCodes)
+var catalogue = slices.Concat(configCodes, sourceCodes, targetCodes, stateCodes, keyCodes, programCodes)
 
 var configCodes = []CodeInfo{
 	{CodeUnknownKey, ClassUsage, "unknown configuration key",
@@ -320,6 +320,33 @@ var stateCodes = []CodeInfo{
 	{CodeNoEngine, ClassUnreachable, "no engine runs the pipeline",
 		"Only an engine that runs can be paused, resumed or set, and none answers in the state directory: none was started there, or it is just starting or ending.",
 		notChanged, ways("look", "rowferry status", "name it", "with -c, or with --state and --name as the engine was started with")},
+}
+
+var keyCodes = []CodeInfo{
+	{CodeKeyRefused, ClassUsage, "an entity's keys cannot be given as its rules say",
+		"A key strategy or a reference of the configuration does not fit the table: allocate takes a single integer column that counts, offset integers, a reference as many columns as its parent's key.",
+		"Nothing of the table was written.", ways("choose", "another strategy for the entity: key: keep takes every key as it is", "correct", "the columns that the reference names")},
+	{CodeKeyReserve, ClassUsage, "no keys can be set aside in the target",
+		"key: allocate takes new keys from the counter of the target's table, and its key column has none, or one that others cannot be kept from.",
+		applied, ways("make", "the column count: AUTO_INCREMENT in MySQL and MariaDB, an identity or a sequence in PostgreSQL, AUTOINCREMENT in SQLite", "choose", "another strategy for the entity")},
+	{CodeKeyUnmapped, ClassRuntime, "a change to a row whose key is not known",
+		"An update or delete is of a row that this pipeline never brought into the target, so there is no key for it there. A pipeline that gives keys has to have brought every row itself.",
+		applied, ways("start over", "from where the source's tables were empty")},
+	{CodeKeyMapped, ClassRuntime, "a new row whose key is known already",
+		"The log inserts a row with a key that is in the map as that of a row which was not deleted. The source had its row changed without its log, or the log is of another server.",
+		applied, ways("look", "at the row in source and target", "start over", startOver)},
+	{CodeParentMissing, ClassRuntime, "a row refers to one that is not there",
+		"missing_parent: reject stops at a row whose parent has not arrived. null cannot be carried out on a column that takes no NULL.",
+		applied, ways("wait", "for the parent instead: missing_parent: wait, the default, in a new pipeline")},
+	{CodeWaitCycle, ClassRuntime, "rows wait for each other in a circle",
+		"Each of these rows refers to the next, none of the columns that could break the circle takes NULL, or one of them waits for another's old key or unique value.",
+		applied, ways("look", "at the rows in the source: a column of the circle that takes NULL lets it be written in two steps")},
+	{CodeWaitFull, ClassRuntime, "too many rows wait for their parents",
+		"The waiting room is full. Most of the time the rows that all of them wait for are filtered, out of scope, or missing in the source.",
+		applied, ways("look", "which rows are waited for: rowferry map waiting", "take in", "the parents' table in 'tables'", "raise", "waiting_rows")},
+	{CodeMappedTruncate, ClassRuntime, "a table whose rows have keys of their own was truncated",
+		"The target's table may hold rows of others, which a TRUNCATE there would take along, and what was truncated is not listed in the log.",
+		applied, ways("start over", startOver)},
 }
 
 var programCodes = []CodeInfo{

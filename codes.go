@@ -5,7 +5,7 @@ import "slices"
 // Code is an error's stable name, RF-nnnn. Codes are never reused.
 //
 // 1xxx configuration and usage · 2xxx sources · 3xxx targets · 4xxx state,
-// checkpoint and delivery · 9xxx the program itself.
+// checkpoint and delivery · 5xxx keys and references · 9xxx the program itself.
 type Code string
 
 // The codes.
@@ -102,6 +102,14 @@ const (
 	CodeBadImport       Code = "RF-4013"
 	CodeStateForeign    Code = "RF-4014"
 	CodeNoEngine        Code = "RF-4015"
+	CodeKeyRefused      Code = "RF-5001"
+	CodeKeyReserve      Code = "RF-5002"
+	CodeKeyUnmapped     Code = "RF-5003"
+	CodeKeyMapped       Code = "RF-5004"
+	CodeParentMissing   Code = "RF-5005"
+	CodeWaitCycle       Code = "RF-5006"
+	CodeWaitFull        Code = "RF-5007"
+	CodeMappedTruncate  Code = "RF-5008"
 	CodeInterrupted     Code = "RF-9001"
 	CodeInternal        Code = "RF-9002"
 )
