@@ -347,6 +347,9 @@ var keyCodes = []CodeInfo{
 	{CodeMappedTruncate, ClassRuntime, "a table whose rows have keys of their own was truncated",
 		"The target's table may hold rows of others, which a TRUNCATE there would take along, and what was truncated is not listed in the log.",
 		applied, ways("start over", startOver)},
+	{CodeNotesLarge, ClassRuntime, "a transaction changes too many keys at once",
+		"What a transaction changes in the map of keys and in the waiting room is held in memory until it is committed, and this one's does not fit.",
+		applied, ways("keep", "the keys of its table, with key: keep, in a new pipeline")},
 }
 
 var programCodes = []CodeInfo{

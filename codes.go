@@ -110,6 +110,7 @@ const (
 	CodeWaitCycle       Code = "RF-5006"
 	CodeWaitFull        Code = "RF-5007"
 	CodeMappedTruncate  Code = "RF-5008"
+	CodeNotesLarge      Code = "RF-5009"
 	CodeInterrupted     Code = "RF-9001"
 	CodeInternal        Code = "RF-9002"
 )

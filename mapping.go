@@ -18,12 +18,9 @@ type Resolver interface {
 	// through n alone. ErrKeysShort where no key is left of those that were
 	// reserved: what was resolved of the batch is to be forgotten.
 	Resolve(dst []Mutation, m *Mutation, n Notes) ([]Mutation, error)
-	// Counts returns how many keys an insert into the source table takes.
-	Counts(source schema.Name) int
-	// Reserve sets keys aside, at least n of those that the source table's rows take,
-	// or, where source is zero, of those that were short. It is called while no
-	// batch is open.
-	Reserve(ctx context.Context, source schema.Name, n int) error
+	// Reserve sets keys aside, after ErrKeysShort. It is called while no batch is
+	// open.
+	Reserve(ctx context.Context) error
 }
 
 // ErrKeysShort tells that more keys have to be reserved.
@@ -40,10 +37,18 @@ type Notes interface {
 	// Held is how many there are of what is counted, and Count adds to it.
 	Held() Kept
 	Count(k Kept)
-	// Assigned returns the key that was given to the row of a change when the same
+	// Assigned returns the key that the nth row of a change was given when the same
 	// batch was resolved before, and Assign notes one.
-	Assigned(tx string, index int) (int64, bool)
-	Assign(tx string, index int, key int64)
+	Assigned(c ChangeID) (int64, bool)
+	Assign(c ChangeID, key int64)
+}
+
+// ChangeID is the nth row, from 0, that the change with the given place in the
+// transaction Tx brings a key.
+type ChangeID struct {
+	Tx    string
+	Index int
+	Nth   int
 }
 
 // Kept counts what lives only in the notes of the state directory.

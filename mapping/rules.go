@@ -30,6 +30,8 @@ type Options struct {
 	// where the tables in scope are all of one; "" keeps the database. A rename
 	// with a dot goes before it.
 	Into string
+	// Entities are the rules of keys, by "database.table".
+	Entities map[string]Entity
 	// Postgres tells that the source is PostgreSQL: its "databases" are schemas.
 	Postgres bool
 }
@@ -39,6 +41,7 @@ type Options struct {
 type Rules struct {
 	patterns   []pattern
 	renames    map[schema.Name]schema.Name
+	entities   map[schema.Name]Entity
 	namespaces bool
 	into       string
 	system     []string
@@ -62,7 +65,7 @@ const checkpointTable = "rowferry_checkpoint"
 // New checks the options. Every error is CodeBadValue; all are returned,
 // joined.
 func New(o Options) (*Rules, error) {
-	r := &Rules{renames: map[schema.Name]schema.Name{}, namespaces: o.Namespaces, into: o.Into, system: systemSchemas}
+	r := &Rules{renames: map[schema.Name]schema.Name{}, entities: map[schema.Name]Entity{}, namespaces: o.Namespaces, into: o.Into, system: systemSchemas}
 	if o.Postgres {
 		r.system = postgresSchemas
 	}
@@ -93,6 +96,13 @@ func New(o Options) (*Rules, error) {
 			return nil, rowferry.Errorf(rowferry.CodeBadValue, "table %s is renamed to nothing", from)
 		}
 		r.renames[source] = target
+	}
+	for _, from := range slices.Sorted(maps.Keys(o.Entities)) {
+		source, err := parseName(from)
+		if err != nil {
+			return nil, err
+		}
+		r.entities[source] = o.Entities[from]
 	}
 	return r, nil
 }
@@ -254,6 +264,9 @@ func (r *Rules) Canonical() string {
 	fmt.Fprintf(&b, " namespaces=%t", r.namespaces)
 	if r.into != "" {
 		fmt.Fprintf(&b, " into=%q", r.into)
+	}
+	for _, n := range slices.SortedFunc(maps.Keys(r.entities), func(a, b schema.Name) int { return strings.Compare(a.String(), b.String()) }) {
+		b.WriteString(r.entities[n].canonical(n))
 	}
 	return b.String()
 }
