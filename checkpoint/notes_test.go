@@ -21,7 +21,9 @@ func noted(seq uint64, notes ...rowferry.Note) rowferry.Record {
 	return r
 }
 
-func note(key, value string) rowferry.Note { return rowferry.Note{Key: []byte(key), Value: []byte(value)} }
+func note(key, value string) rowferry.Note {
+	return rowferry.Note{Key: []byte(key), Value: []byte(value)}
+}
 
 func gone(key string) rowferry.Note { return rowferry.Note{Key: []byte(key)} }
 
@@ -132,7 +134,7 @@ func TestNotesTooLarge(t *testing.T) {
 // TestNotesGoBack compares the notes with a map that remembers all its versions,
 // over records, rewinds, attempts that are discarded, resets and openings.
 func TestNotesGoBack(t *testing.T) {
-	for seed := range uint64(scaled(60)) {
+	for seed := range uint64(scaled(30)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 7))
 			const retain = 6
@@ -231,7 +233,7 @@ func TestNotesManyAtOnce(t *testing.T) {
 	want := map[string]string{}
 	for seq := uint64(1); seq <= 3; seq++ {
 		r := noted(seq)
-		for i := range scaled(300_000) {
+		for i := range scaled(200_000) {
 			k := fmt.Sprintf("orders/%09d", i*int(seq))
 			r.Notes = append(r.Notes, note(k, fmt.Sprint(seq)))
 			if seq < 3 {
@@ -299,7 +301,7 @@ func TestNotesBesideRecord(t *testing.T) {
 			}
 		})
 	}
-	for seq := uint64(2); seq < 300; seq++ {
+	for seq := uint64(2); seq < 100; seq++ {
 		err := record(seq)
 		if err == nil && seq%10 == 0 { // again, after going back by two
 			if err = s.DiscardAfter(seq - 2); err == nil {

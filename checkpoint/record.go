@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
