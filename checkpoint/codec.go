@@ -38,20 +38,27 @@ func decodeHead(b []byte) (head, error) {
 
 // marker says that the record of its sequence is whole.
 //
-//	version, uvarint prev, uvarint shapes
+//	version, uvarint prev, uvarint shapes, uvarint steps where there are any
 type marker struct {
 	prev   uint64 // the sequence recorded before, or head.pruned
 	shapes uint64 // how many shape versions there are up to this one
+	steps  uint64 // in how many steps its notes were set
 }
 
 func (m marker) encode() []byte {
-	return binary.AppendUvarint(binary.AppendUvarint([]byte{codecVersion}, m.prev), m.shapes)
+	b := binary.AppendUvarint(binary.AppendUvarint([]byte{codecVersion}, m.prev), m.shapes)
+	if m.steps > 0 {
+		b = binary.AppendUvarint(b, m.steps)
+	}
+	return b
 }
 
 func decodeMarker(b []byte) (marker, error) {
 	var m marker
-	err := decodeNumbers(b, &m.prev, &m.shapes)
-	return m, err
+	if err := decodeNumbers(b, &m.prev, &m.shapes); err == nil {
+		return m, nil
+	}
+	return m, decodeNumbers(b, &m.prev, &m.shapes, &m.steps)
 }
 
 func decodeNumbers(b []byte, into ...*uint64) error {
@@ -79,6 +86,8 @@ const (
 	blobShape      = 's'
 	blobDropped    = 'd'
 	blobRules      = 'r'
+	blobNote       = 'n'
+	blobUndo       = 'u'
 )
 
 func encodeBlob(kind byte, data []byte) []byte {
@@ -121,6 +130,8 @@ type stored struct {
 	Copy     rowferry.CopyPhase `json:"copy,omitempty"`
 	Until    rowferry.Mark      `json:"copy_until,omitempty"`
 	Server   string             `json:"copy_server,omitempty"`
+	Mapped   int64              `json:"notes_mapped,omitempty"`
+	Waiting  int64              `json:"notes_waiting,omitempty"`
 	Log      string             `json:"log,omitempty"`
 	Commit   time.Time          `json:"commit"`
 	Updated  time.Time          `json:"updated"`
@@ -133,7 +144,8 @@ func encodeCheckpoint(c rowferry.Checkpoint, rules string) ([]byte, error) {
 	return json.Marshal(stored{
 		Pipeline: c.Pipeline, Position: c.Position, Lineage: c.Lineage, Start: c.Start,
 		Fence: c.Fence, Sequence: c.Sequence, Config: c.Config, StateID: c.StateID,
-		Shapes: c.Held.Shapes, Oldest: c.Held.Oldest, Copy: c.Held.Copy.Phase, Until: c.Held.Copy.Until, Server: c.Held.Copy.Server, Log: c.Log,
+		Shapes: c.Held.Shapes, Oldest: c.Held.Oldest, Copy: c.Held.Copy.Phase, Until: c.Held.Copy.Until, Server: c.Held.Copy.Server,
+		Mapped: c.Held.Notes.Mapped, Waiting: c.Held.Notes.Waiting, Log: c.Log,
 		Commit: c.Commit.UTC(), Updated: c.Updated.UTC(), Format: c.Format, Extent: c.Extent, Rules: rules,
 	})
 }
@@ -155,8 +167,11 @@ func decodeCheckpoint(data []byte) (c rowferry.Checkpoint, rules [32]byte, hasRu
 	return rowferry.Checkpoint{
 		Pipeline: s.Pipeline, Position: s.Position, Lineage: s.Lineage, Start: s.Start,
 		Fence: s.Fence, Sequence: s.Sequence, Config: s.Config, StateID: s.StateID,
-		Held: rowferry.Held{Shapes: s.Shapes, Oldest: s.Oldest, Copy: rowferry.CopyState{Phase: s.Copy, Until: s.Until, Server: s.Server}}, Log: s.Log,
-		Commit: s.Commit, Updated: s.Updated, Format: s.Format, Extent: s.Extent,
+		Held: rowferry.Held{
+			Shapes: s.Shapes, Oldest: s.Oldest, Copy: rowferry.CopyState{Phase: s.Copy, Until: s.Until, Server: s.Server},
+			Notes: rowferry.Kept{Mapped: s.Mapped, Waiting: s.Waiting},
+		},
+		Log: s.Log, Commit: s.Commit, Updated: s.Updated, Format: s.Format, Extent: s.Extent,
 	}, rules, s.Rules != "", nil
 }
 
