@@ -33,8 +33,8 @@ const (
 	Reject Missing = "reject" // it stops the pipeline
 )
 
-// Entity is what the user says of the keys of one source table.
-type Entity struct {
+// KeyRule is what the user says of the keys of one source table.
+type KeyRule struct {
 	Key    Strategy
 	Offset int64
 	// References are foreign keys that the source does not declare, by columns.
@@ -61,7 +61,7 @@ type Column struct {
 type entity struct {
 	name   schema.Name // the target's
 	id     []byte      // begins its keys in the notes
-	rule   Entity
+	rule   KeyRule
 	source schema.Name // once it was seen, as the rest
 	table  *schema.Table
 	// identity are the key's columns, uniques those of the other unique keys.
@@ -281,7 +281,7 @@ func all(t *schema.Table) []int {
 }
 
 // canonical returns the rule as text; see Rules.Canonical.
-func (e Entity) canonical(n schema.Name) string {
+func (e KeyRule) canonical(n schema.Name) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, " keys=%q.%q:%s", n.Schema, n.Table, e.Key)
 	if e.Key == Offset {

@@ -114,7 +114,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		s := worded(t, words)
 		w.tables[s.Name.Table] = s
 	}
-	o := mapping.Options{Tables: []string{"shop.*"}, Namespaces: true, Entities: map[string]mapping.Entity{
+	o := mapping.Options{Tables: []string{"shop.*"}, Namespaces: true, Entities: map[string]mapping.KeyRule{
 		"shop.users": {Key: mapping.Allocate}, "shop.orders": {Key: mapping.Allocate}, "shop.teams": {Key: mapping.Allocate},
 		"shop.products": {Key: mapping.Offset, Offset: 5000},
 		"shop.items":    {Missing: mapping.Wait, References: []mapping.Reference{{Column: "product", To: mapping.Column{Table: schema.Name{Schema: "shop", Table: "products"}, Name: "id"}}}},

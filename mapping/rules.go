@@ -31,7 +31,7 @@ type Options struct {
 	// with a dot goes before it.
 	Into string
 	// Entities are the rules of keys, by "database.table".
-	Entities map[string]Entity
+	Entities map[string]KeyRule
 	// Postgres tells that the source is PostgreSQL: its "databases" are schemas.
 	Postgres bool
 }
@@ -41,7 +41,7 @@ type Options struct {
 type Rules struct {
 	patterns   []pattern
 	renames    map[schema.Name]schema.Name
-	entities   map[schema.Name]Entity
+	entities   map[schema.Name]KeyRule
 	namespaces bool
 	into       string
 	system     []string
@@ -65,7 +65,7 @@ const checkpointTable = "rowferry_checkpoint"
 // New checks the options. Every error is CodeBadValue; all are returned,
 // joined.
 func New(o Options) (*Rules, error) {
-	r := &Rules{renames: map[schema.Name]schema.Name{}, entities: map[schema.Name]Entity{}, namespaces: o.Namespaces, into: o.Into, system: systemSchemas}
+	r := &Rules{renames: map[schema.Name]schema.Name{}, entities: map[schema.Name]KeyRule{}, namespaces: o.Namespaces, into: o.Into, system: systemSchemas}
 	if o.Postgres {
 		r.system = postgresSchemas
 	}
