@@ -35,3 +35,10 @@ type Handler interface {
 	// table go to.
 	Target(source schema.Name) schema.Name
 }
+
+// Reshaper is a Handler whose target tables may have other columns than their
+// sources, which then say nothing about them.
+type Reshaper interface {
+	Handler
+	Reshapes(source schema.Name) bool
+}

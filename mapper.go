@@ -74,6 +74,7 @@ func (w *mapper) handle(i int, c *Change, origin *Origin) error {
 		return Errorf(CodeInternal, "the source emitted an operation %d", c.Op)
 	}
 	from := len(w.out)
+	c.Commit = origin.Commit
 	out, err := w.engine.parts.Handler.Handle(w.out, c)
 	if err != nil {
 		return err
