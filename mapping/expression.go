@@ -39,18 +39,31 @@ type mistake struct {
 // Error implements error.
 func (m *mistake) Error() string { return m.what }
 
-// aboutExpression returns the error for a mistake in a table's expression.
-func aboutExpression(err error, table, where string) *rowferry.Error {
+// CheckExpression reads an expression, and checks what can be told without the
+// shape of a table. Its errors are CodeBadExpression.
+func CheckExpression(text string) error {
+	if _, err := parseExpression(text); err != nil {
+		return describe(err)
+	}
+	return nil
+}
+
+// describe returns the error for a mistake.
+func describe(err error) *rowferry.Error {
 	m, ok := err.(*mistake)
 	if !ok {
 		return rowferry.Errorf(rowferry.CodeInternal, "an expression cannot be read: %w", err)
 	}
-	e := rowferry.Errorf(rowferry.CodeBadExpression, "%s", m.what).Fact("entity", "%s", table).Fact("key", "%s", where)
-	e.Fact("expression", "%s", m.pointed())
+	e := rowferry.Errorf(rowferry.CodeBadExpression, "%s", m.what).Fact("expression", "%s", m.pointed())
 	if m.remedy != "" {
 		e.Remedy("write", "%s", m.remedy)
 	}
 	return e
+}
+
+// aboutExpression returns the error for a mistake in a table's expression.
+func aboutExpression(err error, table, where string) *rowferry.Error {
+	return describe(err).Fact("entity", "%s", table).Fact("key", "%s", where)
 }
 
 // pointed is the expression's line with a caret below the place.

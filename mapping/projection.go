@@ -198,7 +198,7 @@ func (p *projection) computed(name string, x *program) schema.Column {
 func (p *projection) keys() {
 	s, t := p.source, p.target
 	t.PrimaryKey, _ = p.ordinals(s.PrimaryKey)
-	t.Uniques, t.Indexes = nil, nil
+	t.Uniques, t.Indexes, t.ForeignKeys = nil, nil, nil
 	lose := func(what, why string) { t.Unsupported = append(t.Unsupported, what+", "+why) }
 	identity := s.Identity()
 	for _, u := range s.Uniques {

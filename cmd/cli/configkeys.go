@@ -58,7 +58,7 @@ func configKeys() *key {
 			set: func(s *settings, _ []string, v string) { s.tables = append(s.tables, v) },
 		},
 		{
-			name: "entities", kind: namedKey, named: checkEntity, example: "{shop.customers: {to: clients}}",
+			name: "entities", kind: namedKey, named: checkEntity, example: `{shop.customers: {to: clients, where: 'country == "DE"'}}`,
 			doc:  "Rules for single source tables, by `database.table`, or `schema.table` of a PostgreSQL source.",
 			each: &key{name: "database.table", kind: mappingKey, doc: "One source table.", keys: entityKeys()},
 		},
@@ -131,12 +131,4 @@ func targetKeys() []*key {
 			set: func(s *settings, _ []string, v string) { s.match = v },
 		},
 	})
-}
-
-func entityKeys() []*key {
-	return []*key{{
-		name: "to", required: true, example: "clients", check: checkTargetName,
-		doc: "The table's name in the target.",
-		set: func(s *settings, under []string, v string) { s.renames[under[0]] = v },
-	}}
 }

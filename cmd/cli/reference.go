@@ -155,7 +155,11 @@ target:
   url: sqlite:shop.db
 tables: ["shop.*", "!shop.tmp_*"]
 entities:
-  shop.customers: {to: clients}
+  shop.customers:
+    to: clients
+    where: 'country in ["DE", "FR"]'
+    drop: [iban]
+    columns: {full_name: 'first + " " + last'}
 memory: 256MiB
 state: ./state
 `

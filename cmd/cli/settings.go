@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/mapping"
 )
 
 // The defaults of what is configured.
@@ -40,6 +41,7 @@ type settings struct {
 	match    string
 	tables   []string
 	renames  map[string]string
+	entities map[string]mapping.Entity
 	memory   int64
 	patience string // "" is the command's own
 	state    string
