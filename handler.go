@@ -23,6 +23,10 @@ type Mutation struct {
 	// ChecksOff and ChecksLate: see Change. Sinks are told of ChecksOff alone,
 	// which then stands for both.
 	ChecksOff, ChecksLate bool
+	// Revives is set on an insert into a table whose rows may be there already,
+	// marked as deleted: 1 and the ordinal of the column that is NULL unless they
+	// are. Such a row becomes what After says. See ReviveTx.
+	Revives int
 }
 
 // Handler says what a change to one entity becomes in the target. It is

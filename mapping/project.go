@@ -128,7 +128,9 @@ func (p *projection) insert(dst []rowferry.Mutation, c *rowferry.Change, row row
 	if err != nil {
 		return dst, err
 	}
-	return append(dst, p.mutation(c, rowferry.Insert, nil, after)), nil
+	m := p.mutation(c, rowferry.Insert, nil, after)
+	m.Revives = p.deleted
+	return append(dst, m), nil
 }
 
 // remove is a delete, as the rules have it.

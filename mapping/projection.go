@@ -18,6 +18,7 @@ type projection struct {
 	rule    *rule          // nil where there is none
 	where   *program       // nil takes all rows
 	columns []projected    // of the target; nil where to is
+	deleted int            // 1 and the ordinal of the column of soft deletes; 0: there is none
 	view    rowferry.Row   // scratch: a whole row
 	origin  rowferry.Value // the pipeline's name
 }
@@ -75,6 +76,7 @@ func newProjection(t *schema.Table, name schema.Name, r *rule, pipeline string) 
 	if err := p.add(); err != nil {
 		return nil, err
 	}
+	p.deleted = 1 + slices.IndexFunc(p.columns, func(x projected) bool { return x.maker == fromDeleted })
 	p.keys()
 	return p, p.fits()
 }
