@@ -126,8 +126,19 @@ func put(ctx context.Context, tx SinkTx, parts []part, cp *Checkpoint) error {
 	}
 	last, lasts := tx.(LastTx)
 	lasts = lasts && cp != nil
+	revive, revives := tx.(ReviveTx)
 	for i, p := range parts {
 		write, most := tx.Write, writeChunk
+		if revives && slices.ContainsFunc(p.ms, func(m Mutation) bool { return m.revives() }) {
+			if ok && p.free {
+				var err error
+				if p.ms, err = revived(ctx, revive, p.ms); err != nil {
+					return err
+				}
+			} else {
+				write = func(ctx context.Context, ms []Mutation) error { return writeReviving(ctx, revive, ms) }
+			}
+		}
 		if ok && p.free {
 			write, most = bulk.WriteBulk, len(p.ms)
 		}

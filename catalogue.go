@@ -77,6 +77,12 @@ var configCodes = []CodeInfo{
 	{CodeNoStart, ClassUsage, "it was not said where to start",
 		"The pipeline has no checkpoint, and following a server from a place nobody chose would leave out what came before.",
 		notStarted, ways("from now on", "--from latest", "from all that is logged", "--from earliest", "from a place", "--from mysql-bin.000042:1337, a GTID set, an LSN or a time")},
+	{CodeBadExpression, ClassUsage, "an expression is not right",
+		"A filter or a computed column cannot be read, or its types do not fit the table. Types are looked at when the table's shape is known, before anything is written to it.",
+		notChanged, ways("correct", "the expression at the caret; docs/guides/staging.md says what there is")},
+	{CodeRuleRefused, ClassUsage, "rules do not fit their table",
+		"The rules of an entity name a column that the table does not have, take away one that is needed, or contradict each other.",
+		notChanged, ways("correct", "the entity's rules")},
 }
 
 var sourceCodes = []CodeInfo{
@@ -208,6 +214,9 @@ var sourceCodes = []CodeInfo{
 	{CodeCSVChanged, ClassPosition, "a CSV file is not what it was when the copy began",
 		"The files are told by their size and the time they were changed last, together with how they are written. Rows of two versions would be mixed.",
 		"What was copied stays.", ways("go on", "put the files back as they were (cp -p), and "+again, "start over", startOver)},
+	{CodeImageLacks, ClassRuntime, "the log does not have a column that the rules need",
+		"A change was logged without a column that a filter, a computed column or a row that enters the filter needs. What is not in the log is not guessed.",
+		applied, ways("prevent", "SET GLOBAL binlog_row_image=FULL on MySQL or MariaDB, ALTER TABLE … REPLICA IDENTITY FULL on PostgreSQL", "then", "start over, with a new copy")},
 }
 
 var targetCodes = []CodeInfo{
@@ -272,6 +281,9 @@ var targetCodes = []CodeInfo{
 		"The target has a row with the key of the row that the source changed, but other values than that row had: it was made or changed by someone else.",
 		"It was left as it is. " + applied, ways("move away", "the row that is in the way, put in place the one that the source had, and "+again, "undo", "what changed it, and "+again,
 			"take", "rows that were edited in the target for the source's: --match key, and "+again)},
+	{CodeNotComputed, ClassRuntime, "an expression has no value for a row",
+		"A filter or a computed column met a value that it cannot count with: a result beyond 64 bits, a division by zero, a date that is none.",
+		applied, ways("start over", "with an expression that says what such rows come to, in a new pipeline")},
 }
 
 var stateCodes = []CodeInfo{

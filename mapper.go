@@ -80,6 +80,7 @@ func (w *mapper) handle(i int, c *Change, origin *Origin) error {
 		return Errorf(CodeInternal, "the source emitted an operation %d", c.Op)
 	}
 	from := len(w.out)
+	c.Commit = origin.Commit
 	if w.notes != nil {
 		if err := w.resolve(i, c, origin); err != nil {
 			return err

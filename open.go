@@ -92,6 +92,9 @@ func (e *Engine) hints(ctx context.Context) (hints, error) {
 		byName[t.Name] = t
 	}
 	return func(source schema.Name) *schema.Table {
+		if r, ok := e.parts.Handler.(Reshaper); ok && r.Reshapes(source) {
+			return nil
+		}
 		t := byName[e.parts.Handler.Target(source)]
 		if t == nil {
 			return nil

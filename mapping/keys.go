@@ -70,6 +70,8 @@ type entity struct {
 	refs     []reference
 	// noted tells that the notes have the target's key of each row.
 	noted bool
+	// keeps tells that deleted rows stay in the target.
+	keeps bool
 	// cascaded tells that rows may go with others.
 	cascaded bool
 	// plain tells that rows are passed as they are, as long as none waits.
@@ -132,9 +134,9 @@ func (r *resolver) entity(target schema.Name) *entity {
 // is not the source's.
 func (r *resolver) configured() bool {
 	moved := false
-	for n, rule := range r.rules.entities {
-		e := r.entity(r.rules.Target(n))
-		e.rule, e.source = rule, n
+	for n, x := range r.rules.entities {
+		rule, e := x.Keys, r.entity(r.rules.Target(n))
+		e.rule, e.source, e.keeps = rule, n, x.Deletes != HardDeletes
 		e.noted = e.noted || rule.Key == Allocate
 		for _, ref := range rule.References {
 			parent := r.entity(r.rules.Target(ref.To.Table))
@@ -158,6 +160,10 @@ func (r *resolver) learn(source schema.Name, t *schema.Table) error {
 	if e.rule.Key != Keep && (len(e.identity) != 1 || t.Columns[e.identity[0]].Type.Kind != schema.Int) {
 		return rowferry.Errorf(rowferry.CodeKeyRefused, "the keys of %s cannot be given by %s: its key is not one integer column", source, e.rule.Key).
 			Fact("key", "%v", t.ColumnNames(e.identity))
+	}
+	if e.keeps && e.moved() {
+		return rowferry.Errorf(rowferry.CodeKeyRefused, "rows of %s have keys of their own, and stay when they are deleted: a row that comes again under the same key could not be told from them", source).
+			Remedy("delete", "deletes: hard")
 	}
 	if e.noted && e.identity == nil {
 		return rowferry.Errorf(rowferry.CodeKeyRefused, "rows of %s cannot be waited for: the table has no key", source)
@@ -257,45 +263,40 @@ func (e *entity) inKeyOrder(columns []int, referenced []string) []int {
 // declared checks a reference of the configuration.
 func (r *resolver) declared(e *entity, ref Reference) (reference, error) {
 	f := reference{kind: -1, text: ref.Text, parent: r.entity(r.rules.Target(ref.To.Table))}
-	o := e.table.Column(ref.Column)
+	o := e.table.Column(r.renamed(e.source, ref.Column))
 	if ref.Kind != "" {
-		f.kind = e.table.Column(ref.Kind)
+		f.kind = e.table.Column(r.renamed(e.source, ref.Kind))
 	}
 	if o < 0 || ref.Kind != "" && f.kind < 0 {
 		return f, rowferry.Errorf(rowferry.CodeKeyRefused, "a reference of %s is by a column that the table does not have", e.source).
 			Fact("columns", "%v", e.table.ColumnNames(all(e.table)))
 	}
-	if f.columns = f.parent.inKeyOrder([]int{o}, []string{ref.To.Name}); f.columns == nil {
+	if f.columns = f.parent.inKeyOrder([]int{o}, []string{r.renamed(ref.To.Table, ref.To.Name)}); f.columns == nil {
 		return f, rowferry.Errorf(rowferry.CodeKeyRefused, "the reference %s of %s does not lead to the key of %s", ref.Column, e.source, ref.To.Table).
 			Fact("key", "%v", f.parent.table.ColumnNames(f.parent.identity))
 	}
 	return f, nil
 }
 
-func all(t *schema.Table) []int {
-	ordinals := make([]int, len(t.Columns))
-	for i := range ordinals {
-		ordinals[i] = i
+// renamed returns the name that a source column has in the target.
+func (r *resolver) renamed(source schema.Name, column string) string {
+	if rule := r.rules.entities[source]; rule != nil && rule.Rename[column] != "" {
+		return rule.Rename[column]
 	}
-	return ordinals
+	return column
 }
 
-// canonical returns the rule as text; see Rules.Canonical.
-func (e KeyRule) canonical(n schema.Name) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, " keys=%q.%q:%s", n.Schema, n.Table, e.Key)
-	if e.Key == Offset {
-		fmt.Fprintf(&b, "(%d)", e.Offset)
+// canonical returns the rule as text, "" where it says nothing; see Rules.Canonical.
+func (k KeyRule) canonical() string {
+	var parts []string
+	if k.Key != Keep {
+		parts = append(parts, fmt.Sprintf("keys=%s(%d)", k.Key, k.Offset))
 	}
-	for _, ref := range e.References {
-		fmt.Fprintf(&b, ",%q", ref.Column)
-		if ref.Kind != "" {
-			fmt.Fprintf(&b, "(%q=%q)", ref.Kind, ref.Text)
-		}
-		fmt.Fprintf(&b, "=%q.%q.%q", ref.To.Table.Schema, ref.To.Table.Table, ref.To.Name)
+	for _, ref := range k.References {
+		parts = append(parts, fmt.Sprintf("reference=%q(%q=%q)%q.%q.%q", ref.Column, ref.Kind, ref.Text, ref.To.Table.Schema, ref.To.Table.Table, ref.To.Name))
 	}
-	if e.Missing != "" {
-		fmt.Fprintf(&b, ",missing=%s", e.Missing)
+	if k.Missing != "" {
+		parts = append(parts, "missing="+string(k.Missing))
 	}
-	return b.String()
+	return strings.Join(parts, " ")
 }

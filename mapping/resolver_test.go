@@ -114,14 +114,18 @@ func newWorld(t *testing.T, seed uint64) *world {
 		s := worded(t, words)
 		w.tables[s.Name.Table] = s
 	}
-	o := mapping.Options{Tables: []string{"shop.*"}, Namespaces: true, Entities: map[string]mapping.KeyRule{
-		"shop.users": {Key: mapping.Allocate}, "shop.orders": {Key: mapping.Allocate}, "shop.teams": {Key: mapping.Allocate},
-		"shop.products": {Key: mapping.Offset, Offset: 5000},
-		"shop.items":    {Missing: mapping.Wait, References: []mapping.Reference{{Column: "product", To: mapping.Column{Table: schema.Name{Schema: "shop", Table: "products"}, Name: "id"}}}},
-		"shop.remarks": {References: []mapping.Reference{
+	o := mapping.Options{Tables: []string{"shop.*"}, Namespaces: true, Entities: map[string]mapping.Entity{
+		"shop.users":    {Keys: mapping.KeyRule{Key: mapping.Allocate}},
+		"shop.orders":   {Keys: mapping.KeyRule{Key: mapping.Allocate}},
+		"shop.teams":    {Keys: mapping.KeyRule{Key: mapping.Allocate}},
+		"shop.products": {Keys: mapping.KeyRule{Key: mapping.Offset, Offset: 5000}},
+		"shop.items": {Keys: mapping.KeyRule{Missing: mapping.Wait, References: []mapping.Reference{
+			{Column: "product", To: mapping.Column{Table: schema.Name{Schema: "shop", Table: "products"}, Name: "id"}},
+		}}},
+		"shop.remarks": {Keys: mapping.KeyRule{References: []mapping.Reference{
 			{Column: "subject", Kind: "kind", Text: "user", To: mapping.Column{Table: schema.Name{Schema: "shop", Table: "users"}, Name: "id"}},
 			{Column: "subject", Kind: "kind", Text: "order", To: mapping.Column{Table: schema.Name{Schema: "shop", Table: "orders"}, Name: "id"}},
-		}},
+		}}},
 	}}
 	r := rules(t, o)
 	w.handler = mapping.NewHandler(r, nil)

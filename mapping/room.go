@@ -59,7 +59,7 @@ func (s *step) pinned(e *entity, m *rowferry.Mutation) (uint64, error) {
 	if m.Op == rowferry.Insert || s.moves(e, m) { // under a key that another one leaves
 		w, _, err := s.holder(e, after(m, e.identity))
 		if w != nil || err != nil {
-			return number(w), err
+			return numberOf(w), err
 		}
 	}
 	for i, u := range e.uniques {
@@ -89,7 +89,7 @@ func (s *step) parentList(e *entity, key []rowferry.Value) ([]byte, error) {
 	return s.list(parentList, e, there), nil
 }
 
-func number(w *waiting) uint64 {
+func numberOf(w *waiting) uint64 {
 	if w == nil {
 		return 0
 	}

@@ -41,10 +41,11 @@ func TestConfigErrors(t *testing.T) {
 // own code.
 func TestConfigCodes(t *testing.T) {
 	for file, want := range map[string][]rowferry.Code{
-		"unknownkeys": {"RF-1001", "RF-1001", "RF-1001", "RF-1001", "RF-1001", "RF-1003", "RF-1003"},
+		"unknownkeys": {"RF-1001", "RF-1001", "RF-1001", "RF-1001", "RF-1001", "RF-1003"},
 		"wrongtypes":  {"RF-1002", "RF-1002", "RF-1002", "RF-1002", "RF-1002", "RF-1002", "RF-1002", "RF-1002", "RF-1002"},
 		"badvalues":   {"RF-1004", "RF-1004", "RF-1004", "RF-1004", "RF-1004", "RF-1004", "RF-1004", "RF-1004", "RF-1004"},
-		"missing":     {"RF-1003", "RF-1003"},
+		"missing":     {"RF-1003"},
+		"rules":       {"RF-1016", "RF-1016", "RF-1002", "RF-1004", "RF-1001", "RF-1001", "RF-1002", "RF-1002", "RF-1017", "RF-1017"},
 		"syntax":      {"RF-1005"},
 	} {
 		_, err := loadConfig("testdata/config/"+file+".yaml", nil, false)

@@ -96,6 +96,7 @@ func Run(t *testing.T, open func(t *testing.T) rowferry.Sink, o Options) {
 		run(completeClauses)
 		run(indexClauses)
 		run(mergeClauses)
+		run(reviveClauses)
 	}
 	if inBulk(t, s) {
 		run(bulkClauses)
