@@ -89,7 +89,7 @@ func TestConfigValid(t *testing.T) {
 			Scheme: "mariadb", Host: "staging", Port: 3306, User: "rowferry", Password: connect.NewSecret("s3cret"), Database: "shop", Timeout: 2 * time.Minute,
 		}},
 		throttle: rowferry.Limits{RowsPerSecond: 5000, SourceRunning: 32},
-		copies:   copySettings{8, 50000}, renames: map[string]string{}, memory: 256 << 20, patience: "10m", state: "./state",
+		copies:   copySettings{8, 50000}, renames: map[string]string{}, memory: 256 << 20, waiting: 1000, patience: "10m", state: "./state",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
