@@ -280,7 +280,7 @@ func (c *compiler) in(n *ast.BinaryNode, a node) (node, error) {
 		return node{}, c.wrong(n, "in takes a list that is written out\nstatus in [\"paid\", \"sent\"]")
 	}
 	set, words := map[string]bool{}, a.kind == kindText
-	any := make([]node, 0, len(list.Nodes))
+	alternatives := make([]node, 0, len(list.Nodes))
 	eval := a.eval != nil
 	for _, e := range list.Nodes {
 		b, err := c.compile(e)
@@ -297,7 +297,7 @@ func (c *compiler) in(n *ast.BinaryNode, a node) (node, error) {
 		if words = words && b.literal; words {
 			set[b.value.Str()] = true
 		}
-		any, eval = append(any, one), eval && one.eval != nil
+		alternatives, eval = append(alternatives, one), eval && one.eval != nil
 	}
 	switch {
 	case !eval:
@@ -309,7 +309,7 @@ func (c *compiler) in(n *ast.BinaryNode, a node) (node, error) {
 		}), nil
 	}
 	return made(typ{kind: kindBool}, func(row rowferry.Row) (rowferry.Value, error) {
-		for _, one := range any {
+		for _, one := range alternatives {
 			if v, err := one.eval(row); err != nil || v == trueValue {
 				return v, err
 			}
