@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/rowferry/rowferry/schema"
 )
 
 // writeChunk is how many mutations travel to the sink in one Write.
@@ -41,11 +39,16 @@ func (e *Engine) apply(ctx context.Context, a *attempt) error {
 		return located(err, b)
 	}
 	e.stats.split()
-	for _, one := range b.split() {
+	parts := b.split()
+	if b.notes != nil {
+		b.notes.apart(parts)
+	}
+	for _, one := range parts {
 		if err := e.insist(ctx, newAttempt(e, one)); err != nil {
 			return located(err, one)
 		}
 	}
+	b.notes.settle()
 	return nil
 }
 
@@ -118,8 +121,8 @@ func (e *Engine) refused(ctx context.Context, err error) error {
 }
 
 // record is what the batch's commit will say.
-func (e *Engine) record(b *batch, shapes map[schema.Name]*schema.Table) Record {
-	last, cp := b.last(), e.at
+func (e *Engine) record(a *attempt) Record {
+	last, cp, shapes := a.batch.last(), e.at, a.shapes
 	cp.Sequence++
 	cp.Position, cp.Lineage, cp.Log, cp.Commit = last.Position, last.Lineage, last.Log, last.CommitTime
 	cp.Updated = time.Now().UTC()
@@ -129,14 +132,17 @@ func (e *Engine) record(b *batch, shapes map[schema.Name]*schema.Table) Record {
 			all++
 		}
 	}
-	cp.Held = Held{Shapes: all, Copy: cp.Held.Copy}
+	cp.Held = Held{Shapes: all, Copy: cp.Held.Copy, Notes: cp.Held.Notes}
+	if a.notes != nil {
+		cp.Held.Notes = a.notes.kept
+	}
 	if e.copying != nil {
 		cp.Held.Copy.Until = e.copying.until()
 	}
 	if all > 0 {
 		cp.Held.Oldest = cp.Start
 	}
-	return Record{Checkpoint: cp, Shapes: slices.Collect(maps.Values(shapes)), Rules: e.opts.Rules}
+	return Record{Checkpoint: cp, Shapes: slices.Collect(maps.Values(shapes)), Notes: a.notes.list(), Rules: e.opts.Rules}
 }
 
 // fenced says why the target's row is not as this engine left it: the target

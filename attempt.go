@@ -21,6 +21,7 @@ type attempt struct {
 	plan   *plan // nil where each change is written as it comes
 	tally  tally
 	shapes map[schema.Name]*schema.Table // told by this batch
+	notes  *delta                        // and what it changes in them; nil where it changes none
 	record Record
 	// recorded brings what became of recording it, where that was begun.
 	recorded chan error
@@ -60,7 +61,14 @@ func (a *attempt) run(ctx context.Context) error {
 	}
 	a.recordNow()
 	if err := a.write(ctx, tx); err != nil {
-		return e.refused(ctx, errors.Join(err, tx.Rollback(), a.unrecord()))
+		err = errors.Join(err, tx.Rollback(), a.unrecord())
+		if errors.Is(err, ErrKeysShort) {
+			if err := e.parts.Resolver.Reserve(ctx); err != nil {
+				return err
+			}
+			return a.run(ctx)
+		}
+		return e.refused(ctx, err)
 	}
 	if err := a.commit(ctx, tx); err != nil {
 		return err
@@ -76,13 +84,13 @@ func (a *attempt) write(ctx context.Context, tx SinkTx) error {
 	if a.engine.copying != nil {
 		return a.merge(ctx, tx)
 	}
-	w := newMapper(a.engine)
+	w := newMapper(a.engine, a.batch)
 	err := w.run(ctx, a.batch, writeChunk, func(ms []Mutation) error {
 		w.tally.written += uint64(len(ms))
 		inOrder(ms)
 		return put(ctx, tx, []part{{ms: ms}}, nil)
 	})
-	a.tally, a.shapes = w.tally, w.shapes
+	a.tally, a.shapes, a.notes = w.tally, w.shapes, w.notes
 	return err
 }
 
@@ -92,7 +100,7 @@ func (a *attempt) merge(ctx context.Context, tx SinkTx) error {
 	if !ok {
 		return Errorf(CodeInternal, "a target that can be copied into cannot be merged into")
 	}
-	w := newMapper(a.engine)
+	w := newMapper(a.engine, a.batch)
 	m := newMerger(a.engine, merges, w.shapes)
 	err := w.run(ctx, a.batch, mergeChunk, func(ms []Mutation) error {
 		w.tally.written += uint64(len(ms))
@@ -101,7 +109,7 @@ func (a *attempt) merge(ctx context.Context, tx SinkTx) error {
 		}
 		return failpoint.Hit("apply")
 	})
-	a.tally, a.shapes = w.tally, w.shapes
+	a.tally, a.shapes, a.notes = w.tally, w.shapes, w.notes
 	return err
 }
 
@@ -118,8 +126,19 @@ func put(ctx context.Context, tx SinkTx, parts []part, cp *Checkpoint) error {
 	}
 	last, lasts := tx.(LastTx)
 	lasts = lasts && cp != nil
+	revive, revives := tx.(ReviveTx)
 	for i, p := range parts {
 		write, most := tx.Write, writeChunk
+		if revives && slices.ContainsFunc(p.ms, func(m Mutation) bool { return m.revives() }) {
+			if ok && p.free {
+				var err error
+				if p.ms, err = revived(ctx, revive, p.ms); err != nil {
+					return err
+				}
+			} else {
+				write = func(ctx context.Context, ms []Mutation) error { return writeReviving(ctx, revive, ms) }
+			}
+		}
 		if ok && p.free {
 			write, most = bulk.WriteBulk, len(p.ms)
 		}
@@ -146,6 +165,7 @@ func put(ctx context.Context, tx SinkTx, parts []part, cp *Checkpoint) error {
 func (a *attempt) done() error {
 	e := a.engine
 	e.at, e.rebuilding = a.record.Checkpoint, false
+	a.notes.settle()
 	maps.Copy(e.shapes, a.shapes)
 	e.stats.committed(a.batch, a.tally, e.at)
 	e.acks.committed(e.at.Position)
@@ -158,7 +178,7 @@ func (a *attempt) done() error {
 func (a *attempt) commit(ctx context.Context, tx SinkTx) error {
 	e, r := a.engine, &a.record
 	if _, ok := e.parts.Sink.(CheckpointKeeper); !ok {
-		*r = e.record(a.batch, a.shapes)
+		*r = e.record(a)
 		if err := tx.Commit(ctx, r.Checkpoint); err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
@@ -166,7 +186,7 @@ func (a *attempt) commit(ctx context.Context, tx SinkTx) error {
 		return e.parts.State.Record(*r)
 	}
 	if a.recorded == nil {
-		*r = e.record(a.batch, a.shapes)
+		*r = e.record(a)
 		a.recorded = make(chan error, 1)
 		a.recorded <- e.parts.State.Record(*r)
 	}
@@ -196,7 +216,7 @@ func (a *attempt) recordNow() {
 	if _, ok := e.parts.Sink.(CheckpointKeeper); !ok || a.plan == nil {
 		return
 	}
-	a.record = e.record(a.batch, a.shapes)
+	a.record = e.record(a)
 	a.recorded = make(chan error, 1)
 	go func() { a.recorded <- e.parts.State.Record(a.record) }() // a "record"
 }

@@ -120,7 +120,10 @@ func (t *txn) isUndone(i int) bool {
 }
 
 // batch is a run of consecutive transactions that commit together.
-type batch struct{ txs []*txn }
+type batch struct {
+	txs   []*txn
+	notes *delta // what it changes in the notes; nil before it was resolved
+}
 
 // last returns the end of the batch's last transaction.
 func (b *batch) last() *Tx { return b.txs[len(b.txs)-1].end }

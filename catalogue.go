@@ -29,7 +29,7 @@ const again = "run the same command again"
 
 // catalogue explains every code. `rowferry explain CODE` prints it and the
 // reference page is generated from it, so it is written for operators.
-var catalogue = slices.Concat(configCodes, sourceCodes, targetCodes, stateCodes, programCodes)
+var catalogue = slices.Concat(configCodes, sourceCodes, targetCodes, stateCodes, keyCodes, programCodes)
 
 var configCodes = []CodeInfo{
 	{CodeUnknownKey, ClassUsage, "unknown configuration key",
@@ -77,6 +77,12 @@ var configCodes = []CodeInfo{
 	{CodeNoStart, ClassUsage, "it was not said where to start",
 		"The pipeline has no checkpoint, and following a server from a place nobody chose would leave out what came before.",
 		notStarted, ways("from now on", "--from latest", "from all that is logged", "--from earliest", "from a place", "--from mysql-bin.000042:1337, a GTID set, an LSN or a time")},
+	{CodeBadExpression, ClassUsage, "an expression is not right",
+		"A filter or a computed column cannot be read, or its types do not fit the table. Types are looked at when the table's shape is known, before anything is written to it.",
+		notChanged, ways("correct", "the expression at the caret; docs/guides/staging.md says what there is")},
+	{CodeRuleRefused, ClassUsage, "rules do not fit their table",
+		"The rules of an entity name a column that the table does not have, take away one that is needed, or contradict each other.",
+		notChanged, ways("correct", "the entity's rules")},
 	{CodePartial, ClassUsage, "a partial copy is not gone on with",
 		"--limit, --ids and --since copy some rows and end. What was copied so has no place in the log that it could be followed from, and one that was cut off has rows of a moment that is gone.",
 		notStarted, ways("start over", "rowferry destroy, empty or drop the tables, then run again", "beside it", "use another --name, --state and target")},
@@ -211,6 +217,9 @@ var sourceCodes = []CodeInfo{
 	{CodeCSVChanged, ClassPosition, "a CSV file is not what it was when the copy began",
 		"The files are told by their size and the time they were changed last, together with how they are written. Rows of two versions would be mixed.",
 		"What was copied stays.", ways("go on", "put the files back as they were (cp -p), and "+again, "start over", startOver)},
+	{CodeImageLacks, ClassRuntime, "the log does not have a column that the rules need",
+		"A change was logged without a column that a filter, a computed column or a row that enters the filter needs. What is not in the log is not guessed.",
+		applied, ways("prevent", "SET GLOBAL binlog_row_image=FULL on MySQL or MariaDB, ALTER TABLE … REPLICA IDENTITY FULL on PostgreSQL", "then", "start over, with a new copy")},
 }
 
 var targetCodes = []CodeInfo{
@@ -275,6 +284,9 @@ var targetCodes = []CodeInfo{
 		"The target has a row with the key of the row that the source changed, but other values than that row had: it was made or changed by someone else.",
 		"It was left as it is. " + applied, ways("move away", "the row that is in the way, put in place the one that the source had, and "+again, "undo", "what changed it, and "+again,
 			"take", "rows that were edited in the target for the source's: --match key, and "+again)},
+	{CodeNotComputed, ClassRuntime, "an expression has no value for a row",
+		"A filter or a computed column met a value that it cannot count with: a result beyond 64 bits, a division by zero, a date that is none.",
+		applied, ways("start over", "with an expression that says what such rows come to, in a new pipeline")},
 }
 
 var stateCodes = []CodeInfo{
@@ -323,6 +335,36 @@ var stateCodes = []CodeInfo{
 	{CodeNoEngine, ClassUnreachable, "no engine runs the pipeline",
 		"Only an engine that runs can be paused, resumed or set, and none answers in the state directory: none was started there, or it is just starting or ending.",
 		notChanged, ways("look", "rowferry status", "name it", "with -c, or with --state and --name as the engine was started with")},
+}
+
+var keyCodes = []CodeInfo{
+	{CodeKeyRefused, ClassUsage, "an entity's keys cannot be given as its rules say",
+		"A key strategy or a reference of the configuration does not fit the table: allocate takes a single integer column that counts, offset integers, a reference as many columns as its parent's key.",
+		"Nothing of the table was written.", ways("choose", "another strategy for the entity: key: keep takes every key as it is", "correct", "the columns that the reference names")},
+	{CodeKeyReserve, ClassUsage, "no keys can be set aside in the target",
+		"key: allocate takes new keys from the counter of the target's table, and its key column has none, or one that others cannot be kept from.",
+		applied, ways("make", "the column count: AUTO_INCREMENT in MySQL and MariaDB, an identity or a sequence in PostgreSQL, AUTOINCREMENT in SQLite", "choose", "another strategy for the entity")},
+	{CodeKeyUnmapped, ClassRuntime, "a change to a row whose key is not known",
+		"An update or delete is of a row that this pipeline never brought into the target, so there is no key for it there. A pipeline that gives keys has to have brought every row itself.",
+		applied, ways("start over", "from where the source's tables were empty")},
+	{CodeKeyMapped, ClassRuntime, "a new row whose key is known already",
+		"The log inserts a row with a key that is in the map as that of a row which was not deleted. The source had its row changed without its log, or the log is of another server.",
+		applied, ways("look", "at the row in source and target", "start over", startOver)},
+	{CodeParentMissing, ClassRuntime, "a row refers to one that is not there",
+		"missing_parent: reject stops at a row whose parent has not arrived. null cannot be carried out on a column that takes no NULL.",
+		applied, ways("wait", "for the parent instead: missing_parent: wait, the default, in a new pipeline")},
+	{CodeWaitCycle, ClassRuntime, "rows wait for each other in a circle",
+		"Each of these rows refers to the next, none of the columns that could break the circle takes NULL, or one of them waits for another's old key or unique value.",
+		applied, ways("look", "at the rows in the source: a column of the circle that takes NULL lets it be written in two steps")},
+	{CodeWaitFull, ClassRuntime, "too many rows wait for their parents",
+		"The waiting room is full. Most of the time the rows that all of them wait for are filtered, out of scope, or missing in the source.",
+		applied, ways("look", "which rows are waited for: rowferry map waiting", "take in", "the parents' table in 'tables'", "raise", "waiting_rows")},
+	{CodeMappedTruncate, ClassRuntime, "a table whose rows have keys of their own was truncated",
+		"The target's table may hold rows of others, which a TRUNCATE there would take along, and what was truncated is not listed in the log.",
+		applied, ways("start over", startOver)},
+	{CodeNotesLarge, ClassRuntime, "a transaction changes too many keys at once",
+		"What a transaction changes in the map of keys and in the waiting room is held in memory until it is committed, and this one's does not fit.",
+		applied, ways("keep", "the keys of its table, with key: keep, in a new pipeline")},
 }
 
 var programCodes = []CodeInfo{

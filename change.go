@@ -45,6 +45,9 @@ type Change struct {
 	// or is referred to: until the transaction ends, the order of changes may
 	// break them, and no longer.
 	ChecksLate bool
+	// Commit is when the source committed the change, in Unix milliseconds. The
+	// engine sets it for the Handler; 0 is a row that is copied.
+	Commit int64
 }
 
 // Size returns the memory the change holds in bytes.

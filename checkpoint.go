@@ -36,6 +36,8 @@ type Held struct {
 	// Copy is how far a copy is that the pipeline began with: not what only the
 	// state directory has, but what a batch changes like it.
 	Copy CopyState `json:"copy,omitzero"`
+	// Notes counts what a Resolver has in the state directory.
+	Notes Kept `json:"notes,omitzero"`
 }
 
 // CopyState is how far a copy is; zero where the pipeline began without one.
@@ -70,6 +72,7 @@ type Record struct {
 	Checkpoint Checkpoint
 	Shapes     []*schema.Table // shapes that are new with this batch, under source names
 	Dropped    []schema.Name   // tables that ended with this batch
+	Notes      []Note          // each key once
 	Rules      string          // canonical text of the rules behind Checkpoint.Config; kept for messages
 }
 
@@ -89,6 +92,13 @@ type State interface {
 	// or up to the newest where through is MaxSequence. Nil when nothing was;
 	// CodeStateNeeded when it was, but is no longer kept.
 	Load(through uint64) (*Remembered, error)
+	// Get returns the newest recorded value of a note, nil where there is none. It
+	// is safe for concurrent use, with Record too, whose notes may or may not be
+	// seen then.
+	Get(key []byte) ([]byte, error)
+	// Scan calls fn with the notes whose key begins with prefix, in order of key, as
+	// they are now recorded. Both are valid during the call.
+	Scan(prefix []byte, fn func(key, value []byte) error) error
 	// Record durably writes what one batch changes, tagged with the
 	// checkpoint's sequence: the sequence last. It is called before the
 	// target commits. A record of the same sequence is an error until

@@ -5,7 +5,7 @@ import "slices"
 // Code is an error's stable name, RF-nnnn. Codes are never reused.
 //
 // 1xxx configuration and usage · 2xxx sources · 3xxx targets · 4xxx state,
-// checkpoint and delivery · 9xxx the program itself.
+// checkpoint and delivery · 5xxx keys and references · 9xxx the program itself.
 type Code string
 
 // The codes.
@@ -25,7 +25,9 @@ const (
 	CodeBadTLS          Code = "RF-1013"
 	CodeBadSecret       Code = "RF-1014"
 	CodeNoStart         Code = "RF-1015"
-	CodePartial         Code = "RF-1016"
+	CodeBadExpression   Code = "RF-1016"
+	CodeRuleRefused     Code = "RF-1017"
+	CodePartial         Code = "RF-1018"
 	CodeNotABinlog      Code = "RF-2001"
 	CodeCorruptLog      Code = "RF-2002"
 	CodeTruncatedLog    Code = "RF-2003"
@@ -68,6 +70,7 @@ const (
 	CodeCSVText         Code = "RF-2040"
 	CodeCSVTooLong      Code = "RF-2041"
 	CodeCSVChanged      Code = "RF-2042"
+	CodeImageLacks      Code = "RF-2043"
 	CodeTarget          Code = "RF-3001"
 	CodeRowRefused      Code = "RF-3002"
 	CodeShapeChanged    Code = "RF-3003"
@@ -88,6 +91,7 @@ const (
 	CodeTargetUnfit     Code = "RF-3018"
 	CodeNameRefused     Code = "RF-3019"
 	CodeRowDiffers      Code = "RF-3020"
+	CodeNotComputed     Code = "RF-3021"
 	CodeStateUnwritable Code = "RF-4001"
 	CodeStateNewer      Code = "RF-4002"
 	CodeStateLocked     Code = "RF-4003"
@@ -103,6 +107,15 @@ const (
 	CodeBadImport       Code = "RF-4013"
 	CodeStateForeign    Code = "RF-4014"
 	CodeNoEngine        Code = "RF-4015"
+	CodeKeyRefused      Code = "RF-5001"
+	CodeKeyReserve      Code = "RF-5002"
+	CodeKeyUnmapped     Code = "RF-5003"
+	CodeKeyMapped       Code = "RF-5004"
+	CodeParentMissing   Code = "RF-5005"
+	CodeWaitCycle       Code = "RF-5006"
+	CodeWaitFull        Code = "RF-5007"
+	CodeMappedTruncate  Code = "RF-5008"
+	CodeNotesLarge      Code = "RF-5009"
 	CodeInterrupted     Code = "RF-9001"
 	CodeInternal        Code = "RF-9002"
 )

@@ -103,6 +103,9 @@ func (c *compactor) add(m *Mutation, place int) {
 // segment, a new one its parent in the same table, which may come after it, and
 // one that goes the parent it had there, which may go before it.
 func (n *net) takes(m *Mutation) bool {
+	if m.Op == Insert {
+		return false
+	}
 	if m.Op == Delete {
 		return n.Op == Insert || !n.changes(n.order.self)
 	}
@@ -223,7 +226,10 @@ func (v Value) appendTo(dst []byte) []byte {
 func (c *compactor) find(x *tableOrder, m *Mutation) *net {
 	row := m.Before
 	if m.Op == Insert {
-		return nil // its key was free, and is not in the segment: see takesReleased
+		if !m.revives() {
+			return nil // its key was free, and is not in the segment: see takesReleased
+		}
+		row = m.After // which the segment may have marked as deleted
 	}
 	for i := c.rows[c.hash(x, row)]; i > 0; i = c.nets[i-1].next {
 		n := &c.nets[i-1]

@@ -2,7 +2,6 @@ package rowferry
 
 import (
 	"context"
-	"maps"
 	"slices"
 
 	"github.com/rowferry/rowferry/internal/failpoint"
@@ -18,7 +17,7 @@ type merger struct {
 	tx     MergeTx
 	told   map[schema.Name]*schema.Table
 	orders map[*schema.Table]int
-	acting map[schema.Name][]int // by source table: columns that foreign keys refer to which act, and are not logged
+	acting map[schema.Name][]int // by source table: the target's columns that foreign keys refer to which act, and are not logged
 	nets   map[string]int        // by table and key: the row's place in ms
 	ms     []Mutation
 	key    []byte
@@ -43,17 +42,18 @@ func newMerger(e *Engine, tx MergeTx, told map[schema.Name]*schema.Table) *merge
 // learn finds the foreign keys that act.
 func (m *merger) learn() {
 	m.acting = map[schema.Name][]int{}
-	known := maps.Clone(m.engine.shapes)
-	maps.Copy(known, m.told)
+	known := map[schema.Name]*Mutation{} // by target table
+	for i := range m.engine.copying.shapes {
+		known[m.engine.copying.shapes[i].Table.Name] = &m.engine.copying.shapes[i]
+	}
 	for _, child := range known {
-		for _, f := range child.ForeignKeys {
+		for _, f := range child.Table.ForeignKeys {
 			parent := known[f.Parent]
 			if !f.Acts() || parent == nil {
 				continue
 			}
 			for _, name := range f.Referenced {
-				o := slices.IndexFunc(parent.Columns, func(c schema.Column) bool { return c.Name == name })
-				m.acting[f.Parent] = append(m.acting[f.Parent], max(0, o))
+				m.acting[parent.Source] = append(m.acting[parent.Source], max(0, parent.Table.Column(name)))
 			}
 		}
 	}
@@ -160,7 +160,10 @@ func (m *merger) update(ctx context.Context, mu *Mutation) error {
 	if d := schema.Diff(known, shape); len(d) > 0 {
 		return shapeChanged(mu.Source, d)
 	}
-	ms, err := m.engine.parts.Handler.Handle(nil, &Change{Op: Insert, Table: known, After: rows[0]})
+	ms, err := m.engine.parts.Handler.Handle(nil, &Change{Op: Insert, Table: known, After: rows[0], Commit: mu.Origin.Commit})
+	if len(ms) == 0 { // by now the rules leave it out
+		m.set(mu, Delete, after, nil)
+	}
 	for i := range ms {
 		m.set(&ms[i], Insert, nil, ms[i].After)
 	}

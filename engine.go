@@ -79,6 +79,9 @@ type Parts struct {
 	Handler Handler
 	Sink    Sink
 	State   State
+	// Resolver gives mutations the keys of the target. Nil where they are the
+	// source's.
+	Resolver Resolver
 }
 
 // Engine runs one pipeline. Its goroutines: the caller of Run is "apply",
@@ -96,6 +99,7 @@ type Engine struct {
 	rebuilding bool
 	compactor  *compactor // nil where each change counts
 	scratch    []Mutation // of planned
+	newest     *delta     // of the batch that was resolved last
 	stats      stats
 	copying    *copying // nil where there is no copy to make
 	part       *parting // nil where all rows are copied

@@ -23,6 +23,10 @@ type Mutation struct {
 	// ChecksOff and ChecksLate: see Change. Sinks are told of ChecksOff alone,
 	// which then stands for both.
 	ChecksOff, ChecksLate bool
+	// Revives is set on an insert into a table whose rows may be there already,
+	// marked as deleted: 1 and the ordinal of the column that is NULL unless they
+	// are. Such a row becomes what After says. See ReviveTx.
+	Revives int
 }
 
 // Handler says what a change to one entity becomes in the target. It is
@@ -34,4 +38,11 @@ type Handler interface {
 	// Target returns the name of the target table that rows of the source
 	// table go to.
 	Target(source schema.Name) schema.Name
+}
+
+// Reshaper is a Handler whose target tables may have other columns than their
+// sources, which then say nothing about them.
+type Reshaper interface {
+	Handler
+	Reshapes(source schema.Name) bool
 }

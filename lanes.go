@@ -25,6 +25,7 @@ type lanes struct {
 	flights []*flight      // the earliest first
 	next    *attempt       // is planned, and has no lane yet; nil where there is none
 	again   []*attempt     // to be applied before anything else, each alone
+	short   *batch         // cannot be planned before more keys are reserved; nil where there is none
 	given   sync.WaitGroup // flights that were given up and are not rolled back yet
 	begun   int            // batches that the throttle let through and that are not applied yet
 	pace    pace
@@ -62,6 +63,9 @@ func (l *lanes) run(ctx context.Context) error {
 		if l.next != nil {
 			left = append(left, l.next)
 		}
+		if l.short != nil {
+			left = append(left, newAttempt(l.engine, l.short))
+		}
 		for _, a := range left {
 			err = errors.Join(err, a.batch.close())
 		}
@@ -83,6 +87,10 @@ func (l *lanes) step(ctx context.Context) error {
 		return context.Cause(ctx)
 	case len(l.again) > 0, len(l.flights) > 0 && len(l.flights[0].written) > 0:
 		return l.land(ctx)
+	case l.short != nil && len(l.flights) > 0:
+		return l.land(ctx)
+	case l.short != nil:
+		return l.reserve(ctx)
 	case l.next != nil && ctx.Err() == nil && l.free(ctx):
 		l.launch(ctx)
 		return nil
@@ -141,6 +149,9 @@ func (l *lanes) plan(ctx context.Context, b *batch) {
 	if e.compactor != nil && e.copying == nil && !b.spilled() {
 		a, err := e.planned(ctx, b)
 		switch {
+		case errors.Is(err, ErrKeysShort):
+			l.short = b
+			return
 		case err != nil: // what is wrong is met again in its place
 		case l.pace.most > 1 && !b.tellsTables() && !e.rebuilding && (len(l.flights) > 0 || l.queue.waits()):
 			l.next = a
@@ -151,6 +162,25 @@ func (l *lanes) plan(ctx context.Context, b *batch) {
 		}
 	}
 	l.again = append(l.again, newAttempt(e, b))
+}
+
+// reserve has more keys set aside, and plans the batch that lacked them.
+func (l *lanes) reserve(ctx context.Context) error {
+	e := l.engine
+	var r retry
+	for {
+		err := e.parts.Resolver.Reserve(context.WithoutCancel(ctx))
+		if err == nil {
+			break
+		}
+		if err := e.pause(ctx, &r, err); err != nil {
+			return err
+		}
+	}
+	b := l.short
+	l.short = nil
+	l.plan(ctx, b)
+	return nil
 }
 
 // alone applies a batch while nothing else is under way.

@@ -14,10 +14,16 @@ type mapper struct {
 	tally  tally
 	shapes map[schema.Name]*schema.Table // told by this batch
 	out    []Mutation
+	notes  *delta     // nil where keys are the source's
+	raw    []Mutation // of one change, with the source's keys
 }
 
-func newMapper(e *Engine) *mapper {
-	return &mapper{engine: e, shapes: map[schema.Name]*schema.Table{}}
+func newMapper(e *Engine, b *batch) *mapper {
+	w := &mapper{engine: e, shapes: map[schema.Name]*schema.Table{}}
+	if e.parts.Resolver != nil {
+		w.notes = e.notes(b)
+	}
+	return w
 }
 
 // run calls emit with the batch's mutations in the source's order, each time
@@ -74,6 +80,14 @@ func (w *mapper) handle(i int, c *Change, origin *Origin) error {
 		return Errorf(CodeInternal, "the source emitted an operation %d", c.Op)
 	}
 	from := len(w.out)
+	c.Commit = origin.Commit
+	if w.notes != nil {
+		if err := w.resolve(i, c, origin); err != nil {
+			return err
+		}
+		w.tally.add(c, len(w.out)-from)
+		return w.notes.fits()
+	}
 	out, err := w.engine.parts.Handler.Handle(w.out, c)
 	if err != nil {
 		return err
@@ -83,6 +97,21 @@ func (w *mapper) handle(i int, c *Change, origin *Origin) error {
 		out[k].Origin, out[k].Index = origin, i
 	}
 	w.tally.add(c, len(out)-from)
+	return nil
+}
+
+// resolve is what comes of a change where keys are not the source's.
+func (w *mapper) resolve(i int, c *Change, origin *Origin) error {
+	var err error
+	if w.raw, err = w.engine.parts.Handler.Handle(w.raw[:0], c); err != nil {
+		return err
+	}
+	for k := range w.raw {
+		w.raw[k].Origin, w.raw[k].Index = origin, i
+		if w.out, err = w.engine.parts.Resolver.Resolve(w.out, &w.raw[k], w.notes); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

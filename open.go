@@ -34,6 +34,9 @@ func (e *Engine) open(ctx context.Context) error {
 	}
 	switch kind {
 	case Fresh:
+		if e.opts.Copy && e.parts.Resolver != nil {
+			return resolverCopies()
+		}
 		if e.opts.Copy {
 			err = e.openCopy(ctx)
 			break
@@ -55,6 +58,26 @@ func (e *Engine) open(ctx context.Context) error {
 	return nil
 }
 
+// learn tells the resolver of the tables that are known.
+func (e *Engine) learn(shapes []Mutation) error {
+	if e.parts.Resolver == nil {
+		return nil
+	}
+	for i := range shapes {
+		if _, err := e.parts.Resolver.Resolve(nil, &shapes[i], nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolverCopies refuses a copy of tables whose keys are not the source's.
+func resolverCopies() error {
+	return Errorf(CodeCopyRefused, "tables whose keys are not kept cannot be copied yet").
+		Remedy("follow", "from where the tables were empty: --from").
+		Remedy("keep", "every key and reference: no key, references or missing_parent under 'entities'")
+}
+
 // hints looks up existing target tables by the source tables that map to them.
 type hints = func(source schema.Name) *schema.Table
 
@@ -72,6 +95,9 @@ func (e *Engine) hints(ctx context.Context) (hints, error) {
 		byName[t.Name] = t
 	}
 	return func(source schema.Name) *schema.Table {
+		if r, ok := e.parts.Handler.(Reshaper); ok && r.Reshapes(source) {
+			return nil
+		}
 		t := byName[e.parts.Handler.Target(source)]
 		if t == nil {
 			return nil
@@ -206,6 +232,9 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	if err := e.readopt(ctx, at); err != nil {
 		return err
 	}
+	if e.parts.Resolver != nil && at.Held.Copy.going() {
+		return resolverCopies()
+	}
 	var ms []Mutation
 	for _, t := range known.Shapes {
 		e.shapes[t.Name] = t
@@ -216,6 +245,9 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	}
 	if at.Held.Copy.going() {
 		return e.openCopied(ctx, at)
+	}
+	if err := e.learn(ms); err != nil {
+		return err
 	}
 	if err := e.prepareShapes(ctx, ms); err != nil {
 		return err
@@ -236,6 +268,9 @@ func (e *Engine) openRebuilt(ctx context.Context, f found, hint hints) error {
 	at := *f.row
 	if err := e.accept(ctx, at, ""); err != nil {
 		return err
+	}
+	if at.Held.Notes != (Kept{}) {
+		return stateNeeded(f, f.whyMissing(), nil)
 	}
 	if at.Held.Copy.going() { // the shapes are those of the tables
 		if err := e.parts.State.Reset(); err != nil {
@@ -271,6 +306,11 @@ func stateNeeded(f found, why string, cause error) error {
 	err.Err = cause
 	err.Fact("target", "sequence %d at %s", f.row.Sequence, f.row.Position).
 		Fact("shapes", "%d tables, readable again from %s on", f.row.Held.Shapes, f.row.Held.Oldest)
+	if k := f.row.Held.Notes; k != (Kept{}) {
+		err.Fact("keys", "%d rows whose key in the target is noted there, %d rows that wait", k.Mapped, k.Waiting)
+		return err.Remedy("go on", "put the state directory %s back", f.row.StateID).
+			Remedy("start over", startOver)
+	}
 	if cause != nil {
 		err.Fact("log", "%s", cause)
 	}

@@ -20,7 +20,7 @@ type plan struct {
 
 // planned returns an attempt that writes the batch compacted.
 func (e *Engine) planned(ctx context.Context, b *batch) (*attempt, error) {
-	w := newMapper(e)
+	w := newMapper(e, b)
 	w.out = e.scratch[:0]
 	p := &plan{}
 	err := w.run(context.WithoutCancel(ctx), b, math.MaxInt, func(ms []Mutation) error {
@@ -35,7 +35,7 @@ func (e *Engine) planned(ctx context.Context, b *batch) (*attempt, error) {
 		w.tally.written += uint64(len(part.ms))
 	}
 	a := newAttempt(e, b)
-	a.plan, a.tally, a.shapes = p, w.tally, w.shapes
+	a.plan, a.tally, a.shapes, a.notes = p, w.tally, w.shapes, w.notes
 	return a, nil
 }
 

@@ -38,20 +38,27 @@ func decodeHead(b []byte) (head, error) {
 
 // marker says that the record of its sequence is whole.
 //
-//	version, uvarint prev, uvarint shapes
+//	version, uvarint prev, uvarint shapes, uvarint steps where there are any
 type marker struct {
 	prev   uint64 // the sequence recorded before, or head.pruned
 	shapes uint64 // how many shape versions there are up to this one
+	steps  uint64 // in how many steps its notes were set
 }
 
 func (m marker) encode() []byte {
-	return binary.AppendUvarint(binary.AppendUvarint([]byte{codecVersion}, m.prev), m.shapes)
+	b := binary.AppendUvarint(binary.AppendUvarint([]byte{codecVersion}, m.prev), m.shapes)
+	if m.steps > 0 {
+		b = binary.AppendUvarint(b, m.steps)
+	}
+	return b
 }
 
 func decodeMarker(b []byte) (marker, error) {
 	var m marker
-	err := decodeNumbers(b, &m.prev, &m.shapes)
-	return m, err
+	if err := decodeNumbers(b, &m.prev, &m.shapes); err == nil {
+		return m, nil
+	}
+	return m, decodeNumbers(b, &m.prev, &m.shapes, &m.steps)
 }
 
 func decodeNumbers(b []byte, into ...*uint64) error {
@@ -79,6 +86,8 @@ const (
 	blobShape      = 's'
 	blobDropped    = 'd'
 	blobRules      = 'r'
+	blobNote       = 'n'
+	blobUndo       = 'u'
 )
 
 func encodeBlob(kind byte, data []byte) []byte {
@@ -123,6 +132,8 @@ type stored struct {
 	Server   string                `json:"copy_server,omitempty"`
 	Orphans  rowferry.OrphanPolicy `json:"copy_orphans,omitempty"`
 	Partial  bool                  `json:"copy_partial,omitempty"`
+	Mapped   int64                 `json:"notes_mapped,omitempty"`
+	Waiting  int64                 `json:"notes_waiting,omitempty"`
 	Log      string                `json:"log,omitempty"`
 	Commit   time.Time             `json:"commit"`
 	Updated  time.Time             `json:"updated"`
@@ -136,7 +147,7 @@ func encodeCheckpoint(c rowferry.Checkpoint, rules string) ([]byte, error) {
 		Pipeline: c.Pipeline, Position: c.Position, Lineage: c.Lineage, Start: c.Start,
 		Fence: c.Fence, Sequence: c.Sequence, Config: c.Config, StateID: c.StateID,
 		Shapes: c.Held.Shapes, Oldest: c.Held.Oldest, Copy: c.Held.Copy.Phase, Until: c.Held.Copy.Until, Server: c.Held.Copy.Server,
-		Orphans: c.Held.Copy.Orphans, Partial: c.Held.Copy.Partial, Log: c.Log,
+		Orphans: c.Held.Copy.Orphans, Partial: c.Held.Copy.Partial, Mapped: c.Held.Notes.Mapped, Waiting: c.Held.Notes.Waiting, Log: c.Log,
 		Commit: c.Commit.UTC(), Updated: c.Updated.UTC(), Format: c.Format, Extent: c.Extent, Rules: rules,
 	})
 }
@@ -158,8 +169,11 @@ func decodeCheckpoint(data []byte) (c rowferry.Checkpoint, rules [32]byte, hasRu
 	return rowferry.Checkpoint{
 		Pipeline: s.Pipeline, Position: s.Position, Lineage: s.Lineage, Start: s.Start,
 		Fence: s.Fence, Sequence: s.Sequence, Config: s.Config, StateID: s.StateID,
-		Held: rowferry.Held{Shapes: s.Shapes, Oldest: s.Oldest, Copy: rowferry.CopyState{Phase: s.Copy, Until: s.Until, Server: s.Server, Orphans: s.Orphans, Partial: s.Partial}}, Log: s.Log,
-		Commit: s.Commit, Updated: s.Updated, Format: s.Format, Extent: s.Extent,
+		Held: rowferry.Held{
+			Shapes: s.Shapes, Oldest: s.Oldest, Copy: rowferry.CopyState{Phase: s.Copy, Until: s.Until, Server: s.Server, Orphans: s.Orphans, Partial: s.Partial},
+			Notes: rowferry.Kept{Mapped: s.Mapped, Waiting: s.Waiting},
+		},
+		Log: s.Log, Commit: s.Commit, Updated: s.Updated, Format: s.Format, Extent: s.Extent,
 	}, rules, s.Rules != "", nil
 }
 

@@ -5,6 +5,7 @@ package checkpoint
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -58,14 +59,75 @@ func TestKilledAtFailpoints(t *testing.T) {
 }
 
 // wantLeftovers checks that the interrupted record really wrote something, or
-// the test would show nothing.
+// the test would show nothing; and that a reader does not see it.
 func wantLeftovers(t *testing.T, dir string, seq uint64) {
 	t.Helper()
-	ro := open(t, dir, func(o *Options) { o.ReadOnly, o.retain = true, 20 })
-	defer mustClose(t, ro)
-	if !ro.history.strays {
+	raw := &Store{dir: snapshot(t, dir)}
+	defer mustClose(t, raw)
+	if err := raw.openDB(filepath.Join(raw.dir, badgerName), false); err != nil {
+		t.Fatal(err)
+	}
+	if !raw.history.strays || string(crashNewestOf(t, raw)) != fmt.Sprint(seq) {
 		t.Fatalf("nothing of sequence %d was written", seq)
 	}
+	before := listing(t, dir)
+	ro := open(t, dir, func(o *Options) { o.ReadOnly, o.retain = true, 20 })
+	defer mustClose(t, ro)
+	wantNotes(t, ro, crashNotes(seq-1))
+	if after := listing(t, dir); after != before {
+		t.Fatalf("reading changed the directory from\n%s\nto\n%s", before, after)
+	}
+}
+
+func crashNewestOf(t *testing.T, s *Store) []byte {
+	t.Helper()
+	v, err := s.Get([]byte("newest"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// TestKilledWithinNotes: a process killed before any step of a record's notes,
+// and again while the steps are undone, leaves the notes of a whole record.
+func TestKilledWithinNotes(t *testing.T) {
+	for hit := uint64(1); hit <= 4; hit++ {
+		t.Run(fmt.Sprint(hit), func(t *testing.T) {
+			dir := stateDir(t)
+			killAt(t, dir, fmt.Sprintf("record.step:kill@%d", 60+hit))
+			struck := wantSnapshot(t, dir)
+			// The next process undoes it, and dies of that, too.
+			cmd := victim("record", dir, "ROWFERRY_TEST_SPLIT=1", fmt.Sprintf("ROWFERRY_FAILPOINT=undo.step:kill@%d", 1+hit%4), "ROWFERRY_TEST_UNTIL=1")
+			out, err := cmd.CombinedOutput()
+			if killed := signalled(cmd.ProcessState, syscall.SIGKILL); !killed && err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			if got := wantCrashState(t, dir); got != struck {
+				t.Fatalf("sequence %d is there, want %d", got, struck)
+			}
+			if out, err := victim("record", dir, "ROWFERRY_TEST_UNTIL=30").CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			if got := wantCrashState(t, dir); got != 30 {
+				t.Fatalf("sequence %d is there, want 30", got)
+			}
+		})
+	}
+}
+
+func killAt(t *testing.T, dir, point string) {
+	t.Helper()
+	cmd := victim("record", dir, "ROWFERRY_TEST_SPLIT=1", "ROWFERRY_FAILPOINT="+point)
+	_ = cmd.Run()
+	if !signalled(cmd.ProcessState, syscall.SIGKILL) {
+		t.Fatalf("the process ended with %v", cmd.ProcessState)
+	}
+}
+
+// wantSnapshot is wantCrashState on a copy: what the crash left stays.
+func wantSnapshot(t *testing.T, dir string) uint64 {
+	t.Helper()
+	return wantCrashState(t, snapshot(t, dir))
 }
 
 // TestFailedRecord: an error in the middle poisons the store, and the next

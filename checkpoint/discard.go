@@ -6,10 +6,11 @@ import (
 	"github.com/dgraph-io/badger/v4"
 )
 
-// DiscardAfter durably removes every version later than sequence. The markers
-// go first, all in one transaction: from then on the versions do not exist,
-// and what an interruption leaves of them is removed before their sequence can
-// be used again.
+// DiscardAfter durably removes every version later than sequence, and sets the
+// notes back to what they were. The markers go first, all in one transaction:
+// from then on the versions do not exist, and what an interruption leaves of them
+// is removed before their sequence can be used again. Where no checkpoint is kept
+// that far back, no note is either.
 func (s *Store) DiscardAfter(sequence uint64) error {
 	if err := s.writable(); err != nil {
 		return err
@@ -49,7 +50,7 @@ func (s *Store) discardAfter(sequence uint64) error {
 	return nil
 }
 
-// Reset durably forgets the pipeline: its checkpoints, shapes and rules. The
+// Reset durably forgets the pipeline: its checkpoints, shapes, notes and rules. The
 // directory keeps its ID.
 func (s *Store) Reset() error {
 	if err := s.DiscardAfter(0); err != nil {
@@ -60,10 +61,14 @@ func (s *Store) Reset() error {
 }
 
 // removeLeftovers removes versions that belong to no whole record: of an
-// attempt that was interrupted, of a discard that was, or superseded.
+// attempt that was interrupted, of a discard that was, or superseded. What it
+// did to the notes is undone.
 func (s *Store) removeLeftovers() error {
 	if !s.history.strays {
 		return nil
+	}
+	if err := s.settleNotes(); err != nil {
+		return err
 	}
 	h := &s.history
 	newest := h.newest()
@@ -76,6 +81,8 @@ func (s *Store) removeLeftovers() error {
 		switch e.kind {
 		case recordPrefix:
 			return !kept[e.seq]
+		case largePrefix:
+			return h.stray(e.seq)
 		case shapePrefix:
 			if e.seq <= newest && e.part == 0 {
 				shapes++
@@ -89,6 +96,24 @@ func (s *Store) removeLeftovers() error {
 		return err
 	}
 	h.shapes, h.strays = shapes, false
+	return nil
+}
+
+// settleNotes has the notes be those of the newest whole record.
+func (s *Store) settleNotes() error {
+	w := writer{db: s.db, split: s.split}
+	defer w.discard()
+	var err error
+	if len(s.history.kept) == 0 {
+		err = s.dropNotes()
+	} else if err = s.undoStrays(&w); err == nil {
+		err = s.commit(&w)
+	}
+	if err != nil {
+		s.failed = s.writeError(err)
+		return s.failed
+	}
+	s.refresh(s.db)
 	return nil
 }
 

@@ -12,16 +12,17 @@ import (
 type history struct {
 	head    head
 	kept    []keptRecord // the whole records, oldest first
+	stale   []keptRecord // superseded records whose steps are yet to be removed
 	shapes  uint64       // shape versions up to the newest
 	strays  bool         // there are versions that belong to no whole record
 	any     bool         // there is anything at all
 	markers []marker     // of kept; only while it is being read
-	last    uint64       // the last sequence of any shape; only while it is being read
 }
 
 type keptRecord struct {
 	seq   uint64
-	parts int
+	parts int // of the checkpoint
+	steps int // of the notes
 }
 
 // newest returns the last whole record's sequence. Where none is kept it is
@@ -34,13 +35,23 @@ func (h *history) newest() uint64 {
 	return h.kept[len(h.kept)-1].seq
 }
 
-// readHistory reads all keys and checks that nothing is missing from the
-// middle: the markers form a chain, each has its checkpoint, and there are as
-// many shapes as the newest says.
+// counts is what readHistory counts, by sequence.
+type counts struct {
+	parts  map[uint64]int // of the checkpoint
+	steps  map[uint64]int
+	last   map[uint64]int // the highest number of a step
+	large  map[uint64]bool
+	shapes []uint64 // the sequence of each version
+	shape  uint64   // the last of any part of one
+	notes  bool
+}
+
+// readHistory reads all keys but the notes and checks that nothing is missing
+// from the middle: the markers form a chain, each has its checkpoint and as many
+// steps as it says, and there are as many shapes as the newest says.
 func readHistory(db *badger.DB) (history, error) {
 	var h history
-	parts := map[uint64]int{}
-	var shapes []uint64 // sequence of each version
+	n := counts{parts: map[uint64]int{}, steps: map[uint64]int{}, last: map[uint64]int{}, large: map[uint64]bool{}}
 	err := eachKey(db, nil, func(item *badger.Item) error {
 		h.any = true
 		e, err := parseKey(item.Key())
@@ -60,39 +71,59 @@ func readHistory(db *badger.DB) (history, error) {
 				h.markers = append(h.markers, m)
 				return err
 			})
-		case recordPrefix:
-			parts[e.seq]++
-		case shapePrefix:
-			if e.part == 0 {
-				shapes = append(shapes, e.seq)
-			}
-			h.last = max(h.last, e.seq)
+		default:
+			n.add(e)
 		}
 		return nil
 	})
+	if err == nil {
+		n.notes, err = anyKey(db, notePrefix)
+	}
 	if err != nil {
 		return h, err
 	}
-	return h, h.check(parts, shapes)
+	return h, h.check(n)
 }
 
-func (h *history) check(parts map[uint64]int, shapes []uint64) error {
+func (n *counts) add(e entry) {
+	switch e.kind {
+	case recordPrefix:
+		n.parts[e.seq]++
+	case undoPrefix:
+		n.steps[e.seq]++
+		n.last[e.seq] = e.part // they come in order
+	case largePrefix:
+		n.large[e.seq] = true
+	case shapePrefix:
+		if e.part == 0 {
+			n.shapes = append(n.shapes, e.seq)
+		}
+		n.shape = max(n.shape, e.seq)
+	}
+}
+
+func (h *history) check(n counts) error {
 	prev := h.head.pruned
 	for i := range h.kept {
-		k := &h.kept[i]
-		if k.seq <= h.head.pruned || h.markers[i].prev != prev {
-			return fmt.Errorf("sequence %d follows %d, and %d is there", k.seq, h.markers[i].prev, prev)
+		k, m := &h.kept[i], h.markers[i]
+		if k.seq <= h.head.pruned || m.prev != prev {
+			return fmt.Errorf("sequence %d follows %d, and %d is there", k.seq, m.prev, prev)
 		}
-		if k.parts = parts[k.seq]; k.parts == 0 {
+		if k.parts = n.parts[k.seq]; k.parts == 0 {
 			return fmt.Errorf("the checkpoint of sequence %d is missing", k.seq)
 		}
-		delete(parts, k.seq)
+		if k.steps = n.steps[k.seq]; uint64(k.steps) != m.steps {
+			return fmt.Errorf("sequence %d has %d steps of %d", k.seq, k.steps, m.steps)
+		}
+		delete(n.parts, k.seq)
+		delete(n.steps, k.seq)
+		delete(n.large, k.seq)
 		prev = k.seq
 	}
 	if len(h.kept) > 0 && h.head.first == 0 {
 		return errors.New("there are sequences but no first one")
 	}
-	for _, seq := range shapes {
+	for _, seq := range n.shapes {
 		if seq <= h.newest() {
 			h.shapes++
 		}
@@ -100,9 +131,31 @@ func (h *history) check(parts map[uint64]int, shapes []uint64) error {
 	if n := len(h.kept); n > 0 && h.shapes != h.markers[n-1].shapes {
 		return fmt.Errorf("there are %d shapes, and sequence %d counts %d", h.shapes, h.newest(), h.markers[n-1].shapes)
 	}
-	h.strays = len(parts) > 0 || h.last > h.newest()
 	h.markers = nil
+	h.sortOut(n)
 	return nil
+}
+
+// sortOut tells what belongs to no kept record: steps that are superseded, and
+// what has to go.
+func (h *history) sortOut(n counts) {
+	for seq := range n.steps {
+		if seq > h.head.pruned {
+			h.strays = true
+			continue
+		}
+		h.stale = append(h.stale, keptRecord{seq: seq, steps: n.last[seq] + 1})
+	}
+	for seq := range n.large {
+		h.strays = h.strays || seq > h.head.pruned
+	}
+	h.strays = h.strays || len(n.parts) > 0 || n.shape > h.newest() || (len(h.kept) == 0 && (n.notes || len(n.large)+len(n.steps) > 0))
+}
+
+// stray reports whether a sequence is of no record that is, or was, whole.
+func (h *history) stray(seq uint64) bool {
+	i := h.upTo(seq)
+	return seq > h.head.pruned && (i < 0 || h.kept[i].seq != seq)
 }
 
 // upTo returns the index in kept of the newest record at or before seq, or -1.
@@ -134,22 +187,49 @@ func (h *history) supersede(k keptRecord, retain int) []keptRecord {
 		h.head.pruned = out[n-1].seq
 		h.kept = h.kept[n:]
 	}
+	for _, k := range out {
+		if k.steps > 0 {
+			h.stale = append(h.stale, k)
+		}
+	}
 	return out
 }
 
-// eachKey calls fn for every key with the prefix, in order.
+// eachKey calls fn for every key with the prefix, in order, but for the notes,
+// of which there may be very many.
 func eachKey(db *badger.DB, prefix []byte, fn func(*badger.Item) error) error {
 	return read(db, func(txn *badger.Txn) error {
-		o := badger.DefaultIteratorOptions
-		o.PrefetchValues = false
-		o.Prefix = prefix
-		it := txn.NewIterator(o)
+		it := txn.NewIterator(keysOf(prefix))
 		defer it.Close()
-		for it.Rewind(); it.Valid(); it.Next() {
+		for it.Rewind(); it.Valid(); {
+			if it.Item().Key()[0] == notePrefix {
+				it.Seek([]byte{notePrefix + 1})
+				continue
+			}
 			if err := fn(it.Item()); err != nil {
 				return err
 			}
+			it.Next()
 		}
 		return nil
 	})
+}
+
+// anyKey reports whether there is a key with the prefix.
+func anyKey(db *badger.DB, prefix byte) (found bool, err error) {
+	err = read(db, func(txn *badger.Txn) error {
+		it := txn.NewIterator(keysOf([]byte{prefix}))
+		defer it.Close()
+		it.Rewind()
+		found = it.Valid()
+		return nil
+	})
+	return found, err
+}
+
+func keysOf(prefix []byte) badger.IteratorOptions {
+	o := badger.DefaultIteratorOptions
+	o.PrefetchValues = false
+	o.Prefix = prefix
+	return o
 }

@@ -14,16 +14,23 @@ import (
 //	c seq part                    checkpoint
 //	s len schema len table seq part   a table's shape from seq on, or its end
 //	r sha256 part                 rules text
+//	n note                        the value of a note
+//	o seq number part             the value of a note that seq set, if it is large
+//	u seq part                    what notes were before seq; see step
 //
-// seq has 8 bytes, part 2, len 2. What does not fit into one value continues
-// in the following parts.
+// seq has 8 bytes, number 4, part 2, len 2. What does not fit into one value
+// continues in the following parts.
 const (
 	headKey       = 'h'
 	markerPrefix  = 'm'
 	recordPrefix  = 'c'
 	shapePrefix   = 's'
 	rulesPrefix   = 'r'
+	notePrefix    = 'n'
+	largePrefix   = 'o'
+	undoPrefix    = 'u'
 	partLen       = 2
+	numberLen     = 4
 	seqLen        = 8
 	maxName       = 16 << 10 // bytes of a schema or table name in a key
 	maxParts      = 1<<16 - 1
@@ -41,6 +48,19 @@ func recordKey(seq uint64) []byte {
 
 func rulesKey(hash [32]byte) []byte {
 	return append([]byte{rulesPrefix}, hash[:]...)
+}
+
+func noteKey(key []byte) []byte {
+	return append(append(make([]byte, 0, 1+len(key)), notePrefix), key...)
+}
+
+func largeKey(seq uint64, number uint32) []byte {
+	k := binary.BigEndian.AppendUint64([]byte{largePrefix}, seq)
+	return binary.BigEndian.AppendUint32(k, number)
+}
+
+func undoKey(seq uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{undoPrefix}, seq)
 }
 
 func shapeKey(n schema.Name, seq uint64) ([]byte, error) {
@@ -65,7 +85,7 @@ func partKey(key []byte, part int) []byte {
 type entry struct {
 	kind byte
 	name schema.Name // of a shape
-	seq  uint64      // of a marker, checkpoint or shape
+	seq  uint64      // of all but a head, rules and a note
 	part int
 }
 
@@ -99,8 +119,16 @@ func parseKey(k []byte) (entry, error) {
 			break
 		}
 		return e.versioned(k, rest)
-	case recordPrefix:
+	case largePrefix:
+		if len(rest) == seqLen+numberLen+partLen {
+			e.seq = binary.BigEndian.Uint64(rest)
+			e.part = int(binary.BigEndian.Uint16(rest[seqLen+numberLen:]))
+			return e, nil
+		}
+	case recordPrefix, undoPrefix:
 		return e.versioned(k, rest)
+	case notePrefix:
+		return e, nil
 	}
 	return entry{}, fmt.Errorf("unknown key %.64x", k)
 }

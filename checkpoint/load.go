@@ -148,29 +148,31 @@ func (s *Store) readBlob(key []byte, want byte) ([]byte, error) {
 
 // readAny puts the parts of a blob together and decodes it.
 func (s *Store) readAny(key []byte) (kind byte, data []byte, err error) {
-	var value []byte
 	err = read(s.db, func(txn *badger.Txn) error {
-		for part := 0; part < maxParts; part++ {
-			item, err := txn.Get(partKey(key, part))
-			if errors.Is(err, badger.ErrKeyNotFound) {
-				return fmt.Errorf("part %d is missing", part)
-			}
-			if err != nil {
-				return err
-			}
-			if err := item.Value(func(b []byte) error { value = append(value, b...); return nil }); err != nil {
-				return err
-			}
-			if len(value) >= blobLength(value) {
-				return nil
-			}
-		}
-		return fmt.Errorf("it has too many parts")
+		kind, data, err = readParts(txn, key)
+		return err
 	})
-	if err != nil {
-		return 0, nil, err
+	return kind, data, err
+}
+
+func readParts(txn *badger.Txn, key []byte) (kind byte, data []byte, err error) {
+	var value []byte
+	for part := 0; part < maxParts; part++ {
+		item, err := txn.Get(partKey(key, part))
+		if errors.Is(err, badger.ErrKeyNotFound) {
+			return 0, nil, fmt.Errorf("part %d is missing", part)
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+		if err := item.Value(func(b []byte) error { value = append(value, b...); return nil }); err != nil {
+			return 0, nil, err
+		}
+		if len(value) >= blobLength(value) {
+			return decodeBlob(value)
+		}
 	}
-	return decodeBlob(value)
+	return 0, nil, fmt.Errorf("it has too many parts")
 }
 
 // blobLength returns how long a whole blob is, from its beginning. What is

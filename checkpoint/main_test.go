@@ -76,7 +76,7 @@ func recordRole(dir string) error {
 }
 
 // crashRecord is a record whose tables tell its sequence: "a" has as many
-// columns, and from every third on "w" is new as well.
+// columns, and from every third on "w" is new as well. So do its notes.
 func crashRecord(seq uint64) rowferry.Record {
 	r := recordOf(seq, tableOf("a", int(seq)))
 	if seq%3 == 0 {
@@ -84,7 +84,42 @@ func crashRecord(seq uint64) rowferry.Record {
 		w.Columns = w.Columns[:1000+seq]
 		r.Shapes = append(r.Shapes, w)
 	}
+	for k, v := range crashChange(seq) {
+		n := rowferry.Note{Key: []byte(k)}
+		if v != "" {
+			n.Value = []byte(v)
+		}
+		r.Notes = append(r.Notes, n)
+	}
 	return r
+}
+
+// crashChange returns the notes that crashRecord sets, and removes where they are
+// empty. Some stay for a while, one is large.
+func crashChange(seq uint64) map[string]string {
+	m := map[string]string{"large": strings.Repeat(fmt.Sprintf("%d,", seq), 8000), "newest": fmt.Sprint(seq)}
+	for i := range uint64(9) {
+		switch key := fmt.Sprint("key", i); (seq + i) % 4 {
+		case 0:
+			m[key] = fmt.Sprint(seq)
+		case 1:
+			m[key] = ""
+		}
+	}
+	return m
+}
+
+// crashNotes returns the notes that there are as of a sequence.
+func crashNotes(seq uint64) map[string]string {
+	all := map[string]string{}
+	for at := range seq {
+		for k, v := range crashChange(at + 1) {
+			if all[k] = v; v == "" {
+				delete(all, k)
+			}
+		}
+	}
+	return all
 }
 
 // wantCrashState opens the directory and checks that it holds exactly what
@@ -98,6 +133,7 @@ func wantCrashState(t *testing.T, dir string) uint64 {
 		if n := countKeys(t, s); n > 1 { // a rules text may be there
 			t.Fatalf("nothing is remembered, but there are %d keys", n)
 		}
+		wantNotes(t, s, nil)
 		return 0
 	}
 	seq := r.Checkpoint.Sequence
@@ -115,7 +151,24 @@ func wantCrashState(t *testing.T, dir string) uint64 {
 	if s.history.shapes != seq+seq/3 {
 		t.Fatalf("there are %d shapes up to sequence %d", s.history.shapes, seq)
 	}
+	wantNotes(t, s, crashNotes(seq))
+	wantRewindable(t, s, seq)
 	return seq
+}
+
+// wantRewindable goes back as far as records are kept, in a copy, and checks the
+// notes there.
+func wantRewindable(t *testing.T, s *Store, seq uint64) {
+	t.Helper()
+	mustClose(t, s)
+	back := open(t, snapshot(t, s.dir), func(o *Options) { o.retain, o.unsynced = 20, true })
+	defer mustClose(t, back)
+	for seq--; seq > back.history.head.pruned; seq -= min(seq, 5) {
+		if err := back.DiscardAfter(seq); err != nil {
+			t.Fatal(err)
+		}
+		wantNotes(t, back, crashNotes(seq))
+	}
 }
 
 // scaled returns how often to do what a soak does n times: a tenth of it

@@ -47,7 +47,11 @@ func (s *Store) openCopy(ctx context.Context, o Options) error {
 			return unwritable(s.copied, err)
 		}
 	}
-	return s.openDB(s.copied, false)
+	s.unsynced = true
+	if err := s.openDB(s.copied, false); err != nil {
+		return err
+	}
+	return s.removeLeftovers()
 }
 
 // copyDatabase copies the manifest, tables and logs; the rest holds nothing.

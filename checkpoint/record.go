@@ -4,10 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-
-	"github.com/dgraph-io/badger/v4"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/failpoint"
@@ -31,7 +28,7 @@ func (s *Store) Record(r rowferry.Record) error {
 	if err := s.checkRecord(r.Checkpoint); err != nil {
 		return err
 	}
-	if err := s.room(); err != nil {
+	if err := s.room(r.Notes); err != nil {
 		return err
 	}
 	if err := s.removeLeftovers(); err != nil {
@@ -45,12 +42,13 @@ func (s *Store) Record(r rowferry.Record) error {
 		return s.writeError(err)
 	}
 	s.history.strays = true // until the marker is there
-	next, err := s.write(seq, blobs)
+	next, err := s.write(seq, blobs, r.Notes)
 	if err != nil {
 		s.failed = s.writeError(fmt.Errorf("recording sequence %d: %w", seq, err))
 		return s.failed
 	}
 	s.history = next
+	s.refresh(s.db)
 	if err := failpoint.Hit("record.marked"); err != nil {
 		s.failed = s.writeError(err)
 		return s.failed
@@ -123,6 +121,9 @@ func (s *Store) blobs(r rowferry.Record) ([]blob, error) {
 		return nil, err
 	}
 	bs = append(bs, blob{key: recordKey(seq), value: encodeBlob(blobCheckpoint, data), kind: blobCheckpoint})
+	if err := checkNotes(r.Notes); err != nil {
+		return nil, err
+	}
 	for _, b := range bs {
 		most := maxBlobLength
 		if b.kind == blobCheckpoint {
@@ -150,14 +151,18 @@ func (s *Store) hasRules(sum [32]byte) bool {
 	return true
 }
 
-// write writes the blobs, then the marker together with the head and the
-// removal of what is superseded. It returns the history that is then true.
-func (s *Store) write(seq uint64, blobs []blob) (history, error) {
+// write writes the blobs and the notes, then the marker together with the head
+// and the removal of what is superseded. It returns the history that is then
+// true.
+func (s *Store) write(seq uint64, blobs []blob, notes []rowferry.Note) (history, error) {
 	w := writer{db: s.db, split: s.split}
 	defer w.discard()
 	next := s.history
-	next.strays = false
+	next.strays, next.stale = false, nil
 	kept := keptRecord{seq: seq}
+	if err := s.forget(&w, s.history.stale); err != nil {
+		return next, err
+	}
 	for _, b := range blobs {
 		n, err := w.putBlob(b)
 		if err != nil {
@@ -170,13 +175,17 @@ func (s *Store) write(seq uint64, blobs []blob) (history, error) {
 			kept.parts = n
 		}
 	}
+	var err error
+	if kept.steps, err = s.putNotes(&w, seq, notes); err != nil {
+		return next, err
+	}
 	if err := failpoint.Hit("record.written"); err != nil {
 		return next, err
 	}
 	if next.head.first == 0 {
 		next.head.first = seq
 	}
-	m := marker{prev: s.history.newest(), shapes: next.shapes}
+	m := marker{prev: s.history.newest(), shapes: next.shapes, steps: uint64(kept.steps)}
 	superseded := next.supersede(kept, s.retain)
 	return next, s.mark(&w, seq, m, next.head, superseded)
 }
@@ -185,7 +194,7 @@ func (s *Store) write(seq uint64, blobs []blob) (history, error) {
 // and the removal of superseded markers refer to each other, so they are one
 // transaction: what would not fit into it is committed before.
 func (s *Store) mark(w *writer, seq uint64, m marker, h head, superseded []keptRecord) error {
-	if w.count > 1000 || w.size > chunkSize {
+	if w.count > maxTxnKeys-600 || w.size > maxTxnSize-chunkSize {
 		if err := w.commit(); err != nil {
 			return err
 		}
@@ -220,75 +229,4 @@ func (s *Store) commit(w *writer) error {
 		return nil
 	}
 	return s.entries.sync()
-}
-
-// writer gathers writes into Badger transactions as large as they may be.
-type writer struct {
-	db    *badger.DB
-	split bool // commit after each write
-	whole bool // never commit before it is asked for
-	txn   *badger.Txn
-	count int
-	size  int
-}
-
-func (w *writer) do(set func(*badger.Txn) error, size int) error {
-	if w.txn == nil {
-		w.txn = w.db.NewTransaction(true)
-	}
-	err := set(w.txn)
-	if errors.Is(err, badger.ErrTxnTooBig) && w.count > 0 && !w.whole {
-		if err := w.commit(); err != nil {
-			return err
-		}
-		w.txn = w.db.NewTransaction(true)
-		err = set(w.txn)
-	}
-	if err != nil {
-		return err
-	}
-	w.count++
-	w.size += size
-	if w.split {
-		return w.commit()
-	}
-	return nil
-}
-
-func (w *writer) put(key, value []byte) error {
-	return w.do(func(t *badger.Txn) error { return t.Set(key, value) }, len(key)+len(value))
-}
-
-func (w *writer) remove(key []byte) error {
-	return w.do(func(t *badger.Txn) error { return t.Delete(key) }, len(key))
-}
-
-// putBlob writes a blob in parts, and returns how many.
-func (w *writer) putBlob(b blob) (int, error) {
-	rest := b.value
-	for part := 0; ; part++ {
-		n := min(len(rest), chunkSize)
-		if err := w.put(partKey(b.key, part), rest[:n:n]); err != nil {
-			return 0, err
-		}
-		if rest = rest[n:]; len(rest) == 0 {
-			return part + 1, nil
-		}
-	}
-}
-
-func (w *writer) commit() error {
-	if w.txn == nil {
-		return nil
-	}
-	t := w.txn
-	w.txn, w.count, w.size = nil, 0, 0
-	return t.Commit()
-}
-
-func (w *writer) discard() {
-	if w.txn != nil {
-		w.txn.Discard()
-		w.txn = nil
-	}
 }

@@ -16,8 +16,13 @@ import (
 // need until the next one: a memtable's log and table, and the output of a
 // compaction. A neighbour that fills the disk in between can still end the
 // process; what was recorded stays durable.
+//
+// A Record's notes are written as they are and with what they were, to a log and
+// to a table; and where there are many, a compaction rewrites a dozen tables of a
+// few MiB, two at a time.
 const (
 	lowWater    = 16 << 20
+	noteWater   = 48 << 20
 	reserveSize = 4 << 20
 	reserveName = "reserve"
 )
@@ -33,18 +38,25 @@ func freeBytes(dir string) (uint64, error) {
 
 // room fails with CodeStateFull when too little is free for a Record, and
 // then gives the reserve up.
-func (s *Store) room() error {
+func (s *Store) room(notes []rowferry.Note) error {
+	need := uint64(lowWater)
+	if s.noted = s.noted || len(notes) > 0; s.noted {
+		need += noteWater
+	}
+	for _, n := range notes {
+		need += 4 * uint64(len(n.Key)+len(n.Value))
+	}
 	free, err := s.free(s.dir)
 	if err != nil {
 		return unwritable(s.dir, err)
 	}
-	if free >= lowWater {
+	if free >= need {
 		return nil
 	}
 	if err := os.Remove(filepath.Join(s.dir, reserveName)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return unwritable(s.dir, err)
 	}
-	return fullError(s.dir, nil).Fact("free", "%d MiB", free>>20).Fact("needed", "%d MiB", lowWater>>20)
+	return fullError(s.dir, nil).Fact("free", "%d MiB", free>>20).Fact("needed", "%d MiB", need>>20)
 }
 
 // makeReserve writes the reserve file where it is missing or short.

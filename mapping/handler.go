@@ -2,22 +2,22 @@ package mapping
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/schema"
 )
 
-// handler is the generic handler: every change becomes one mutation of the
-// same columns and keys on the table's target name. Used by one goroutine.
+// handler is the generic handler: every change becomes what the rules of its table
+// make of it, or without any, one mutation of the same columns and keys on the
+// table's target name. Used by one goroutine.
 type handler struct {
-	rules   *Rules
-	targets map[*schema.Table]*schema.Table // per version of a shape
-	owners  map[schema.Name]schema.Name     // target name → source name
-	events  func(notice string)             // nil where the target's foreign keys act
+	rules       *Rules
+	projections map[*schema.Table]*projection // per version of a shape
+	owners      map[schema.Name]schema.Name   // target name → source name
+	events      func(notice string)           // nil where the target's foreign keys act
 }
 
-var _ rowferry.Handler = (*handler)(nil)
+var _ rowferry.Reshaper = (*handler)(nil)
 
 // NewHandler returns the generic handler for the rules. It belongs to one
 // engine. Handle fails with CodeNameCollision where two source tables would
@@ -26,28 +26,38 @@ var _ rowferry.Handler = (*handler)(nil)
 // target would have those changes. events is not nil for a target that takes
 // events and so carries out no foreign key at all: it is told, once a table, of
 // those that change rows by themselves.
+//
+// Rules that do not fit a table fail with CodeBadExpression or CodeRuleRefused when
+// its shape comes, a change that lacks a column which they need with
+// CodeImageLacks, and one of which they have no value with CodeNotComputed.
 func NewHandler(r *Rules, events func(notice string)) rowferry.Handler {
-	return &handler{rules: r, targets: map[*schema.Table]*schema.Table{}, owners: map[schema.Name]schema.Name{}, events: events}
+	return &handler{rules: r, projections: map[*schema.Table]*projection{}, owners: map[schema.Name]schema.Name{}, events: events}
 }
 
 // Target implements rowferry.Handler.
 func (h *handler) Target(source schema.Name) schema.Name { return h.rules.Target(source) }
 
+// Reshapes implements rowferry.Reshaper.
+func (h *handler) Reshapes(source schema.Name) bool { return h.rules.entities[source].reshapes() }
+
 // Handle implements rowferry.Handler.
 func (h *handler) Handle(dst []rowferry.Mutation, c *rowferry.Change) ([]rowferry.Mutation, error) {
-	t, err := h.target(c.Table)
+	p, err := h.projection(c.Table)
 	if err != nil {
 		return dst, err
 	}
+	if p.rule != nil {
+		return p.project(dst, c)
+	}
 	return append(dst, rowferry.Mutation{
-		Op: c.Op, Table: t, Before: c.Before, After: c.After, Source: c.Table.Name, ChecksOff: c.ChecksOff, ChecksLate: c.ChecksLate,
+		Op: c.Op, Table: p.target, Before: c.Before, After: c.After, Source: c.Table.Name, ChecksOff: c.ChecksOff, ChecksLate: c.ChecksLate,
 	}), nil
 }
 
-// target returns the shape under its target name, foreign keys included. The
-// same version of a shape gives the same pointer.
-func (h *handler) target(t *schema.Table) (*schema.Table, error) {
-	if known := h.targets[t]; known != nil {
+// projection returns what becomes of the rows of a version of a shape. The same
+// version gives the same one, and the same shape in the target.
+func (h *handler) projection(t *schema.Table) (*projection, error) {
+	if known := h.projections[t]; known != nil {
 		return known, nil
 	}
 	name := h.rules.Target(t.Name)
@@ -59,14 +69,16 @@ func (h *handler) target(t *schema.Table) (*schema.Table, error) {
 	if err := h.acting(t, h.owners[name] == t.Name); err != nil {
 		return nil, err
 	}
-	h.owners[name] = t.Name
-	renamed := t.WithName(name)
-	renamed.ForeignKeys = slices.Clone(t.ForeignKeys)
-	for i := range renamed.ForeignKeys {
-		renamed.ForeignKeys[i].Parent = h.rules.Target(renamed.ForeignKeys[i].Parent)
+	p, err := newProjection(t, name, h.rules.entities[t.Name], h.rules.pipeline)
+	if err != nil {
+		return nil, err
 	}
-	h.targets[t] = renamed
-	return renamed, nil
+	if err := h.foreignKeys(p); err != nil {
+		return nil, err
+	}
+	h.owners[name] = t.Name
+	h.projections[t] = p
+	return p, nil
 }
 
 // acting looks at foreign keys that change rows of t by themselves, which the

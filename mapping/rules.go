@@ -3,6 +3,7 @@ package mapping
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -32,6 +33,10 @@ type Options struct {
 	Into string
 	// Postgres tells that the source is PostgreSQL: its "databases" are schemas.
 	Postgres bool
+	// Entities are rules for the rows of single tables, by "database.table".
+	Entities map[string]Entity
+	// Pipeline is the pipeline's name, which provenance columns have.
+	Pipeline string
 }
 
 // Rules decide scope and names. They are immutable and safe for concurrent
@@ -42,6 +47,8 @@ type Rules struct {
 	namespaces bool
 	into       string
 	system     []string
+	entities   map[schema.Name]*rule
+	pipeline   string
 }
 
 type pattern struct {
@@ -59,10 +66,10 @@ var (
 // Rowferry logs it; it is never in scope.
 const checkpointTable = "rowferry_checkpoint"
 
-// New checks the options. Every error is CodeBadValue; all are returned,
-// joined.
+// New checks the options. Errors of the tables and names are CodeBadValue, those of
+// entities CodeBadExpression and CodeRuleRefused, which are all returned, joined.
 func New(o Options) (*Rules, error) {
-	r := &Rules{renames: map[schema.Name]schema.Name{}, namespaces: o.Namespaces, into: o.Into, system: systemSchemas}
+	r := &Rules{renames: map[schema.Name]schema.Name{}, namespaces: o.Namespaces, into: o.Into, system: systemSchemas, entities: map[schema.Name]*rule{}, pipeline: o.Pipeline}
 	if o.Postgres {
 		r.system = postgresSchemas
 	}
@@ -94,7 +101,25 @@ func New(o Options) (*Rules, error) {
 		}
 		r.renames[source] = target
 	}
-	return r, nil
+	return r, r.addEntities(o.Entities)
+}
+
+// addEntities checks the rules of single tables. One that says nothing is none.
+func (r *Rules) addEntities(entities map[string]Entity) error {
+	var errs []error
+	for _, from := range slices.Sorted(maps.Keys(entities)) {
+		source, err := parseName(from)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		rule, wrong := newRule(from, entities[from])
+		errs = append(errs, wrong...)
+		if rule.canonical() != "" {
+			r.entities[source] = rule
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func parsePattern(text string) (pattern, error) {
@@ -254,6 +279,9 @@ func (r *Rules) Canonical() string {
 	fmt.Fprintf(&b, " namespaces=%t", r.namespaces)
 	if r.into != "" {
 		fmt.Fprintf(&b, " into=%q", r.into)
+	}
+	for _, s := range slices.SortedFunc(maps.Keys(r.entities), schema.Name.Compare) {
+		fmt.Fprintf(&b, " entity %q.%q={%s}", s.Schema, s.Table, r.entities[s].canonical())
 	}
 	return b.String()
 }

@@ -41,10 +41,11 @@ func TestConfigErrors(t *testing.T) {
 // own code.
 func TestConfigCodes(t *testing.T) {
 	for file, want := range map[string][]rowferry.Code{
-		"unknownkeys": {"RF-1001", "RF-1001", "RF-1001", "RF-1001", "RF-1001", "RF-1003", "RF-1003"},
+		"unknownkeys": {"RF-1001", "RF-1001", "RF-1001", "RF-1001", "RF-1001", "RF-1003"},
 		"wrongtypes":  {"RF-1002", "RF-1002", "RF-1002", "RF-1002", "RF-1002", "RF-1002", "RF-1002", "RF-1002", "RF-1002"},
 		"badvalues":   {"RF-1004", "RF-1004", "RF-1004", "RF-1004", "RF-1004", "RF-1004", "RF-1004", "RF-1004", "RF-1004"},
-		"missing":     {"RF-1003", "RF-1003"},
+		"missing":     {"RF-1003"},
+		"rules":       {"RF-1016", "RF-1016", "RF-1002", "RF-1004", "RF-1001", "RF-1001", "RF-1002", "RF-1002", "RF-1017", "RF-1017"},
 		"syntax":      {"RF-1005"},
 	} {
 		_, err := loadConfig("testdata/config/"+file+".yaml", nil, false)
@@ -88,7 +89,7 @@ func TestConfigValid(t *testing.T) {
 			Scheme: "mariadb", Host: "staging", Port: 3306, User: "rowferry", Password: connect.NewSecret("s3cret"), Database: "shop", Timeout: 2 * time.Minute,
 		}},
 		throttle: rowferry.Limits{RowsPerSecond: 5000, SourceRunning: 32},
-		copies:   copySettings{workers: 8, rows: 50000, orphans: rowferry.NullOrphans}, renames: map[string]string{}, memory: 256 << 20, patience: "10m", state: "./state",
+		copies:   copySettings{workers: 8, rows: 50000, orphans: rowferry.NullOrphans}, renames: map[string]string{}, waiting: 1000, memory: 256 << 20, patience: "10m", state: "./state",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

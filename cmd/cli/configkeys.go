@@ -1,6 +1,11 @@
 package cli
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+
+	"github.com/rowferry/rowferry/mapping"
+)
 
 // kind is what a configuration key takes.
 type kind int
@@ -27,6 +32,7 @@ type key struct {
 	required bool
 	keys     []*key             // of a mappingKey
 	each     *key               // of a namedKey; its name is a placeholder
+	or       *key               // of a textKey: the mapping that may stand in its place
 	named    func(string) error // checks the free names of a namedKey
 	check    func(string) error // checks a text, or a list's members
 	// set stores one text (a list calls it for each member); under holds the
@@ -58,7 +64,7 @@ func configKeys() *key {
 			set: func(s *settings, _ []string, v string) { s.tables = append(s.tables, v) },
 		},
 		{
-			name: "entities", kind: namedKey, named: checkEntity, example: "{shop.customers: {to: clients}}",
+			name: "entities", kind: namedKey, named: checkEntity, example: `{shop.customers: {to: clients, where: 'country == "DE"'}}`,
 			doc:  "Rules for single source tables, by `database.table`, or `schema.table` of a PostgreSQL source.",
 			each: &key{name: "database.table", kind: mappingKey, doc: "One source table.", keys: entityKeys()},
 		},
@@ -69,6 +75,11 @@ func configKeys() *key {
 			name: "memory", def: "256MiB", flag: "memory", example: "512MiB", check: checkSize,
 			doc: "The most memory to use, in `KiB`, `MiB` or `GiB`, at least `96MiB`. A transaction that does not fit goes through files in the state directory.",
 			set: func(s *settings, _ []string, v string) { s.memory, _ = parseSize(v) }, // checked before it is set
+		},
+		{
+			name: "waiting_rows", kind: numberKey, def: strconv.Itoa(mapping.DefaultWaiting), example: "1000000", check: checkWaiting,
+			doc: "How many rows may wait for their parents at the same time; see `missing_parent`. They wait in the state directory. Where one more would have to, the pipeline stops.",
+			set: func(s *settings, _ []string, v string) { s.waiting, _ = strconv.Atoi(v) }, // checked before it is set
 		},
 		{
 			name: "patience", flag: "patience", example: "10m", check: checkPatience,
@@ -132,12 +143,4 @@ func targetKeys() []*key {
 			set: func(s *settings, _ []string, v string) { s.match = v },
 		},
 	})
-}
-
-func entityKeys() []*key {
-	return []*key{{
-		name: "to", required: true, example: "clients", check: checkTargetName,
-		doc: "The table's name in the target.",
-		set: func(s *settings, under []string, v string) { s.renames[under[0]] = v },
-	}}
 }

@@ -44,11 +44,24 @@ func (l *loader) value(k *key, name string, n ast.Node, under []string) {
 	case listKey:
 		l.list(k, name, n, under)
 	case switchKey, textKey, numberKey:
+		if k.or != nil && isMapping(n) {
+			l.value(k.or, name, n, under)
+			return
+		}
 		if text, ok := l.scalar(k, name, n); ok {
 			l.store(k, name, n, under, text)
 		}
 	default:
 		panic(fmt.Sprintf("configuration key %s has kind %d", name, k.kind))
+	}
+}
+
+func isMapping(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return true
+	default:
+		return false
 	}
 }
 

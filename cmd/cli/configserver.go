@@ -94,6 +94,7 @@ func (l *loader) agree() {
 	}
 	l.kinds()
 	l.agreeCSV()
+	l.agreeEntities()
 }
 
 // kinds checks that keys which are for one kind of source server stand beside the

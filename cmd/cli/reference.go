@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -155,7 +156,11 @@ target:
   url: sqlite:shop.db
 tables: ["shop.*", "!shop.tmp_*"]
 entities:
-  shop.customers: {to: clients}
+  shop.customers:
+    to: clients
+    where: 'country in ["DE", "FR"]'
+    drop: [iban]
+    columns: {full_name: 'first + " " + last'}
 memory: 256MiB
 state: ./state
 `
@@ -165,6 +170,9 @@ func walkKeys(k *key, name string, fn func(full string, k *key)) {
 		full := join(name, sub.name)
 		fn(full, sub)
 		walkKeys(sub, full, fn)
+		if sub.or != nil {
+			walkKeys(sub.or, full, fn)
+		}
 		if sub.each != nil {
 			each := join(full, "<"+sub.each.name+">")
 			walkKeys(sub.each, each, fn)
@@ -245,6 +253,11 @@ func schemaOf(k *key) map[string]any {
 				values = append(values, v)
 			}
 			s["type"], s["enum"] = []string{"string", "null"}, values
+		}
+		if k.or != nil {
+			text := maps.Clone(s)
+			delete(text, "description")
+			return map[string]any{"description": k.doc, "oneOf": []any{text, schemaOf(k.or)}}
 		}
 	}
 	return s

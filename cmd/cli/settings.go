@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/mapping"
 )
 
 // The defaults of what is configured.
@@ -40,6 +41,8 @@ type settings struct {
 	match    string
 	tables   []string
 	renames  map[string]string
+	entities map[string]mapping.Entity
+	waiting  int // rows at most; 0 is the default
 	memory   int64
 	patience string // "" is the command's own
 	state    string

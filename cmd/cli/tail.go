@@ -129,6 +129,10 @@ func (*forgetful) Load(uint64) (*rowferry.Remembered, error) { return nil, nil }
 func (*forgetful) Record(rowferry.Record) error              { return nil }
 func (*forgetful) DiscardAfter(uint64) error                 { return nil }
 func (*forgetful) Reset() error                              { return nil }
+func (*forgetful) Get([]byte) ([]byte, error)                { return nil, nil }
+
+// Scan implements rowferry.State.
+func (*forgetful) Scan([]byte, func(key, value []byte) error) error { return nil }
 
 // Spool implements rowferry.State.
 func (f *forgetful) Spool() (rowferry.Spool, error) {

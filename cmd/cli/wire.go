@@ -74,12 +74,28 @@ func (w *wiring) open(ctx context.Context) error {
 		return err
 	}
 	w.closers = append(w.closers, w.parts.Sink.Close)
+	if w.parts.Resolver, err = s.resolver(rules, w.parts.Sink); err != nil {
+		return err
+	}
 	w.options = rowferry.Options{
 		Pipeline: s.name, Config: rules.Hash(), Rules: rules.Canonical(), FromGiven: s.from != "", Log: in.log,
 		Copy: w.copies(), Ends: s.until != "", CopyWorkers: s.copies.workers, ChunkRows: s.copies.rows, Orphans: s.copies.orphans, Part: s.part,
 		Throttle: w.throttle, Patience: w.mode.patience, LongestPause: min(rowferry.DefaultLongestPause, s.shortestTimeout()/4),
 	}
 	return w.examine(ctx)
+}
+
+// resolver gives rows the target's keys; nil where they are the source's.
+func (s *settings) resolver(rules *mapping.Rules, sink rowferry.Sink) (rowferry.Resolver, error) {
+	keys, _ := sink.(rowferry.Reserver)
+	r, err := mapping.NewResolver(rules, keys, s.waiting)
+	if r == nil || err != nil {
+		return nil, err
+	}
+	if _, ok := sink.(rowferry.CheckpointKeeper); !ok {
+		return nil, rowferry.Errorf(rowferry.CodeKeyRefused, "this target keeps no keys of its own: 'key' and 'missing_parent' are for databases")
+	}
+	return r, nil
 }
 
 func (w *wiring) notice(text string) { w.notices = append(w.notices, text) }
@@ -96,7 +112,7 @@ func (w *wiring) close() error {
 
 // rules are the mapping rules that the settings mean.
 func (s *settings) rules() (*mapping.Rules, error) {
-	o := mapping.Options{Tables: s.tables, Renames: s.renames, Postgres: s.fromPostgres()}
+	o := mapping.Options{Tables: s.tables, Renames: s.renames, Postgres: s.fromPostgres(), Entities: s.entities, Pipeline: s.name}
 	switch s.targetScheme() {
 	case "mysql", "mariadb":
 		o.Namespaces, o.Into = true, s.sink.endpoint.Database

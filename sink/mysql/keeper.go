@@ -94,7 +94,7 @@ func (s *Sink) Sequences(ctx context.Context, tables []schema.Name, advance bool
 			}
 		}
 		for _, name := range tables {
-			q, err := s.sequence(ctx, name)
+			q, err := s.sequence(ctx, s.session, name)
 			if err != nil {
 				return err
 			}
@@ -103,7 +103,7 @@ func (s *Sink) Sequences(ctx context.Context, tables []schema.Name, advance bool
 			}
 			all = append(all, *q)
 			if advance && q.Next <= q.Last && q.Last+1 != 0 {
-				if err := s.setCounter(ctx, s.place(name), q.Last+1); err != nil {
+				if err := s.setCounter(ctx, s.session, s.place(name), q.Last+1); err != nil {
 					return err
 				}
 			}
@@ -115,8 +115,8 @@ func (s *Sink) Sequences(ctx context.Context, tables []schema.Name, advance bool
 
 // sequence returns what the table counts from, or nil where it counts nothing
 // or does not exist.
-func (s *Sink) sequence(ctx context.Context, name schema.Name) (*rowferry.Sequence, error) {
-	x, err := s.inspect(ctx, s.session, s.place(name))
+func (s *Sink) sequence(ctx context.Context, se *session, name schema.Name) (*rowferry.Sequence, error) {
+	x, err := s.inspect(ctx, se, s.place(name))
 	if err != nil || x == nil || x.kind != "BASE TABLE" {
 		return nil, err
 	}
@@ -126,12 +126,12 @@ func (s *Sink) sequence(ctx context.Context, name schema.Name) (*rowferry.Sequen
 	}
 	q := &rowferry.Sequence{Table: name, Column: x.shape.Columns[o].Name}
 	column := quote(q.Column)
-	err = s.session.query(ctx, "SELECT CAST(COALESCE(MAX("+column+"), 0) AS UNSIGNED) FROM "+quoteName(x.shape.Name)+" WHERE "+column+" > 0",
+	err = se.query(ctx, "SELECT CAST(COALESCE(MAX("+column+"), 0) AS UNSIGNED) FROM "+quoteName(x.shape.Name)+" WHERE "+column+" > 0",
 		func(scan func(...any) error) error { return scan(&q.Last) })
 	if err != nil {
 		return nil, err
 	}
-	err = s.session.query(ctx, "SELECT TABLE_SCHEMA, TABLE_NAME, AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?",
+	err = se.query(ctx, "SELECT TABLE_SCHEMA, TABLE_NAME, AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?",
 		func(scan func(...any) error) error {
 			var at schema.Name
 			var next sql.Null[uint64]
@@ -146,8 +146,8 @@ func (s *Sink) sequence(ctx context.Context, name schema.Name) (*rowferry.Sequen
 
 // setCounter sets a table's counter. It ends an open transaction, of which
 // there is none.
-func (s *Sink) setCounter(ctx context.Context, table schema.Name, next uint64) error {
+func (s *Sink) setCounter(ctx context.Context, se *session, table schema.Name, next uint64) error {
 	sql := "ALTER TABLE " + quoteName(table) + " AUTO_INCREMENT = " + uintText(next)
 	s.trace(sql, nil)
-	return s.session.exec(ctx, sql)
+	return se.exec(ctx, sql)
 }

@@ -25,8 +25,8 @@ type Options struct {
 	Count func(t *testing.T, s rowferry.Sink) int
 	// Again opens the same target once more, for a CheckpointKeeper.
 	Again func(t *testing.T, s rowferry.Sink) rowferry.Sink
-	// Exec runs a statement of standard SQL on the target of a Loader, not through
-	// the sink.
+	// Exec runs a statement of standard SQL on the target of a Loader or Reserver,
+	// not through the sink.
 	Exec func(t *testing.T, s rowferry.Sink, sql string)
 	// Indexes returns the indexes of a table of a Loader that refuse no row, as the
 	// target says: the columns of each, joined by commas, with " desc" behind one in
@@ -86,6 +86,9 @@ func Run(t *testing.T, open func(t *testing.T) rowferry.Sink, o Options) {
 	if _, plans := s.(rowferry.Planner); plans {
 		run(planClauses)
 	}
+	if _, reserves := s.(rowferry.Reserver); reserves {
+		run(reserveClauses)
+	}
 	if _, loads := s.(rowferry.Loader); loads {
 		run(loadClauses)
 		run(chunkClauses)
@@ -94,6 +97,7 @@ func Run(t *testing.T, open func(t *testing.T) rowferry.Sink, o Options) {
 		run(orphanClauses)
 		run(indexClauses)
 		run(mergeClauses)
+		run(reviveClauses)
 	}
 	if inBulk(t, s) {
 		run(bulkClauses)

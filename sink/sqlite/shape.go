@@ -126,6 +126,12 @@ func (s *Sink) remake(t *target, unsound map[string]bool) error {
 		return s.translate(err)
 	}
 	s.stmts.Drop(&t.Table)
+	var last int64 // keys that were set aside stay so
+	if t.existing.Counts() {
+		if last, err = dialect.Counter(s.conn, t.existing); err != nil {
+			return s.translate(err)
+		}
+	}
 	if err := s.run("DROP TABLE " + t.quoted); err != nil {
 		return err
 	}
@@ -134,7 +140,10 @@ func (s *Sink) remake(t *target, unsound map[string]bool) error {
 		return err
 	}
 	t.existing = x
-	return nil
+	if last == 0 {
+		return nil
+	}
+	return s.translate(dialect.SetCounter(s.conn, x, last))
 }
 
 func unsoundError(t *target, unsound map[string]bool) error {

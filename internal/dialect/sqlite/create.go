@@ -17,7 +17,8 @@ import (
 // (BINARY), which is finer than the source's collation and so never refuses
 // what the source accepted. Generated columns become plain ones that may be
 // NULL: their values come with the rows. There are no defaults, since a shape
-// has none.
+// has none, but an AUTO_INCREMENT column that is the rowid counts by itself once
+// nobody gives it a value, and gives none twice.
 //
 // Errors: *NameError, *TypeError, and *CascadeError for a foreign key whose
 // action would be lost.
@@ -55,6 +56,9 @@ func createTable(t, keyed *schema.Table, parents Parents) (statements []string, 
 		switch {
 		case i == alias:
 			line += " PRIMARY KEY"
+			if c.AutoIncrement {
+				line += " AUTOINCREMENT"
+			}
 		case slices.Contains(t.PrimaryKey, i), !c.Nullable && c.Generated == schema.NotGenerated:
 			line += " NOT NULL"
 		}

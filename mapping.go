@@ -1,0 +1,77 @@
+package rowferry
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rowferry/rowferry/schema"
+)
+
+// Resolver gives mutations the keys of the target: those of their own rows, and
+// those of the rows that they refer to. Rows of which one is not there yet wait
+// for it, in the Notes. It is deterministic but for the keys it takes from what
+// was reserved. It is used by one goroutine.
+type Resolver interface {
+	// Resolve appends to dst what m comes to, and what it sets free, in the order to
+	// write it; nothing where m has to wait. Mutations come in the source's order,
+	// with the source's keys under the target's columns. What it remembers goes
+	// through n alone. ErrKeysShort where no key is left of those that were
+	// reserved: what was resolved of the batch is to be forgotten.
+	Resolve(dst []Mutation, m *Mutation, n Notes) ([]Mutation, error)
+	// Reserve sets keys aside, after ErrKeysShort. It is called while no batch is
+	// open.
+	Reserve(ctx context.Context) error
+}
+
+// ErrKeysShort tells that more keys have to be reserved.
+var ErrKeysShort = errors.New("no reserved keys are left")
+
+// Notes is what a Resolver remembers as of one batch: what was recorded, with the
+// batches on their way and what was put.
+type Notes interface {
+	// Get returns the value of a key, nil where there is none. It is valid until the
+	// next call.
+	Get(key []byte) ([]byte, error)
+	// Put sets the value of a key; nil removes it. Both are copied.
+	Put(key, value []byte)
+	// Held is how many there are of what is counted, and Count adds to it.
+	Held() Kept
+	Count(k Kept)
+	// Assigned returns the key that the nth row of a change was given when the same
+	// batch was resolved before, and Assign notes one.
+	Assigned(c ChangeID) (int64, bool)
+	Assign(c ChangeID, key int64)
+}
+
+// ChangeID is the nth row, from 0, that the change with the given place in the
+// transaction Tx brings a key.
+type ChangeID struct {
+	Tx    string
+	Index int
+	Nth   int
+}
+
+// Kept counts what lives only in the notes of the state directory.
+type Kept struct {
+	Mapped  int64 `json:"mapped,omitempty"`  // rows whose key is noted
+	Waiting int64 `json:"waiting,omitempty"` // rows that wait
+}
+
+func (k Kept) plus(o Kept) Kept { return Kept{k.Mapped + o.Mapped, k.Waiting + o.Waiting} }
+
+// Note is a key of the State's notes and its new value; nil removes it.
+type Note struct{ Key, Value []byte }
+
+// KeyRange is keys from First to Last, both included.
+type KeyRange struct{ First, Last int64 }
+
+// Reserver is a Sink whose tables count keys that can be set aside.
+type Reserver interface {
+	Sink
+	// Reserve sets n keys of the table's counting column aside, in ascending ranges:
+	// no other writer of the target gets one of them from the counter, none of them
+	// is the key of a row, and they are never set aside again. It is called while no
+	// batch of the sink or its lanes is open. Errors: CodeKeyReserve where the
+	// column counts nothing, or not in a way that keys can be set aside.
+	Reserve(ctx context.Context, table schema.Name, column string, n int) ([]KeyRange, error)
+}

@@ -1,0 +1,139 @@
+package mapping
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	"github.com/rowferry/rowferry"
+)
+
+// circle returns the rows by way of which a row waits for itself, nil where it does
+// not.
+func (s *step) circle(w *waiting) ([]*waiting, error) {
+	rows := []*waiting{w}
+	for at := w; ; {
+		next, err := s.awaited(at)
+		if next == nil || err != nil {
+			return nil, err
+		}
+		if next.number == w.number {
+			return rows, nil
+		}
+		if slices.ContainsFunc(rows, func(x *waiting) bool { return x.number == next.number }) {
+			return nil, nil // one that w leads to: it was opened when it closed, or refused
+		}
+		rows, at = append(rows, next), next
+	}
+}
+
+// open writes a row of a circle in two steps: first without what refers to those that
+// wait, and once that is there, with it.
+func (s *step) open(circle []*waiting) error {
+	for _, w := range circle {
+		e, m := w.e, w.change
+		first, opens, err := s.without(w)
+		if err != nil {
+			return err
+		}
+		if !opens {
+			continue
+		}
+		lacked := w.lacks.list
+		if err := s.remove(w); err != nil {
+			return err
+		}
+		if number, err := s.pinned(e, &first); err != nil {
+			return err
+		} else if number != 0 {
+			if err := s.place(w, lacked); err != nil {
+				return err
+			}
+			continue
+		}
+		s.notes.Count(rowferry.Kept{Waiting: -1})
+		lacks, err := s.write(e, &first, true)
+		if err != nil {
+			return err
+		}
+		if lacks == nil {
+			then := m
+			then.Op, then.Before = rowferry.Update, after(&first, all(e.table))
+			return errors.Join(s.wake(releaseOf(w.number)), s.change(e, &then))
+		}
+		s.notes.Count(rowferry.Kept{Waiting: 1}) // for something else first
+		if err := s.place(w, lacks); err != nil {
+			return err
+		}
+		if again, err := s.circle(w); again == nil || err != nil {
+			return err
+		}
+	}
+	return inCircle(circle)
+}
+
+// without returns the change of a row but for what refers to rows that wait too, and
+// whether anything is left of it: there is NULL instead, or what an update finds.
+func (s *step) without(w *waiting) (m rowferry.Mutation, opens bool, err error) {
+	m = w.change
+	if m.Op == rowferry.Delete || w.lacks.list[0] != arrivalList {
+		return m, false, nil
+	}
+	m.After = slices.Clone(m.After)
+	for i := range w.e.refs {
+		f := &w.e.refs[i]
+		key, refers := f.values(w.change.After)
+		if !refers || !f.active(w.change.After) || m.Op == rowferry.Insert && !f.nullable {
+			continue
+		}
+		comes, err := s.comes(f.parent, key)
+		switch {
+		case err != nil:
+			return m, false, err
+		case !comes:
+		case f.nullable:
+			opens = true
+			place(m.After, m.After, f.columns, nil)
+		case !f.stays(m.Before, w.change.After): // else it could not be told from the parent it had
+			opens = true
+			blank(m.After, f.columns)
+		}
+	}
+	if !opens || m.Op == rowferry.Update && !changes(&m, all(w.e.table)) {
+		return m, false, nil
+	}
+	return m, true, nil
+}
+
+func inCircle(rows []*waiting) error {
+	err := rowferry.Errorf(rowferry.CodeWaitCycle, "%d rows wait for each other in a circle", len(rows))
+	for _, w := range rows[:min(len(rows), 5)] {
+		err.Fact("row", "%s %v", w.e.source, keyOf(either(&w.change), w.e.identity))
+	}
+	return err
+}
+
+func either(m *rowferry.Mutation) rowferry.Row {
+	if m.Before != nil {
+		return m.Before
+	}
+	return m.After
+}
+
+// awaited returns the waiting row that a row waits for, nil where it waits for one
+// that did not come yet.
+func (s *step) awaited(w *waiting) (*waiting, error) {
+	list := w.lacks.list
+	if list[0] == releaseList {
+		return s.load(binary.BigEndian.Uint64(list[1:]))
+	}
+	data, err := s.notes.Get(append([]byte{holderNote}, list[1:]...))
+	if len(data) != 8 || err != nil {
+		return nil, err
+	}
+	x, err := s.load(binary.BigEndian.Uint64(data))
+	if x != nil && x.change.Op == rowferry.Delete {
+		return nil, err // which does not bring the row
+	}
+	return x, err
+}

@@ -1,0 +1,182 @@
+package mapping
+
+import (
+	"context"
+	"slices"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// DefaultWaiting is how many rows may wait at the same time.
+const DefaultWaiting = 100_000
+
+// blockKeys is how many keys are set aside at least.
+const blockKeys = 1000
+
+// resolver gives rows the target's keys; see rowferry.Resolver. It belongs to one
+// engine.
+type resolver struct {
+	rules    *Rules
+	keys     Keys
+	most     int64
+	entities map[schema.Name]*entity // by the target's name
+	short    *entity                 // whose keys were short
+}
+
+var _ rowferry.Resolver = (*resolver)(nil)
+
+// Keys sets keys aside; see rowferry.Reserver.
+type Keys interface {
+	Reserve(ctx context.Context, table schema.Name, column string, n int) ([]rowferry.KeyRange, error)
+}
+
+// NewResolver returns what gives rows the keys that the rules say, or nil where
+// every key is the source's. keys may be nil where the target can set none aside:
+// CodeKeyRefused where they are needed. At most waiting rows wait; 0 means
+// DefaultWaiting.
+func NewResolver(rules *Rules, keys Keys, waiting int) (rowferry.Resolver, error) {
+	r := &resolver{rules: rules, keys: keys, most: int64(waiting), entities: map[schema.Name]*entity{}}
+	if waiting <= 0 {
+		r.most = DefaultWaiting
+	}
+	if !r.configured() {
+		return nil, nil
+	}
+	if keys == nil && slices.ContainsFunc(r.all(), func(e *entity) bool { return e.rule.Key == Allocate }) {
+		return nil, rowferry.Errorf(rowferry.CodeKeyRefused, "this target sets no keys aside: 'key: allocate' is not for it")
+	}
+	return r, nil
+}
+
+func (r *resolver) all() (es []*entity) {
+	for _, e := range r.entities {
+		es = append(es, e)
+	}
+	return es
+}
+
+// Resolve implements rowferry.Resolver.
+func (r *resolver) Resolve(dst []rowferry.Mutation, m *rowferry.Mutation, n rowferry.Notes) ([]rowferry.Mutation, error) {
+	e := r.entity(m.Table.Name)
+	if e.table != m.Table {
+		if err := r.learn(m.Source, m.Table); err != nil {
+			return dst, err
+		}
+	}
+	switch m.Op {
+	case rowferry.Insert, rowferry.Update, rowferry.Delete:
+	case rowferry.Shape:
+		return append(dst, *m), nil
+	case rowferry.Truncate:
+		if !e.plain || n.Held().Waiting > 0 {
+			return dst, rowferry.Errorf(rowferry.CodeMappedTruncate, "%s was truncated, and its rows have keys of their own, or rows wait", m.Source)
+		}
+		return append(dst, *m), nil
+	default:
+		return dst, rowferry.Errorf(rowferry.CodeInternal, "an operation %s cannot be given keys", m.Op)
+	}
+	if e.plain && n.Held().Waiting == 0 {
+		return append(dst, *m), nil
+	}
+	s := step{resolver: r, notes: n, dst: dst, origin: m.Origin, index: m.Index}
+	err := s.change(e, m)
+	return s.dst, err
+}
+
+// Reserve implements rowferry.Resolver.
+func (r *resolver) Reserve(ctx context.Context) error {
+	e := r.short
+	if e == nil {
+		return rowferry.Errorf(rowferry.CodeInternal, "no keys are short")
+	}
+	ranges, err := r.keys.Reserve(ctx, e.name, e.table.Columns[e.identity[0]].Name, max(blockKeys, 2*e.taken))
+	if err != nil {
+		return err
+	}
+	e.stock, e.taken = append(e.stock, ranges...), 0
+	r.short = nil
+	return nil
+}
+
+// take returns the next key that was set aside.
+func (r *resolver) take(e *entity) (int64, error) {
+	if len(e.stock) == 0 {
+		r.short = e
+		return 0, rowferry.ErrKeysShort
+	}
+	key := e.stock[0].First
+	if e.stock[0].First == e.stock[0].Last {
+		e.stock = e.stock[1:]
+	} else {
+		e.stock[0].First++
+	}
+	e.taken++
+	return key, nil
+}
+
+// step resolves one change, and what it sets free.
+type step struct {
+	*resolver
+	notes  rowferry.Notes
+	dst    []rowferry.Mutation
+	origin *rowferry.Origin
+	index  int
+	given  int // keys
+	key    []byte
+}
+
+// change brings a mutation to the target, or has it wait.
+func (s *step) change(e *entity, m *rowferry.Mutation) error {
+	if s.notes.Held().Waiting > 0 {
+		held, err := s.held(e, m)
+		if held || err != nil {
+			return err
+		}
+	}
+	lacks, err := s.write(e, m, false)
+	if err != nil || lacks == nil {
+		return err
+	}
+	return s.park(e, m, lacks)
+}
+
+// write appends what a mutation, which has waited or not, is in the target, and then
+// what was waiting for it. Where a parent is not there it does nothing, and returns the list to wait in.
+func (s *step) write(e *entity, m *rowferry.Mutation, waited bool) (lacks []byte, err error) {
+	out := *m
+	out.Origin, out.Index = s.origin, s.index
+	if !e.plain || len(e.refs) > 0 && s.notes.Held().Waiting > 0 {
+		if lacks, err = s.translate(e, &out, waited); lacks != nil || err != nil {
+			return lacks, err
+		}
+	}
+	s.dst = append(s.dst, out)
+	if s.notes.Held().Waiting == 0 || m.Op == rowferry.Delete || e.identity == nil {
+		return nil, nil
+	}
+	if m.Op == rowferry.Insert || s.moves(e, m) {
+		return nil, s.wake(s.list(arrivalList, e, after(m, e.identity)))
+	}
+	return nil, nil
+}
+
+// after returns the values that a row has after a mutation.
+func after(m *rowferry.Mutation, columns []int) []rowferry.Value {
+	key := keyOf(m.After, columns)
+	for i, v := range key {
+		if v.IsAbsent() && m.Before != nil {
+			key[i] = m.Before[columns[i]]
+		}
+	}
+	return key
+}
+
+// moves reports whether an update changes the row's key.
+func (s *step) moves(e *entity, m *rowferry.Mutation) bool {
+	return m.Op == rowferry.Update && changes(m, e.identity)
+}
+
+func changes(m *rowferry.Mutation, columns []int) bool {
+	return slices.ContainsFunc(columns, func(o int) bool { return !m.After[o].IsAbsent() && m.After[o] != m.Before[o] })
+}

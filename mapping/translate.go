@@ -1,0 +1,347 @@
+package mapping
+
+import (
+	"math"
+	"slices"
+
+	"github.com/rowferry/rowferry"
+)
+
+// translate gives the row and its parents their keys in the target. A reference
+// that an update leaves as it is is left out of it: the target has it already. That
+// cannot be told by the values where a row has waited: another one may have the
+// parent's key by now.
+func (s *step) translate(e *entity, m *rowferry.Mutation, waited bool) (lacks []byte, err error) {
+	old, now := m.Before, m.After
+	m.Before, m.After = slices.Clone(old), slices.Clone(now)
+	var own []rowferry.Value // the source's
+	whole := now             // with what an update leaves out
+	if now != nil {
+		whole = after(&rowferry.Mutation{Before: old, After: now}, all(e.table))
+		own = keyOf(whole, e.identity)
+	}
+	var self []*reference
+	for i := range e.refs {
+		f := &e.refs[i]
+		if !f.parent.moved() && s.notes.Held().Waiting == 0 {
+			continue
+		}
+		if old != nil && f.parent.moved() {
+			stays := now != nil && f.stays(old, now) && !(waited && f.present(now))
+			if err := s.former(e, f, old, m); err != nil {
+				return nil, err
+			}
+			if stays && !f.own {
+				blank(m.After, f.columns)
+				continue
+			}
+		}
+		if now == nil {
+			continue
+		}
+		if err := s.known(e, f, old, now, whole, m.After); err != nil {
+			return nil, err
+		}
+		if !f.active(whole) {
+			continue
+		}
+		key, refers := f.values(whole)
+		if !refers {
+			continue
+		}
+		if f.parent == e && sameKey(key, own) {
+			self = append(self, f)
+			continue
+		}
+		if lacks, err = s.refer(e, f, key, whole, m.After); lacks != nil || err != nil {
+			return lacks, err
+		}
+	}
+	if err := s.own(e, m, old, now); err != nil {
+		return nil, err
+	}
+	for _, f := range self {
+		place(m.After, now, f.columns, after(m, e.identity))
+	}
+	return nil, nil
+}
+
+// known writes the columns of a reference that leads to different tables, where an
+// update changes to which. It fails where the images do not have all of it.
+func (s *step) known(e *entity, f *reference, old, now, whole, dst rowferry.Row) error {
+	if f.kind < 0 || old != nil && f.stays(old, now) {
+		return nil
+	}
+	for _, o := range append([]int{f.kind}, f.columns...) {
+		if whole[o].IsAbsent() {
+			return rowferry.Errorf(rowferry.CodeAbsentColumn, "an update of %s does not tell all of a reference", e.source).
+				Fact("column", "%s", e.table.Columns[o].Name).
+				Remedy("log", "whole rows: binlog_row_image=FULL, or REPLICA IDENTITY FULL")
+		}
+		if dst[o].IsAbsent() {
+			dst[o] = whole[o]
+		}
+	}
+	return nil
+}
+
+// refer writes the key of a parent into a row, or what the policy says of one that
+// is not there.
+func (s *step) refer(e *entity, f *reference, key []rowferry.Value, now, dst rowferry.Row) (lacks []byte, err error) {
+	there, err := s.parent(f.parent, key)
+	switch {
+	case err != nil:
+		return nil, err
+	case there != nil:
+		place(dst, now, f.columns, there)
+	case e.rule.Missing == Null && f.nullable:
+		place(dst, now, f.columns, nil)
+	case e.rule.Missing == Null || e.rule.Missing == Reject:
+		return nil, parentMissing(e, f, key)
+	default:
+		return s.list(arrivalList, f.parent, key), nil
+	}
+	return nil, nil
+}
+
+// stays reports whether an update leaves a reference as it is.
+func (f *reference) stays(old, now rowferry.Row) bool {
+	same := func(o int) bool { return now[o].IsAbsent() || now[o] == old[o] }
+	return (f.kind < 0 || same(f.kind)) && !slices.ContainsFunc(f.columns, func(o int) bool { return !same(o) })
+}
+
+func (f *reference) present(row rowferry.Row) bool {
+	return slices.ContainsFunc(f.columns, func(o int) bool { return !row[o].IsAbsent() })
+}
+
+func blank(row rowferry.Row, columns []int) {
+	for _, o := range columns {
+		row[o] = rowferry.Value{}
+	}
+}
+
+func sameKey(a, b []rowferry.Value) bool {
+	return slices.Equal(appendKey(nil, a), appendKey(nil, b))
+}
+
+// former gives the old image the key that the parent has in the target, where it
+// is needed to tell which unique value a deleted row gives up. Elsewhere it is left
+// out: a parent that the row has left may have another key by now.
+func (s *step) former(e *entity, f *reference, old rowferry.Row, m *rowferry.Mutation) error {
+	blank(m.Before, f.columns)
+	if m.Op != rowferry.Delete || !f.unique || !f.active(old) || e.rule.Missing == Null {
+		return nil
+	}
+	key, refers := f.values(old)
+	if !refers {
+		copy(m.Before, old)
+		return nil
+	}
+	there, err := s.parent(f.parent, key)
+	if there != nil {
+		place(m.Before, old, f.columns, there)
+	}
+	return err
+}
+
+// place writes a key into the columns, each as the source's row carries numbers, or
+// NULL. Columns that the source's row lacks stay.
+func place(dst, source rowferry.Row, columns []int, key []rowferry.Value) {
+	for i, o := range columns {
+		switch {
+		case source[o].IsAbsent():
+		case key == nil:
+			dst[o] = rowferry.NullValue()
+		default:
+			dst[o] = like(key[i], source[o])
+		}
+	}
+}
+
+// like returns v carried as the column's values are.
+func like(v, as rowferry.Value) rowferry.Value {
+	switch {
+	case v.Kind() == rowferry.Int && as.Kind() == rowferry.Uint && v.Int() >= 0:
+		return rowferry.UintValue(uint64(v.Int()))
+	case v.Kind() == rowferry.Uint && as.Kind() == rowferry.Int && v.Uint() <= math.MaxInt64:
+		return rowferry.IntValue(int64(v.Uint()))
+	default:
+		return v
+	}
+}
+
+// parent returns the key in the target of the row with the given key in the source,
+// nil where the row is not there.
+func (s *step) parent(e *entity, key []rowferry.Value) ([]rowferry.Value, error) {
+	if s.notes.Held().Waiting > 0 {
+		waits, err := s.comes(e, key)
+		if waits || err != nil {
+			return nil, err
+		}
+	}
+	if e.noted {
+		return s.mapped(e, key)
+	}
+	return s.computed(e, key)
+}
+
+// computed returns the key of a row whose key follows from the source's.
+func (s *step) computed(e *entity, key []rowferry.Value) ([]rowferry.Value, error) {
+	if e.rule.Key != Offset {
+		return key, nil
+	}
+	v, ok := shifted(key[0], e.rule.Offset)
+	if !ok {
+		return nil, rowferry.Errorf(rowferry.CodeKeyRefused, "the key %s of %s and %d is no integer that a key can be", key[0], e.name, e.rule.Offset)
+	}
+	return []rowferry.Value{v}, nil
+}
+
+func shifted(v rowferry.Value, by int64) (rowferry.Value, bool) {
+	switch v.Kind() {
+	case rowferry.Int:
+		sum := v.Int() + by
+		return rowferry.IntValue(sum), (sum > v.Int()) == (by > 0)
+	case rowferry.Uint:
+		sum := v.Uint() + uint64(by)
+		return rowferry.UintValue(sum), (sum > v.Uint()) == (by > 0)
+	default:
+		return v, false
+	}
+}
+
+// mapped returns the noted key of a row, nil where there is none.
+func (s *step) mapped(e *entity, key []rowferry.Value) ([]rowferry.Value, error) {
+	data, err := s.notes.Get(s.mapKey(e, key))
+	if data == nil || err != nil {
+		return nil, err
+	}
+	rd := reader{rest: data}
+	there := make([]rowferry.Value, len(key))
+	for i := range there {
+		there[i] = rd.value()
+	}
+	return there, rd.err
+}
+
+func (s *step) mapKey(e *entity, key []rowferry.Value) []byte {
+	s.key = appendKey(append(append(s.key[:0], mapNote), e.id...), key)
+	return s.key
+}
+
+// own gives the row its own key, and notes it.
+func (s *step) own(e *entity, m *rowferry.Mutation, old, now rowferry.Row) error {
+	if !e.moved() {
+		return nil
+	}
+	was := []rowferry.Value(nil)
+	if old != nil {
+		key, err := s.found(e, keyOf(old, e.identity))
+		if err != nil {
+			return err
+		}
+		was = key
+		place(m.Before, old, e.identity, was)
+	}
+	switch {
+	case m.Op == rowferry.Delete:
+		s.forget(e, keyOf(old, e.identity))
+		return nil
+	case m.Op == rowferry.Update && !s.moves(e, &rowferry.Mutation{Op: m.Op, Before: old, After: now}):
+		place(m.After, now, e.identity, was)
+		return nil
+	}
+	key := after(&rowferry.Mutation{Before: old, After: now}, e.identity)
+	to, err := s.next(e, m, key, was)
+	if err != nil {
+		return err
+	}
+	if m.Op == rowferry.Update {
+		s.forget(e, keyOf(old, e.identity))
+	}
+	if err := s.note(e, key, to); err != nil {
+		return err
+	}
+	for i, o := range e.identity { // the whole key, where it moves
+		m.After[o] = like(to[i], key[i])
+	}
+	return nil
+}
+
+// found returns the key of a row that is there.
+func (s *step) found(e *entity, key []rowferry.Value) ([]rowferry.Value, error) {
+	if !e.noted {
+		return s.computed(e, key)
+	}
+	there, err := s.mapped(e, key)
+	if there == nil && err == nil {
+		err = rowferry.Errorf(rowferry.CodeKeyUnmapped, "a change is to a row of %s that this pipeline did not bring", e.source).
+			Fact("key", "%v", key)
+	}
+	return there, err
+}
+
+// next returns the key that a row gets: the one it has already, where that is the
+// target's own.
+func (s *step) next(e *entity, m *rowferry.Mutation, key, was []rowferry.Value) ([]rowferry.Value, error) {
+	switch e.rule.Key {
+	case Allocate:
+		if was != nil {
+			return was, nil
+		}
+		return s.allocate(e)
+	case Offset:
+		return s.computed(e, key)
+	default: // of references, which have their keys by now
+		to := after(&rowferry.Mutation{Before: m.Before, After: m.After}, e.identity)
+		return to, nil
+	}
+}
+
+// allocate returns a key of those that were set aside: the same as before, where
+// the batch is resolved again.
+func (s *step) allocate(e *entity) ([]rowferry.Value, error) {
+	id := rowferry.ChangeID{Tx: s.origin.Tx, Index: s.index, Nth: s.given}
+	s.given++
+	key, ok := s.notes.Assigned(id)
+	if !ok {
+		var err error
+		if key, err = s.take(e); err != nil {
+			return nil, err
+		}
+		s.notes.Assign(id, key)
+	}
+	return []rowferry.Value{rowferry.IntValue(key)}, nil
+}
+
+// note notes the key of a row that comes.
+func (s *step) note(e *entity, key, to []rowferry.Value) error {
+	if !e.noted {
+		return nil
+	}
+	known, err := s.notes.Get(s.mapKey(e, key))
+	if err != nil {
+		return err
+	}
+	if known != nil && !e.cascaded { // what a cascade deletes is not in every log
+		return rowferry.Errorf(rowferry.CodeKeyMapped, "a row comes into %s with a key that is known as another's", e.source).Fact("key", "%v", key)
+	}
+	if known == nil {
+		s.notes.Count(rowferry.Kept{Mapped: 1})
+	}
+	s.notes.Put(s.key, appendKey(nil, to))
+	return nil
+}
+
+func (s *step) forget(e *entity, key []rowferry.Value) {
+	if e.noted {
+		s.notes.Put(s.mapKey(e, key), nil)
+		s.notes.Count(rowferry.Kept{Mapped: -1})
+	}
+}
+
+func parentMissing(e *entity, f *reference, key []rowferry.Value) error {
+	return rowferry.Errorf(rowferry.CodeParentMissing, "a row of %s refers to a row that is not there", e.source).
+		Fact("reference", "%v to %s", e.table.ColumnNames(f.columns), f.parent.name).
+		Fact("key", "%v", key)
+}

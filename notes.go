@@ -1,0 +1,128 @@
+package rowferry
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+)
+
+// mostNotes bounds what one batch changes in the notes, in bytes, as they are held
+// in memory until its commit.
+const mostNotes = 64 << 20
+
+// delta is what one batch changes in the notes, over those of the batches before
+// it that are not committed yet. A batch that is resolved again fills it anew, and
+// comes to the same: what was resolved after it stays right.
+type delta struct {
+	state  State
+	before *delta // nil where all before it is recorded
+	base   Kept   // before it
+	kept   Kept
+	values map[string][]byte // nil: removed
+	bytes  int
+	given  map[ChangeID]int64 // keys, by what they were given to; nil where they are not noted
+}
+
+var _ Notes = (*delta)(nil)
+
+// notes returns the notes that a batch begins with, after those of the batch that
+// was resolved before it.
+func (e *Engine) notes(b *batch) *delta {
+	if b.notes == nil {
+		b.notes = &delta{state: e.parts.State, before: e.newest, base: e.at.Held.Notes}
+		if e.newest != nil {
+			b.notes.base = e.newest.kept
+		}
+		if !b.spilled() {
+			b.notes.given = map[ChangeID]int64{}
+		}
+		e.newest = b.notes
+	}
+	b.notes.clear()
+	return b.notes
+}
+
+// apart gives the batches that b was split into notes of their own, one after the
+// other.
+func (d *delta) apart(parts []*batch) {
+	before := d.before
+	for i, b := range parts {
+		b.notes = &delta{state: d.state, before: before, given: d.given, base: d.base}
+		if i > 0 {
+			b.notes.base = Kept{} // known once the one before it is resolved
+		}
+		before = b.notes
+	}
+}
+
+// clear forgets what the batch changes.
+func (d *delta) clear() {
+	if d.before != nil {
+		d.base = d.before.kept
+	}
+	d.values, d.bytes, d.kept = map[string][]byte{}, 0, d.base
+}
+
+// settle says that the notes are recorded, and the batch committed.
+func (d *delta) settle() {
+	if d != nil {
+		d.before, d.values, d.given = nil, nil, nil
+	}
+}
+
+// Get implements Notes.
+func (d *delta) Get(key []byte) ([]byte, error) {
+	for at := d; at != nil; at = at.before {
+		if v, ok := at.values[string(key)]; ok {
+			return v, nil
+		}
+	}
+	return d.state.Get(key)
+}
+
+// Put implements Notes.
+func (d *delta) Put(key, value []byte) {
+	d.bytes += len(key) + len(value)
+	d.values[string(key)] = bytes.Clone(value)
+}
+
+// Held implements Notes.
+func (d *delta) Held() Kept { return d.kept }
+
+// Count implements Notes.
+func (d *delta) Count(k Kept) { d.kept = d.kept.plus(k) }
+
+// Assigned implements Notes.
+func (d *delta) Assigned(c ChangeID) (int64, bool) {
+	key, ok := d.given[c]
+	return key, ok
+}
+
+// Assign implements Notes.
+func (d *delta) Assign(c ChangeID, key int64) {
+	if d.given != nil {
+		d.given[c] = key
+	}
+}
+
+// list returns what is to be recorded, in order of key.
+func (d *delta) list() []Note {
+	if d == nil {
+		return nil
+	}
+	all := make([]Note, 0, len(d.values))
+	for _, k := range slices.Sorted(maps.Keys(d.values)) {
+		all = append(all, Note{[]byte(k), d.values[k]})
+	}
+	return all
+}
+
+// fits reports whether the notes of one batch can be held.
+func (d *delta) fits() error {
+	if d.bytes <= mostNotes {
+		return nil
+	}
+	return Errorf(CodeNotesLarge, "one transaction changes more keys and waiting rows than fit into memory").
+		Fact("notes", "%d MiB", d.bytes>>20).
+		Remedy("keep", "the keys of its table: key: keep")
+}
