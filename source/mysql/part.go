@@ -82,7 +82,7 @@ func (q *copySQL) pick(p rowferry.Pick) (string, error) {
 		}
 		where = append(where, b.expr+" >= "+b.text)
 	}
-	var any []string
+	var among []string
 	for _, key := range p.Keys {
 		same := make([]string, len(p.By))
 		for i, o := range p.By {
@@ -92,10 +92,10 @@ func (q *copySQL) pick(p rowferry.Pick) (string, error) {
 			}
 			same[i] = b.equal()
 		}
-		any = append(any, "("+strings.Join(same, " AND ")+")")
+		among = append(among, "("+strings.Join(same, " AND ")+")")
 	}
-	if any != nil {
-		where = append(where, "("+strings.Join(any, " OR ")+")")
+	if among != nil {
+		where = append(where, "("+strings.Join(among, " OR ")+")")
 	}
 	sql := "SELECT " + q.expressions(ordinals(len(q.columns))) + " FROM "
 	if where == nil {

@@ -133,7 +133,7 @@ func (t *copyTable) pickQuery(p rowferry.Pick) (*copyQuery, error) {
 		q.sql.WriteString(and + dialect.Quote(t.Shape.Columns[p.Since.Column].Name) + " >= " + place)
 		and = " AND "
 	}
-	var any []string
+	var among []string
 	for _, key := range p.Keys {
 		same := make([]string, len(p.By))
 		for i, o := range p.By {
@@ -143,10 +143,10 @@ func (t *copyTable) pickQuery(p rowferry.Pick) (*copyQuery, error) {
 			}
 			same[i] = dialect.Quote(t.Shape.Columns[o].Name) + " = " + place
 		}
-		any = append(any, "("+strings.Join(same, " AND ")+")")
+		among = append(among, "("+strings.Join(same, " AND ")+")")
 	}
-	if any != nil {
-		q.sql.WriteString(and + "(" + strings.Join(any, " OR ") + ")")
+	if among != nil {
+		q.sql.WriteString(and + "(" + strings.Join(among, " OR ") + ")")
 	}
 	if p.Limit > 0 {
 		t.order(q)
