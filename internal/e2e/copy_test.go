@@ -129,7 +129,7 @@ func TestCopyStops(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			besideOthers(t)
-			campaign := newCopyCampaign(t, c.pair)
+			campaign := newCopyCampaignOf(t, c.pair, scaled(300, fullCopy)) // whose fifth chunk is soon reached
 			if !campaign.strike(stage{"copy.chunk", 5, 5}) {
 				t.Fatal("the copy was not struck while it was loaded")
 			}
@@ -198,7 +198,17 @@ func (c *copyCampaign) compareIndexes() {
 	}
 }
 
+// fullCopy is how many transactions a copy has to copy in soak.
+const fullCopy = 60_000
+
 func newCopyCampaign(t *testing.T, p pair) *copyCampaign {
+	t.Helper()
+	return newCopyCampaignOf(t, p, scaled(1500, fullCopy))
+}
+
+// newCopyCampaignOf starts the servers of a pair, the source with so many
+// transactions of the load.
+func newCopyCampaignOf(t *testing.T, p pair, transactions int) *copyCampaign {
 	t.Helper()
 	c := &copyCampaign{
 		t: t, pair: p, writers: scaled(4, 16), random: rand.New(rand.NewPCG(7, uint64(len(p.String())))), state: t.TempDir() + "/state",
@@ -207,7 +217,7 @@ func newCopyCampaign(t *testing.T, p pair) *copyCampaign {
 	c.database, c.db = testdb.NewDatabase(t, c.source)
 	c.goal = newGoal(t, p.target, p.namespace(c.database), testdb.Private())
 	o := p.load(11, 8)
-	o.Transactions = scaled(1500, 60_000)
+	o.Transactions = transactions
 	if _, err := load.Run(t.Context(), c.db, o); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 
 // together is how many tests run at a time in make test, where most of them wait
 // for servers and for engines that were killed.
-const together = "4"
+const together = "3"
 
 func TestMain(m *testing.M) {
 	if !soak() {

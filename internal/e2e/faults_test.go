@@ -59,7 +59,6 @@ func faultyPairs() []pair {
 func TestNetworkFaults(t *testing.T) {
 	for i, p := range faultyPairs() {
 		t.Run(p.String(), func(t *testing.T) {
-			besideOthers(t)
 			for j, side := range []string{"source", "target"} {
 				faults := networkFaults
 				if !soak() { // half of them here, the other half on the next pair
