@@ -53,3 +53,40 @@ func checkWaiting(text string) error {
 	}
 	return nil
 }
+
+// keyKeys are the rules of one source table about its keys and parents.
+func keyKeys() []*key {
+	return []*key{
+		{
+			name: "key", values: []string{"keep", "allocate"}, def: "keep", example: "allocate",
+			doc: "The key that a row has in the target. `keep`: the source's. `allocate`: a new one, of the target table's own counter, for tables that hold other rows already; its key is one integer column. `offset`: the source's and a number. Foreign keys follow: the columns that refer to a row have its key in the target.",
+			set: func(s *settings, under []string, v string) {
+				s.entity(under[0], func(e *mapping.Entity) { e.Keys.Key = strategies[v] })
+			},
+			or: &key{kind: mappingKey, keys: []*key{{
+				name: "offset", kind: numberKey, required: true, example: "1000000", check: checkOffset,
+				doc: "What is added to the source's key, an integer. It may be negative.",
+				set: func(s *settings, under []string, v string) {
+					n, _ := strconv.ParseInt(v, 10, 64) // checked before it is set
+					s.entity(under[0], func(e *mapping.Entity) { e.Keys.Key, e.Keys.Offset = mapping.Offset, n })
+				},
+			}}},
+		},
+		{
+			name: "references", kind: namedKey, named: checkReferring, example: "{author_id: shop.users.id}",
+			doc: "Foreign keys that the source does not declare, by column. `\"subject_type,subject_id\": {user: shop.users.id, order: shop.orders.id}` has the second column lead to a table that the text in the first one names.",
+			each: &key{
+				name: "columns", check: checkColumnPath, doc: "The column that it leads to, as `database.table.column`: the table's key.",
+				set: func(s *settings, under []string, v string) { s.refer(under[0], under[1], "", v) },
+				or: &key{kind: namedKey, named: checkColumn, each: &key{
+					name: "text", check: checkColumnPath, doc: "The column that it leads to where the first column has this text.",
+					set: func(s *settings, under []string, v string) { s.refer(under[0], under[1], under[2], v) },
+				}},
+			},
+		},
+		entityText(key{
+			name: "missing_parent", values: []string{"wait", "null", "reject"}, example: "wait",
+			doc: "What becomes of a row that refers to one which is not in the target. `wait`: it waits in the state directory, with its later changes, until its parent comes. `null`: it is written with NULL in its place. `reject`: the pipeline stops. It is about references to tables with `key: allocate`, and, where it is given, about those under `references`; other foreign keys are left to the target. Without the key, `wait`.",
+		}, func(e *mapping.Entity, v string) { e.Keys.Missing = mapping.Missing(v) }),
+	}
+}

@@ -90,14 +90,7 @@ func Run(t *testing.T, open func(t *testing.T) rowferry.Sink, o Options) {
 		run(reserveClauses)
 	}
 	if _, loads := s.(rowferry.Loader); loads {
-		run(loadClauses)
-		run(chunkClauses)
-		run(loadFenceClauses)
-		run(completeClauses)
-		run(orphanClauses)
-		run(indexClauses)
-		run(mergeClauses)
-		run(reviveClauses)
+		run(slices.Concat(loadClauses, chunkClauses, loadFenceClauses, completeClauses, orphanClauses, indexClauses, mergeClauses, reviveClauses))
 	}
 	if inBulk(t, s) {
 		run(bulkClauses)

@@ -1,0 +1,265 @@
+package mapping_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/mapping"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// worded makes a shape from words: a name, then columns, "id!" being of the primary
+// key, "x?" nullable, "x~" unique, "x>t" a foreign key to t's id and "x>>t" one that
+// is not declared.
+func worded(t *testing.T, words string) *schema.Table {
+	t.Helper()
+	fields := strings.Fields(words)
+	s := &schema.Table{Name: schema.Name{Schema: "shop", Table: fields[0]}, ConstraintsKnown: true}
+	for i, f := range fields[1:] {
+		name, parent, refers := strings.Cut(f, ">")
+		kind := schema.Type{Kind: schema.Int, Bits: 64}
+		if strings.HasSuffix(name, "$") {
+			kind = schema.Type{Kind: schema.Text}
+		}
+		c := schema.Column{Name: strings.TrimRight(name, "!?~$"), Type: kind, Nullable: strings.Contains(name, "?")}
+		s.Columns = append(s.Columns, c)
+		if strings.Contains(name, "!") {
+			s.PrimaryKey = append(s.PrimaryKey, i)
+		}
+		if strings.Contains(name, "~") {
+			s.Uniques = append(s.Uniques, schema.Index{Name: c.Name, Columns: []int{i}})
+		}
+		if refers && !strings.HasPrefix(parent, ">") {
+			s.ForeignKeys = append(s.ForeignKeys, schema.ForeignKey{Columns: []int{i}, Parent: schema.Name{Schema: "shop", Table: parent}, Referenced: []string{"id"}})
+		}
+	}
+	return s
+}
+
+// world is a source, the target that its changes are brought to, and what leads from
+// one to the other. Every row has a uid that stays, by which references are compared.
+type world struct {
+	t        *testing.T
+	rnd      *rand.Rand
+	tables   map[string]*schema.Table
+	source   map[string][]rowferry.Row
+	target   map[string][]rowferry.Row
+	handler  rowferry.Handler
+	resolver rowferry.Resolver
+	notes    *book
+	uid, tx  int64
+	late     map[string][]int64 // keys that rows refer to, and that are not there yet
+	waited   int
+}
+
+// leads are the references of the world, by table and column.
+var leads = map[string]string{
+	"users.boss": "users", "users.team": "teams", "teams.lead": "users", "orders.buyer": "users", "items.order_id": "orders",
+	"items.product": "products", "tags.item": "items",
+}
+
+func newWorld(t *testing.T, seed uint64) *world {
+	w := &world{
+		t: t, rnd: rand.New(rand.NewPCG(seed, 1)), tables: map[string]*schema.Table{}, source: map[string][]rowferry.Row{}, target: map[string][]rowferry.Row{},
+		notes: &book{notes: map[string][]byte{}, given: map[rowferry.ChangeID]int64{}}, late: map[string][]int64{},
+	}
+	for _, words := range []string{
+		"users id! uid email~ boss?>users team?>teams", "teams id! uid lead?>users", "orders id! uid buyer>users",
+		"products id! uid sku~", "items order_id!>orders line! uid product>>products", "remarks id! uid kind$ subject>>x",
+	} {
+		s := worded(t, words)
+		w.tables[s.Name.Table] = s
+	}
+	o := mapping.Options{Tables: []string{"shop.*"}, Namespaces: true, Entities: map[string]mapping.Entity{
+		"shop.users":    {Keys: mapping.KeyRule{Key: mapping.Allocate}},
+		"shop.orders":   {Keys: mapping.KeyRule{Key: mapping.Allocate}},
+		"shop.teams":    {Keys: mapping.KeyRule{Key: mapping.Allocate}},
+		"shop.products": {Keys: mapping.KeyRule{Key: mapping.Offset, Offset: 5000}},
+		"shop.items": {Keys: mapping.KeyRule{Missing: mapping.Wait, References: []mapping.Reference{
+			{Column: "product", To: mapping.Column{Table: schema.Name{Schema: "shop", Table: "products"}, Name: "id"}},
+		}}},
+		"shop.remarks": {Keys: mapping.KeyRule{References: []mapping.Reference{
+			{Column: "subject", Kind: "kind", Text: "user", To: mapping.Column{Table: schema.Name{Schema: "shop", Table: "users"}, Name: "id"}},
+			{Column: "subject", Kind: "kind", Text: "order", To: mapping.Column{Table: schema.Name{Schema: "shop", Table: "orders"}, Name: "id"}},
+		}}},
+	}}
+	r := rules(t, o)
+	w.handler = mapping.NewHandler(r, nil)
+	var err error
+	if w.resolver, err = mapping.NewResolver(r, &counter{last: 100_000}, 0); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// apply brings changes to the target, sometimes after an attempt that is forgotten.
+func (w *world) apply(changes ...rowferry.Change) {
+	w.t.Helper()
+	w.tx++
+	origin := &rowferry.Origin{Tx: fmt.Sprint(w.tx)}
+	attempts := 1 + w.rnd.IntN(2)
+	var out []rowferry.Mutation
+	for n := 0; n < attempts; {
+		notes := w.notes.copied()
+		got, err := w.resolve(changes, origin, notes)
+		if errors.Is(err, rowferry.ErrKeysShort) {
+			if err := w.resolver.Reserve(context.Background()); err != nil {
+				w.t.Fatal(err)
+			}
+			continue
+		}
+		if err != nil {
+			w.t.Fatalf("transaction %d: %v", w.tx, err)
+		}
+		if n > 0 && !slices.EqualFunc(out, got, func(a, b rowferry.Mutation) bool {
+			return a.Op == b.Op && slices.Equal(a.Before, b.Before) && slices.Equal(a.After, b.After)
+		}) {
+			w.t.Fatalf("transaction %d came to %v, and then to %v", w.tx, out, got)
+		}
+		if n++; n == attempts {
+			w.notes = notes
+		}
+		out = got
+	}
+	w.waited = max(w.waited, int(w.notes.kept.Waiting))
+	for i := range out {
+		w.write(&out[i])
+	}
+}
+
+func (w *world) resolve(changes []rowferry.Change, origin *rowferry.Origin, notes *book) (out []rowferry.Mutation, err error) {
+	for i := range changes {
+		ms, err := w.handler.Handle(nil, &changes[i])
+		if err != nil {
+			return nil, err
+		}
+		for k := range ms {
+			ms[k].Origin, ms[k].Index = origin, i
+			if out, err = w.resolver.Resolve(out, &ms[k], notes); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// write is a strict target: it refuses what a database would.
+func (w *world) write(m *rowferry.Mutation) {
+	w.t.Helper()
+	name := m.Table.Name.Table
+	at := -1
+	if m.Op != rowferry.Insert {
+		at = slices.IndexFunc(w.target[name], func(r rowferry.Row) bool {
+			return !slices.ContainsFunc(m.Table.PrimaryKey, func(o int) bool { return r[o] != m.Before[o] })
+		})
+		if at < 0 {
+			w.t.Fatalf("transaction %d: %s of a row that %s does not have: %v", w.tx, m.Op, name, m.Before)
+		}
+		for o, v := range m.Before {
+			if !v.IsAbsent() && v != w.target[name][at][o] {
+				w.t.Fatalf("transaction %d: %s of %s has %v, and the row %v", w.tx, m.Op, name, m.Before, w.target[name][at])
+			}
+		}
+	}
+	var old, now rowferry.Row
+	if at >= 0 {
+		old = w.target[name][at]
+	}
+	switch m.Op {
+	case rowferry.Insert:
+		now = m.After
+		w.target[name] = append(w.target[name], now)
+	case rowferry.Update:
+		now = slices.Clone(old)
+		for o, v := range m.After {
+			if !v.IsAbsent() {
+				now[o] = v
+			}
+		}
+		w.target[name][at] = now
+	default:
+		w.target[name] = slices.Delete(w.target[name], at, at+1)
+	}
+	w.check(m, old, now)
+}
+
+func (w *world) check(m *rowferry.Mutation, old, now rowferry.Row) {
+	w.t.Helper()
+	name := m.Table.Name.Table
+	for _, u := range append([]schema.Index{{Columns: m.Table.PrimaryKey}}, m.Table.Uniques...) {
+		same := 0
+		for _, r := range w.target[name] {
+			if now != nil && !slices.ContainsFunc(u.Columns, func(o int) bool { return r[o] != now[o] }) {
+				same++
+			}
+		}
+		if same > 1 {
+			w.t.Fatalf("transaction %d: %s of %s: %v is not unique in %v", w.tx, m.Op, name, now, u.Columns)
+		}
+	}
+	for _, k := range m.Table.ForeignKeys {
+		if o := k.Columns[0]; now != nil && !now[o].IsNull() && w.byID(w.target, k.Parent.Table, now[o]) == nil {
+			w.t.Fatalf("transaction %d: %s of %s: column %d of %v leads nowhere", w.tx, m.Op, name, o, now)
+		}
+	}
+	if old == nil || now != nil && now[0] == old[0] {
+		return
+	}
+	for child, s := range w.tables {
+		for _, k := range s.ForeignKeys {
+			for _, r := range w.target[child] {
+				if k.Parent.Table == name && r[k.Columns[0]] == old[0] {
+					w.t.Fatalf("transaction %d: %s of %s %v, to which %s %v refers", w.tx, m.Op, name, old, child, r)
+				}
+			}
+		}
+	}
+}
+
+func (w *world) byID(in map[string][]rowferry.Row, table string, id rowferry.Value) rowferry.Row {
+	for _, r := range in[table] {
+		if r[0] == id {
+			return r
+		}
+	}
+	return nil
+}
+
+// natural returns the rows with references in the form of what they lead to.
+func (w *world) natural(side map[string][]rowferry.Row) []string {
+	var all []string
+	uid := func(table string, id rowferry.Value) string {
+		if id.IsNull() {
+			return "NULL"
+		}
+		r := w.byID(side, table, id)
+		if r == nil {
+			return "nowhere"
+		}
+		return r[1].String()
+	}
+	for name, rows := range side {
+		for _, r := range rows {
+			line := name
+			for o, c := range w.tables[name].Columns {
+				switch to := leads[name+"."+c.Name]; {
+				case to != "":
+					line += " " + c.Name + "=" + uid(to, r[o])
+				case c.Name == "subject" && r[2].Str() != "nothing":
+					line += " subject=" + uid(r[2].Str()+"s", r[o])
+				case c.Name != "id":
+					line += " " + c.Name + "=" + r[o].String()
+				}
+			}
+			all = append(all, line)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
