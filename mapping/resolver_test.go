@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/rowferry/rowferry"
-	"github.com/rowferry/rowferry/mapping"
 	"github.com/rowferry/rowferry/schema"
 )
 

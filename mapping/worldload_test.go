@@ -204,4 +204,3 @@ func (w *world) arrive() {
 		}
 	}
 }
-
