@@ -67,6 +67,7 @@ const (
 	CodeCSVText         Code = "RF-2040"
 	CodeCSVTooLong      Code = "RF-2041"
 	CodeCSVChanged      Code = "RF-2042"
+	CodeAgainRefused    Code = "RF-2050"
 	CodeTarget          Code = "RF-3001"
 	CodeRowRefused      Code = "RF-3002"
 	CodeShapeChanged    Code = "RF-3003"

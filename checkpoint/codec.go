@@ -121,6 +121,9 @@ type stored struct {
 	Copy     rowferry.CopyPhase `json:"copy,omitempty"`
 	Until    rowferry.Mark      `json:"copy_until,omitempty"`
 	Server   string             `json:"copy_server,omitempty"`
+	Tables   []schema.Name      `json:"copy_tables,omitempty"`
+	Source   string             `json:"copy_lineage,omitempty"`
+	Began    bool               `json:"copy_began,omitempty"`
 	Log      string             `json:"log,omitempty"`
 	Commit   time.Time          `json:"commit"`
 	Updated  time.Time          `json:"updated"`
@@ -133,7 +136,8 @@ func encodeCheckpoint(c rowferry.Checkpoint, rules string) ([]byte, error) {
 	return json.Marshal(stored{
 		Pipeline: c.Pipeline, Position: c.Position, Lineage: c.Lineage, Start: c.Start,
 		Fence: c.Fence, Sequence: c.Sequence, Config: c.Config, StateID: c.StateID,
-		Shapes: c.Held.Shapes, Oldest: c.Held.Oldest, Copy: c.Held.Copy.Phase, Until: c.Held.Copy.Until, Server: c.Held.Copy.Server, Log: c.Log,
+		Shapes: c.Held.Shapes, Oldest: c.Held.Oldest, Copy: c.Held.Copy.Phase, Until: c.Held.Copy.Until, Server: c.Held.Copy.Server,
+		Tables: c.Held.Copy.Tables, Source: c.Held.Copy.Lineage, Began: c.Held.Copy.Began, Log: c.Log,
 		Commit: c.Commit.UTC(), Updated: c.Updated.UTC(), Format: c.Format, Extent: c.Extent, Rules: rules,
 	})
 }
@@ -155,7 +159,9 @@ func decodeCheckpoint(data []byte) (c rowferry.Checkpoint, rules [32]byte, hasRu
 	return rowferry.Checkpoint{
 		Pipeline: s.Pipeline, Position: s.Position, Lineage: s.Lineage, Start: s.Start,
 		Fence: s.Fence, Sequence: s.Sequence, Config: s.Config, StateID: s.StateID,
-		Held: rowferry.Held{Shapes: s.Shapes, Oldest: s.Oldest, Copy: rowferry.CopyState{Phase: s.Copy, Until: s.Until, Server: s.Server}}, Log: s.Log,
+		Held: rowferry.Held{Shapes: s.Shapes, Oldest: s.Oldest, Copy: rowferry.CopyState{
+			Phase: s.Copy, Until: s.Until, Server: s.Server, Tables: s.Tables, Lineage: s.Source, Began: s.Began,
+		}}, Log: s.Log,
 		Commit: s.Commit, Updated: s.Updated, Format: s.Format, Extent: s.Extent,
 	}, rules, s.Rules != "", nil
 }

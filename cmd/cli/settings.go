@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/mapping"
 )
 
 // The defaults of what is configured.
@@ -46,6 +47,8 @@ type settings struct {
 	from     string
 	until    string
 	once     bool
+	recopy   []rowferry.Pattern // tables to copy again
+	accept   bool               // other rules than before
 }
 
 func defaultSettings() *settings {
@@ -81,7 +84,14 @@ func (in *invocation) settings() (*settings, error) {
 	if in.given("tables") {
 		s.tables = in.values["tables"]
 	}
-	s.once = in.on("once")
+	s.once, s.accept = in.on("once"), in.on("accept-config")
+	for _, text := range in.values["resnapshot"] {
+		p, err := mapping.ParsePattern(text)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		s.recopy = append(s.recopy, p)
+	}
 	errs = append(errs, in.checked(s)...)
 	s.defaultScope()
 	if len(errs) == 0 {

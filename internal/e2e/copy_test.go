@@ -50,9 +50,10 @@ type copyCampaign struct {
 	goal     *goal
 	state    string
 	random   *rand.Rand
-	writers  int  // that write meanwhile
-	account  bool // the source is in the environment, with an account of its own
-	again    int  // the most chunks that a kill cost
+	writers  int      // that write meanwhile
+	account  bool     // the source is in the environment, with an account of its own
+	again    int      // the most chunks that a kill cost
+	more     []string // arguments of every run
 }
 
 // loadStages and mergeStages are where a copy can be struck while it loads, and
@@ -259,7 +260,7 @@ func (c *copyCampaign) args(more ...string) []string {
 	if !c.pair.copiesKeyless() {
 		args = append(args, "--tables", "!"+scope+".journal", "--tables", "!"+scope+".metric")
 	}
-	return append(args, more...)
+	return append(append(args, c.more...), more...)
 }
 
 // strike kills one run at a stage, and reports whether it came there before it had
