@@ -73,7 +73,7 @@ func (m *merger) add(ctx context.Context, mu *Mutation) error {
 	if err := m.checkActing(mu); err != nil {
 		return err
 	}
-	if !m.engine.copying.concerns(mu.Source) && !failpoint.On("merge-others") {
+	if !m.engine.copying.concerns(mu.Source) {
 		m.strict = append(m.strict, *mu)
 		return nil
 	}

@@ -93,6 +93,7 @@ func Run(t *testing.T, open func(t *testing.T) rowferry.Sink, o Options) {
 		run(completeClauses)
 		run(indexClauses)
 		run(mergeClauses)
+		run(renewClauses)
 	}
 	if inBulk(t, s) {
 		run(bulkClauses)
