@@ -80,7 +80,7 @@ func (e *Engine) mayAlter(kind ResumeKind, f found) error {
 	if f.row != nil && f.row.Held.Copy.going() {
 		return e.sameAgain(f.row.Held.Copy)
 	}
-	why := ""
+	var why string
 	switch kind {
 	case Resumed, Undone, Rewound:
 		return nil
