@@ -295,8 +295,19 @@ func (e *Engine) prepare(ctx context.Context, b *batch) error {
 }
 
 func (e *Engine) prepareShapes(ctx context.Context, ms []Mutation) error {
-	if e.copying != nil {
-		return e.copying.join(ctx, ms)
+	if c := e.copying; c != nil {
+		var copied, others []Mutation
+		for _, m := range ms {
+			if c.concerns(m.Source) {
+				copied = append(copied, m)
+			} else {
+				others = append(others, m)
+			}
+		}
+		if err := c.join(ctx, copied); err != nil {
+			return err
+		}
+		ms = others
 	}
 	p, ok := e.parts.Sink.(Preparer)
 	if !ok || len(ms) == 0 {

@@ -49,7 +49,9 @@ type settings struct {
 	from     string
 	until    string
 	once     bool
-	part     *rowferry.Part // nil where everything is copied
+	part     *rowferry.Part     // nil where everything is copied
+	recopy   []rowferry.Pattern // tables to copy again
+	accept   bool               // other rules than before
 }
 
 func defaultSettings() *settings {
@@ -85,7 +87,14 @@ func (in *invocation) settings() (*settings, error) {
 	if in.given("tables") {
 		s.tables = in.values["tables"]
 	}
-	s.once = in.on("once")
+	s.once, s.accept = in.on("once"), in.on("accept-config")
+	for _, text := range in.values["resnapshot"] {
+		p, err := mapping.ParsePattern(text)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		s.recopy = append(s.recopy, p)
+	}
 	errs = append(errs, in.checked(s)...)
 	s.defaultScope()
 	if len(errs) == 0 {
