@@ -46,7 +46,10 @@ func (s *step) held(e *entity, m *rowferry.Mutation) (bool, error) {
 // there is none.
 func (s *step) pinned(e *entity, m *rowferry.Mutation) (uint64, error) {
 	var lists [][]byte
-	goes := m.Op == rowferry.Delete || s.moves(e, m) && e.rule.Key != Allocate
+	goes, err := s.goes(e, m)
+	if err != nil {
+		return 0, err
+	}
 	if goes {
 		l, err := s.parentList(e, keyOf(m.Before, e.identity))
 		if err != nil {

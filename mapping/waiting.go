@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/schema"
@@ -98,4 +99,31 @@ func parseWaiting(number uint64, data []byte) (*waiting, error) {
 		w.pins = append(w.pins, p)
 	}
 	return w, r.err
+}
+
+// goes reports whether a row leaves the key that it has in the target. Where it
+// follows a parent whose key there stays, its own does too.
+func (s *step) goes(e *entity, m *rowferry.Mutation) (bool, error) {
+	if m.Op == rowferry.Delete || !s.moves(e, m) || e.rule.Key != Keep || !e.noted {
+		return m.Op == rowferry.Delete || s.moves(e, m) && e.rule.Key != Allocate, nil
+	}
+	was, err := s.mapped(e, keyOf(m.Before, e.identity))
+	if was == nil || err != nil {
+		return true, err
+	}
+	whole := after(m, all(e.table))
+	to := slices.Clone(whole)
+	for i := range e.refs {
+		f := &e.refs[i]
+		key, refers := f.values(whole)
+		if !f.own || !refers || !f.active(whole) {
+			continue
+		}
+		there, err := s.parent(f.parent, key)
+		if there == nil || err != nil {
+			return false, err // for which the row waits first
+		}
+		place(to, whole, f.columns, there)
+	}
+	return !sameKey(was, keyOf(to, e.identity)), nil
 }

@@ -63,6 +63,7 @@ func parts(ctx context.Context) ([]part, error) {
 	all = append(all, liveParts()...)
 	all = append(all, postgresParts()...)
 	all = append(all, copyParts()...)
+	all = append(all, entityParts()...)
 	for _, target := range []string{"sqlite", "postgres15", "mysql9.7", "mariadb10.11"} {
 		all = append(all, e2e("grouped", "TestGrouped/"+target))
 	}
@@ -137,6 +138,14 @@ func copyParts() (all []part) {
 		all = append(all, e2e("copy", "TestCopy/"+pair), e2e("copy", "TestCopyUnderLoad/"+pair))
 	}
 	return all
+}
+
+// entityParts are those about keys of the target's own, and rows that wait.
+func entityParts() (all []part) {
+	for _, pair := range []string{"mariadb10.11_to_postgres15", "postgres15_to_mysql9.7", "mysql9.7_to_mariadb10.11", "mariadb10.11_to_sqlite"} {
+		all = append(all, e2e("entities", "TestEntities/"+pair))
+	}
+	return append(all, e2e("entities", "TestEntityStops"))
 }
 
 func groups(all []part) []string {
