@@ -141,7 +141,7 @@ func (r *Reader) Lookup(source, key string) (*Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.find(e, values)
+	return r.find(e, values, r.having)
 }
 
 // LookupTarget tells of the row with a key in the target. Where keys are noted, it
@@ -164,7 +164,7 @@ func (r *Reader) LookupTarget(ctx context.Context, source, key string) (*Found, 
 			}
 			back = []rowferry.Value{v}
 		}
-		return r.find(e, back)
+		return r.find(e, back, r.leaving)
 	}
 	var at []rowferry.Value
 	wanted := appendKey(nil, values)
@@ -173,7 +173,7 @@ func (r *Reader) LookupTarget(ctx context.Context, source, key string) (*Found, 
 			return nil
 		}
 		at = r.decode(e, key)
-		return errEnough
+		return ErrEnough
 	})
 	if err != nil {
 		return nil, err
@@ -181,15 +181,38 @@ func (r *Reader) LookupTarget(ctx context.Context, source, key string) (*Found, 
 	if at == nil {
 		return &Found{Entity: e.source, Target: values, Status: Unknown}, nil
 	}
-	return r.find(e, at)
+	return r.find(e, at, r.leaving)
+}
+
+// having returns the row that has a key in the source and waits, or else the one that
+// had it and still has it in the target.
+func (r *Reader) having(e *entity, key []rowferry.Value) (*waiting, error) {
+	w, _, err := r.holder(e, key)
+	return w, err
+}
+
+// leaving returns the row that waits and whose key in the target goes with the given
+// one. A row that has the key now waits for it.
+func (r *Reader) leaving(e *entity, key []rowferry.Value) (*waiting, error) {
+	w, _, err := r.holder(e, key)
+	for w != nil && err == nil {
+		if w.change.Op != rowferry.Insert && w.e == e && sameKey(keyOf(w.change.Before, e.identity), key) {
+			return w, nil
+		}
+		if w.lacks.list[0] != releaseList {
+			return nil, nil
+		}
+		w, err = r.awaited(w)
+	}
+	return nil, err
 }
 
 // find looks into the room first: a row that leaves it meanwhile is noted then. One
 // that comes into it meanwhile is seen the second time.
-func (r *Reader) find(e *entity, key []rowferry.Value) (*Found, error) {
+func (r *Reader) find(e *entity, key []rowferry.Value, room func(*entity, []rowferry.Value) (*waiting, error)) (*Found, error) {
 	for range 2 {
 		f := &Found{Entity: e.source, Key: key, Status: Unknown}
-		w, _, err := r.holder(e, key)
+		w, err := room(e, key)
 		if err != nil {
 			return nil, err
 		}
@@ -251,8 +274,8 @@ func (r *Reader) Pairs(ctx context.Context, source string, fn func(Pair) error) 
 	})
 }
 
-// errEnough ends a scan.
-var errEnough = errors.New("enough")
+// ErrEnough ends a list, from what it is told to call, without being an error.
+var ErrEnough = errors.New("enough")
 
 // scan calls fn with the notes of a prefix, without it, until it has enough.
 func (r *Reader) scan(ctx context.Context, prefix []byte, fn func(key, value []byte) error) error {
@@ -262,7 +285,7 @@ func (r *Reader) scan(ctx context.Context, prefix []byte, fn func(key, value []b
 		}
 		return fn(key[len(prefix):], value)
 	})
-	if errors.Is(err, errEnough) {
+	if errors.Is(err, ErrEnough) {
 		return nil
 	}
 	return err
