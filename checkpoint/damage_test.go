@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -45,7 +46,9 @@ func crashRole(dir string) error {
 	}
 	for seq < crashNewest {
 		seq++
-		if err := s.Record(recordOf(seq, tableOf("a", int(seq)))); err != nil {
+		r := crashRecord(seq)
+		r.Shapes = r.Shapes[:1]
+		if err := s.Record(r); err != nil {
 			return err
 		}
 	}
@@ -111,10 +114,27 @@ func tryDamaged(t *testing.T, what, dir string, newest uint64) (opened bool) {
 	if w := min(seq, 30) - min(seq, 30)%3; w > 0 && (len(r.Shapes) != 2 || len(r.Shapes[1].Columns) != int(1000+w)) {
 		t.Fatalf("%s: sequence %d lacks the shape of %d", what, seq, w)
 	}
+	wantDamagedNotes(t, what, s, seq)
 	if err := s.Record(recordOf(seq+1, &schema.Table{Name: schema.Name{Table: "z"}})); err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
 	return true
+}
+
+// wantDamagedNotes checks that the notes are those of the sequence, or that
+// reading them names the damage: a block that nothing else reads.
+func wantDamagedNotes(t *testing.T, what string, s *Store, seq uint64) {
+	t.Helper()
+	got := map[string]string{}
+	err := s.Scan(nil, func(k, v []byte) error { got[string(k)] = string(v); return nil })
+	switch {
+	case err != nil:
+		if rowferry.CodeOf(err) != rowferry.CodeStateCorrupt {
+			t.Fatalf("%s: %v", what, err)
+		}
+	case !maps.Equal(got, crashNotes(seq)):
+		t.Fatalf("%s: the notes of sequence %d are %.200q", what, seq, fmt.Sprint(got))
+	}
 }
 
 // TestDamage (C6) truncates and overwrites every file of the database at many

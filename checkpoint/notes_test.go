@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/dgraph-io/badger/v4"
+
 	"github.com/rowferry/rowferry"
 )
 
@@ -341,5 +343,38 @@ func TestHeldNotesAreRecorded(t *testing.T) {
 	mustRecord(t, s, r)
 	if got := mustLoad(t, s, 1).Checkpoint; got != r.Checkpoint {
 		t.Fatalf("loaded %+v, want %+v", got, r.Checkpoint)
+	}
+}
+
+// TestStepIsOneTransaction: notes and what they were before have one version, also
+// where all else is written key by key, and where much goes into one record.
+func TestStepIsOneTransaction(t *testing.T) {
+	for _, split := range []bool{false, true} {
+		s := open(t, stateDir(t), func(o *Options) { o.split, o.unsynced = split, true })
+		r := crashRecord(9) // with tables before the notes
+		for i := range 5000 {
+			r.Notes = append(r.Notes, note(fmt.Sprint("more", i), strings.Repeat("v", i%200)))
+		}
+		mustRecord(t, s, r)
+		steps := 0
+		err := eachKey(s.db, []byte{undoPrefix}, func(item *badger.Item) error {
+			steps++
+			undo, err := s.readStep(item.KeyCopy(nil))
+			if err != nil {
+				return err
+			}
+			return eachUndo(undo, func(key, _ []byte) error {
+				return s.look(func(txn *badger.Txn) error {
+					n, err := txn.Get(noteKey(key))
+					if err == nil && n.Version() != item.Version() {
+						err = fmt.Errorf("%q has version %d, what it was %d", key, n.Version(), item.Version())
+					}
+					return err
+				})
+			})
+		})
+		if err != nil || steps < 3 {
+			t.Fatalf("split %t: %d steps, %v", split, steps, err)
+		}
 	}
 }

@@ -157,7 +157,7 @@ func sqliteSchema(t *testing.T, path string) map[string]bool {
 	}
 	defer conn.Close()
 	made := map[string]bool{}
-	err = sqlitex.ExecuteTransient(conn, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL", &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
+	err = sqlitex.ExecuteTransient(conn, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name <> 'sqlite_sequence'", &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
 		made[s.ColumnText(0)] = true
 		return nil
 	}})

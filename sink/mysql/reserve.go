@@ -116,7 +116,7 @@ func (r *reservation) counting(ctx context.Context) (most uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	why := ""
+	var why string
 	switch {
 	case x == nil:
 		why = "the table does not exist"

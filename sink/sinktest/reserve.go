@@ -68,18 +68,14 @@ var reserveClauses = []clause{
 	}},
 	{"reserve: while others write and set keys aside", func(e *env) {
 		t := e.counted()
-		const sinks, calls, each = 2, 15, 7
+		const calls, each = 15, 7
 		type outcome struct {
 			ranges []rowferry.KeyRange
 			err    error
 		}
 		done := make(chan outcome)
-		for n := range sinks {
-			s := e.sink
-			if n > 0 {
-				s = e.again()
-				defer s.Close()
-			}
+		other := e.again()
+		for _, s := range []rowferry.Sink{e.sink, other} {
 			go func() { // "reserve"
 				for range calls {
 					ranges, err := patiently(s.(rowferry.Reserver), t, each)
@@ -88,12 +84,13 @@ var reserveClauses = []clause{
 			}()
 		}
 		seen := keySet{}
-		for range sinks * calls {
+		for range 2 * calls {
 			e.others(t, 3)
 			o := <-done
 			e.must(o.err)
 			e.must(seen.take(o.ranges, each))
 		}
+		e.must(other.Close())
 		e.others(t, 3)
 		e.apart(t, seen)
 	}},

@@ -49,7 +49,7 @@ func (s *Sink) counting(table schema.Name, column string) (*dialect.Existing, er
 	if err != nil {
 		return nil, s.translate(err)
 	}
-	why := ""
+	var why string
 	switch {
 	case x == nil:
 		why = "the table does not exist"
