@@ -281,3 +281,27 @@ func TestReaderComputes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestReaderOfATakenKey: an order that waits moves from key 5 to 6, and a new one
+// takes 5 meanwhile. The target's row is the first one's.
+func TestReaderOfATakenKey(t *testing.T) {
+	w := newWorld(t, 1)
+	n := func(v int64) rowferry.Value { return rowferry.IntValue(v) }
+	w.apply(rowferry.Change{Op: rowferry.Insert, Table: w.tables["users"], After: rowferry.Row{n(1), n(100), n(100), rowferry.NullValue(), rowferry.NullValue()}})
+	first, moved := rowferry.Row{n(5), n(101), n(1)}, rowferry.Row{n(6), n(101), n(7)}
+	w.apply(rowferry.Change{Op: rowferry.Insert, Table: w.tables["orders"], After: first})
+	key := keyText(w.tables["orders"], w.target["orders"][0])
+	w.apply(rowferry.Change{Op: rowferry.Update, Table: w.tables["orders"], Before: first, After: moved})
+	w.apply(rowferry.Change{Op: rowferry.Insert, Table: w.tables["orders"], After: rowferry.Row{n(5), n(102), n(1)}})
+	r := w.reader()
+	there, err := r.LookupTarget(t.Context(), "shop.orders", key)
+	if err != nil || text(there.Key) != "5" || text(there.Target) != key || there.Waits == nil || there.Waits.Op != rowferry.Update || there.Waits.Behind != 1 {
+		t.Errorf("the target's %s: %+v, %v", key, there, err)
+	}
+	for source, want := range map[string]string{"5": "insert  true", "6": "update " + key + " false"} {
+		f, err := r.Lookup("shop.orders", source)
+		if err != nil || f.Waits == nil || fmt.Sprintf("%s %s %t", f.Waits.Op, text(f.Target), f.Waits.For.Leaves) != want {
+			t.Errorf("%s: %+v, %v, want %s", source, f, err, want)
+		}
+	}
+}
