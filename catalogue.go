@@ -369,6 +369,15 @@ var keyCodes = []CodeInfo{
 	{CodeNotesLarge, ClassRuntime, "a transaction changes too many keys at once",
 		"What a transaction changes in the map of keys and in the waiting room is held in memory until it is committed, and this one's does not fit.",
 		applied, ways("keep", "the keys of its table, with key: keep, in a new pipeline")},
+	{CodeNoKeys, ClassUsage, "no keys are noted here",
+		"The keys of these rows are the source's, or follow from them by a number, so that nothing is noted of them. Keys are noted of tables with key: allocate, of those whose keys contain such a key, and of those that missing_parent and references name.",
+		notChanged, ways("see", "rowferry map list, which tells of each table", "check", "that the pipeline's own configuration is given, with -c")},
+	{CodeEntityUnseen, ClassUsage, "the pipeline knows no such table",
+		"No table of that name has come to the pipeline so far. Tables have their names in the source: database.table, or schema.table of PostgreSQL. One that has no change in the log yet is not known.",
+		notChanged, ways("list", "the tables that are known: rowferry map list")},
+	{CodeKeyText, ClassUsage, "this is no key of the table",
+		"A key has as many values as the table's key has columns, with commas between, in the table's own order, and each is one of its column's type. A value that has a comma or begins with - stands in double quotes, a binary one in hexadecimal after 0x.",
+		notChanged, ways("write", "rowferry map lookup shop.order_lines 17,3")},
 }
 
 var programCodes = []CodeInfo{

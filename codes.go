@@ -117,6 +117,9 @@ const (
 	CodeWaitFull        Code = "RF-5007"
 	CodeMappedTruncate  Code = "RF-5008"
 	CodeNotesLarge      Code = "RF-5009"
+	CodeNoKeys          Code = "RF-5010"
+	CodeEntityUnseen    Code = "RF-5011"
+	CodeKeyText         Code = "RF-5012"
 	CodeInterrupted     Code = "RF-9001"
 	CodeInternal        Code = "RF-9002"
 )

@@ -151,6 +151,9 @@ func (r *resolver) configured() bool {
 func (r *resolver) learn(source schema.Name, t *schema.Table) error {
 	e := r.entity(t.Name)
 	e.source, e.table, e.identity = source, t, t.Identity()
+	r.mu.Lock()
+	r.seen[source] = t
+	r.mu.Unlock()
 	e.uniques = nil
 	for _, u := range append([]schema.Index{{Columns: t.PrimaryKey}}, t.Uniques...) {
 		if len(u.Columns) > 0 && !slices.Equal(u.Columns, e.identity) {

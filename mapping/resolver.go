@@ -3,6 +3,7 @@ package mapping
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/schema"
@@ -22,6 +23,9 @@ type resolver struct {
 	most     int64
 	entities map[schema.Name]*entity // by the target's name
 	short    *entity                 // whose keys were short
+
+	mu   sync.Mutex                    // of seen, which readers use as well
+	seen map[schema.Name]*schema.Table // the target's shapes, by the source's name
 }
 
 var _ rowferry.Resolver = (*resolver)(nil)
@@ -36,7 +40,8 @@ type Keys interface {
 // CodeKeyRefused where they are needed. At most waiting rows wait; 0 means
 // DefaultWaiting.
 func NewResolver(rules *Rules, keys Keys, waiting int) (rowferry.Resolver, error) {
-	r := &resolver{rules: rules, keys: keys, most: int64(waiting), entities: map[schema.Name]*entity{}}
+	r := newResolver(rules)
+	r.keys, r.most = keys, int64(waiting)
 	if waiting <= 0 {
 		r.most = DefaultWaiting
 	}
@@ -47,6 +52,10 @@ func NewResolver(rules *Rules, keys Keys, waiting int) (rowferry.Resolver, error
 		return nil, rowferry.Errorf(rowferry.CodeKeyRefused, "this target sets no keys aside: 'key: allocate' is not for it")
 	}
 	return r, nil
+}
+
+func newResolver(rules *Rules) *resolver {
+	return &resolver{rules: rules, entities: map[schema.Name]*entity{}, seen: map[schema.Name]*schema.Table{}}
 }
 
 func (r *resolver) all() (es []*entity) {

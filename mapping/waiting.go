@@ -64,6 +64,11 @@ func (s *step) load(number uint64) (*waiting, error) {
 	if data == nil || err != nil {
 		return nil, err
 	}
+	return s.parsed(number, data)
+}
+
+// parsed reads a row that waits, and finds its table.
+func (s *step) parsed(number uint64, data []byte) (*waiting, error) {
 	w, err := parseWaiting(number, data)
 	if err != nil {
 		return nil, err

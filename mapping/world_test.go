@@ -50,6 +50,7 @@ type world struct {
 	tables   map[string]*schema.Table
 	source   map[string][]rowferry.Row
 	target   map[string][]rowferry.Row
+	rules    *mapping.Rules
 	handler  rowferry.Handler
 	resolver rowferry.Resolver
 	notes    *book
@@ -90,7 +91,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		}}},
 	}}
 	r := rules(t, o)
-	w.handler = mapping.NewHandler(r, nil)
+	w.rules, w.handler = r, mapping.NewHandler(r, nil)
 	var err error
 	if w.resolver, err = mapping.NewResolver(r, &counter{last: 100_000}, 0); err != nil {
 		t.Fatal(err)

@@ -3,12 +3,14 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -22,12 +24,15 @@ import (
 
 // A running engine answers on a Unix socket in its state directory. A client
 // sends one request as a line of JSON and is sent one response as a line of
-// JSON, then the connection ends. Both carry the protocol's version; an engine
-// refuses another one, and a command or field it does not know.
+// JSON, then the connection ends. A command that lists is answered by a response
+// for each item, which says that more follow, and a last one without a result.
+// All carry the protocol's version; an engine refuses another one, and a command
+// or field it does not know.
 const (
 	controlVersion = 1
 	controlSocket  = "engine.sock"
-	controlWait    = 5 * time.Second // for the whole exchange
+	controlWait    = 5 * time.Second // for a request, and a client for an answer that is no list
+	answerWait     = time.Minute     // for a client to take an answer
 	controlClients = 8               // at a time; more wait to be accepted
 	largestRequest = 64 << 10
 	largestAnswer  = 64 << 20 // counts of some hundred thousand tables
@@ -42,6 +47,7 @@ type controlRequest struct {
 type controlResponse struct {
 	Version int             `json:"version"`
 	OK      bool            `json:"ok"`
+	More    bool            `json:"more,omitempty"`
 	Result  json.RawMessage `json:"result,omitempty"`
 	Error   *envelopeError  `json:"error,omitempty"`
 }
@@ -50,12 +56,17 @@ type controlResponse struct {
 // goroutines and must not wait for the engine.
 type answers map[string]func(args json.RawMessage) (any, error)
 
+// lists are those that call emit with one item after the other, until ctx ends or
+// emit fails.
+type lists map[string]func(ctx context.Context, args json.RawMessage, emit func(any) error) error
+
 // controlServer answers clients. Its goroutines: "control" accepts, and one
 // "client" for each connection.
 type controlServer struct {
 	listener net.Listener
 	path     string
 	answers  answers
+	lists    lists
 	log      *slog.Logger
 	slots    chan struct{}
 	wg       sync.WaitGroup
@@ -63,16 +74,18 @@ type controlServer struct {
 	mu     sync.Mutex
 	conns  map[net.Conn]bool
 	closed bool
-	done   chan struct{}
+	ctx    context.Context
+	cancel context.CancelFunc
 }
 
 // listenControl begins to answer in the state directory. Only who holds the
 // directory's lock may call it: what a dead engine left there is removed.
-func listenControl(dir string, a answers, log *slog.Logger) (*controlServer, error) {
+func listenControl(dir string, a answers, l lists, log *slog.Logger) (*controlServer, error) {
 	s := &controlServer{
-		path: filepath.Join(dir, controlSocket), answers: a, log: log,
-		slots: make(chan struct{}, controlClients), conns: map[net.Conn]bool{}, done: make(chan struct{}),
+		path: filepath.Join(dir, controlSocket), answers: a, lists: l, log: log,
+		slots: make(chan struct{}, controlClients), conns: map[net.Conn]bool{},
 	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := removeSocket(s.path); err != nil {
 		return nil, err
 	}
@@ -147,7 +160,7 @@ func (s *controlServer) accept() {
 			<-s.slots
 			s.log.Warn("a client of the engine cannot be answered", "error", err)
 			select {
-			case <-s.done:
+			case <-s.ctx.Done():
 				return
 			case <-time.After(time.Second):
 				continue
@@ -191,58 +204,84 @@ func (s *controlServer) serve(c net.Conn) (err error) {
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(s.answer(line))
-	if err != nil {
+	send := func(r controlResponse) error {
+		text, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		if err := c.SetDeadline(time.Now().Add(answerWait)); err != nil {
+			return err
+		}
+		_, err = c.Write(append(text, '\n'))
 		return err
 	}
-	_, err = c.Write(append(text, '\n'))
-	return err
+	return send(s.answer(line, send))
 }
 
-// answer is the response to one request.
-func (s *controlServer) answer(line []byte) controlResponse {
-	refuse := func(err error) controlResponse {
-		return controlResponse{Version: controlVersion, Error: describe(problems(err))}
+// answer is the response to one request, or the last one of a list, whose items are
+// sent before.
+func (s *controlServer) answer(line []byte, send func(controlResponse) error) controlResponse {
+	r, err := parseRequest(line)
+	if err != nil {
+		return refused(err)
 	}
+	if list := s.lists[r.Command]; list != nil {
+		err := list(s.ctx, r.Args, func(item any) error {
+			text, err := json.Marshal(item)
+			if err != nil {
+				return err
+			}
+			return send(controlResponse{Version: controlVersion, OK: true, More: true, Result: text})
+		})
+		if err != nil {
+			return refused(err)
+		}
+		return controlResponse{Version: controlVersion, OK: true}
+	}
+	fn := s.answers[r.Command]
+	if fn == nil {
+		known := slices.Sorted(maps.Keys(s.answers))
+		known = append(known, slices.Sorted(maps.Keys(s.lists))...)
+		return refused(rowferry.Errorf(rowferry.CodeUsage, "the engine has no command %q", r.Command).Remedy("known", "%s", strings.Join(known, ", ")))
+	}
+	result, err := fn(r.Args)
+	if err != nil {
+		return refused(err)
+	}
+	text, err := json.Marshal(result)
+	if err != nil {
+		return refused(rowferry.Errorf(rowferry.CodeInternal, "the answer cannot be encoded: %w", err))
+	}
+	return controlResponse{Version: controlVersion, OK: true, Result: text}
+}
+
+func refused(err error) controlResponse {
+	return controlResponse{Version: controlVersion, Error: describe(problems(err))}
+}
+
+func parseRequest(line []byte) (*controlRequest, error) {
 	var version struct {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(line, &version); err != nil {
-		return refuse(rowferry.Errorf(rowferry.CodeUsage, "this is not a request: %w", err))
+		return nil, rowferry.Errorf(rowferry.CodeUsage, "this is not a request: %w", err)
 	}
 	if version.Version != controlVersion {
-		return refuse(rowferry.Errorf(rowferry.CodeUsage, "the engine speaks version %d, not %d", controlVersion, version.Version).
-			Remedy("use", "the program that the engine was started with"))
+		return nil, rowferry.Errorf(rowferry.CodeUsage, "the engine speaks version %d, not %d", controlVersion, version.Version).
+			Remedy("use", "the program that the engine was started with")
 	}
 	var r controlRequest
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&r); err != nil {
-		return refuse(rowferry.Errorf(rowferry.CodeUsage, "this is not a request: %w", err))
+		return nil, rowferry.Errorf(rowferry.CodeUsage, "this is not a request: %w", err)
 	}
-	fn := s.answers[r.Command]
-	if fn == nil {
-		var known []string
-		for name := range s.answers {
-			known = append(known, name)
-		}
-		slices.Sort(known)
-		return refuse(rowferry.Errorf(rowferry.CodeUsage, "the engine has no command %q", r.Command).Remedy("known", "%s", strings.Join(known, ", ")))
-	}
-	result, err := fn(r.Args)
-	if err != nil {
-		return refuse(err)
-	}
-	text, err := json.Marshal(result)
-	if err != nil {
-		return refuse(rowferry.Errorf(rowferry.CodeInternal, "the answer cannot be encoded: %w", err))
-	}
-	return controlResponse{Version: controlVersion, OK: true, Result: text}
+	return &r, nil
 }
 
 // close stops answering, also those it is talking to, and removes the socket.
 func (s *controlServer) close() error {
-	close(s.done)
+	s.cancel()
 	s.mu.Lock()
 	s.closed = true
 	for c := range s.conns {

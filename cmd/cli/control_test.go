@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -23,6 +24,18 @@ func listen(t *testing.T, dir string) *controlServer {
 		"echo": func(args json.RawMessage) (any, error) { return echoed{string(args)}, nil },
 		"fail": func(json.RawMessage) (any, error) {
 			return nil, rowferry.Errorf(rowferry.CodeStateFull, "no").Fact("a", "b").Remedy("c", "d")
+		},
+	}, lists{
+		"count": func(ctx context.Context, args json.RawMessage, emit func(any) error) error {
+			for n := 0; string(args) == `"forever"` || n < 3; n++ {
+				if err := errors.Join(ctx.Err(), emit(n)); err != nil {
+					return err
+				}
+			}
+			if args != nil {
+				return rowferry.Errorf(rowferry.CodeStateFull, "no")
+			}
+			return nil
 		},
 	}, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -63,6 +76,52 @@ func TestControl(t *testing.T) {
 		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 			t.Errorf("%s: left behind: %v, %v", dir, left, err)
 		}
+	}
+}
+
+// TestControlLists: items come one by one, then the end or the error; a client that
+// has enough and a server that ends cut them off.
+func TestControlLists(t *testing.T) {
+	dir := t.TempDir()
+	s := listen(t, dir)
+	var got string
+	take := func(item json.RawMessage) error {
+		got += string(item)
+		return nil
+	}
+	if err := listFromEngine(t.Context(), dir, "count", nil, take); err != nil || got != "012" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if err := listFromEngine(t.Context(), dir, "count", "then fail", take); rowferry.CodeOf(err) != rowferry.CodeStateFull || got != "012012" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if err := listFromEngine(t.Context(), dir, "dance", nil, take); rowferry.CodeOf(err) != rowferry.CodeUsage {
+		t.Errorf("an unknown list: %v", err)
+	}
+	enough := errors.New("enough")
+	if err := listFromEngine(t.Context(), dir, "count", "forever", func(json.RawMessage) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("%v", err)
+	}
+	ended := make(chan error, 1)
+	first := make(chan bool, 1)
+	go func() {
+		ended <- listFromEngine(t.Context(), dir, "count", "forever", func(json.RawMessage) error {
+			select {
+			case first <- true:
+			default:
+			}
+			return nil
+		})
+	}()
+	<-first
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("a list that was cut off is taken for whole")
+	}
+	if err := listFromEngine(t.Context(), dir, "count", nil, take); !errors.Is(err, errNoEngine) {
+		t.Errorf("nobody answers: %v", err)
 	}
 }
 
@@ -152,7 +211,7 @@ func TestStaleSocket(t *testing.T) {
 	if err := os.WriteFile(file, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := listenControl(dir, nil, slog.New(slog.DiscardHandler)); err == nil {
+	if _, err := listenControl(dir, nil, nil, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("a file was taken for a socket")
 	}
 	if b, err := os.ReadFile(file); err != nil || string(b) != "mine" {

@@ -16,6 +16,7 @@ type meter struct {
 	begun    time.Time
 	first    rowferry.Progress
 	follows  bool     // the log has no end
+	keyed    bool     // rows may wait for others
 	capacity int      // bytes of a full queue
 	recent   []sample // the oldest first; the first is what rates are taken from
 }
@@ -29,6 +30,7 @@ type sample struct {
 type reading struct {
 	progress rowferry.Progress
 	follows  bool
+	keyed    bool
 	now      time.Time
 	took     time.Duration
 	share    float64       // of the log read, 0 to 1; negative when unknown
@@ -43,13 +45,13 @@ type reading struct {
 func newMeter(now time.Time, first rowferry.Progress, w *wiring) *meter {
 	m := &meter{begun: now, first: first}
 	if w != nil {
-		m.follows, m.capacity = w.mode.follows, 2*w.budget.BatchBytes
+		m.follows, m.keyed, m.capacity = w.mode.follows, w.parts.Resolver != nil, 2*w.budget.BatchBytes
 	}
 	return m
 }
 
 func (m *meter) measure(now time.Time, p rowferry.Progress) reading {
-	r := reading{progress: p, follows: m.follows, now: now, took: now.Sub(m.begun), share: -1, age: max(0, now.Sub(p.Checkpoint.Updated))}
+	r := reading{progress: p, follows: m.follows, keyed: m.keyed, now: now, took: now.Sub(m.begun), share: -1, age: max(0, now.Sub(p.Checkpoint.Updated))}
 	if p.TotalBytes > 0 {
 		r.share = min(float64(p.ReadBytes)/float64(p.TotalBytes), 1)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/mapping"
 )
 
 // sampleEvery is how often a running engine's progress is looked at, so that
@@ -28,6 +29,7 @@ type monitor struct {
 	waiting  string
 	progress func() rowferry.Progress // nil until there is an engine
 	meter    *meter
+	notes    func() (*mapping.Reader, error) // nil where there is no engine
 	done     chan struct{}
 	wg       sync.WaitGroup
 }
@@ -55,6 +57,7 @@ func (m *monitor) running(progress func() rowferry.Progress) {
 	defer m.mu.Unlock()
 	m.phase = m.w.mode.command
 	m.progress, m.meter = progress, newMeter(m.w.in.clock.Now(), progress(), m.w)
+	m.notes = func() (*mapping.Reader, error) { return mapping.ReaderBeside(m.w.parts.Resolver, m.w.parts.State) }
 	ticks, stop := m.w.in.clock.Tick(sampleEvery)
 	m.wg.Go(func() { // the goroutine "samples"
 		defer stop()
@@ -81,7 +84,7 @@ func (m *monitor) ending() {
 	m.wg.Wait()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.phase = stopping
+	m.phase, m.notes = stopping, nil
 }
 
 // liveStatus is the answer to "status". Fields may be added; none changes its
@@ -173,7 +176,7 @@ func (w *wiring) serve() {
 		"status": m.status, "set": m.controlled(m.setLimits),
 		"pause":  m.controlled(func(controlArgs) (bool, error) { return w.throttle.Pause(), nil }),
 		"resume": m.controlled(func(controlArgs) (bool, error) { return w.throttle.Resume(), nil }),
-	}, w.in.log)
+	}, lists{"map": m.tellMap}, w.in.log)
 	if err != nil {
 		w.in.log.Warn("rowferry status cannot ask this engine", "error", err)
 		return

@@ -41,6 +41,9 @@ type envelopeRemedy struct {
 }
 
 func (p *program) writeEnvelope(err error) error {
+	if p.begun {
+		return p.endItems(err)
+	}
 	e := json.NewEncoder(p.results())
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")

@@ -37,7 +37,9 @@ type program struct {
 	// stdoutTaken is set where standard output carries rows, so that the
 	// result has to go elsewhere.
 	stdoutTaken bool
-	result      any // what the command found, for the envelope
+	// begun is set where a list's envelope is printed in part; see items.
+	begun  bool
+	result any // what the command found, for the envelope
 }
 
 // Run runs one command and returns the exit code. The arguments are without

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -64,7 +65,7 @@ func (p *program) show(r reading) {
 		return
 	}
 	if r.follows {
-		p.log.LogAttrs(context.Background(), slog.LevelInfo, "progress", append(r.followed(), r.held()...)...)
+		p.log.LogAttrs(context.Background(), slog.LevelInfo, "progress", slices.Concat(r.followed(), r.kept(), r.held())...)
 		return
 	}
 	attrs := []slog.Attr{
@@ -83,7 +84,23 @@ func (p *program) show(r reading) {
 	if r.left > 0 {
 		attrs = append(attrs, slog.Float64("eta_seconds", r.left.Seconds()))
 	}
-	p.log.LogAttrs(context.Background(), slog.LevelInfo, "progress", append(attrs, r.held()...)...)
+	p.log.LogAttrs(context.Background(), slog.LevelInfo, "progress", slices.Concat(attrs, r.kept(), r.held())...)
+}
+
+// kept is how many rows wait for others, for the log.
+func (r reading) kept() []slog.Attr {
+	if !r.keyed {
+		return nil
+	}
+	return []slog.Attr{slog.Int64("waiting_rows", r.progress.Checkpoint.Held.Notes.Waiting)}
+}
+
+// waiting is how many rows wait for others, for a terminal.
+func (r reading) waiting() string {
+	if !r.keyed {
+		return ""
+	}
+	return "  waiting " + brief(float64(r.progress.Checkpoint.Held.Notes.Waiting))
 }
 
 // held is what holds the run back, for the log.
@@ -117,7 +134,7 @@ func (r reading) measured() []string {
 	if r.share >= 0 {
 		head += fmt.Sprintf("%5.1f%%  ", 100*r.share)
 	}
-	head += fmt.Sprintf("%s rows  %s rows/s  %s tx/s", brief(float64(r.progress.Rows)), rate(r.progress.Rows, r.took), rate(r.progress.Transactions, r.took))
+	head += fmt.Sprintf("%s rows  %s rows/s  %s tx/s", brief(float64(r.progress.Rows)), rate(r.progress.Rows, r.took), rate(r.progress.Transactions, r.took)) + r.waiting()
 	if r.left > 0 {
 		head += "  ETA " + shortly(r.left)
 	}
@@ -138,7 +155,7 @@ func (r reading) measured() []string {
 // following is the measurement of a run that follows, for a terminal.
 func (r reading) following() []string {
 	p := r.progress
-	head := fmt.Sprintf("follow    lag %s  read %sB/s  apply %s rows/s  queue %.0f%%", r.lag(), brief(r.readBytes), brief(r.rows), 100*r.queue)
+	head := fmt.Sprintf("follow    lag %s  read %sB/s  apply %s rows/s  queue %.0f%%", r.lag(), brief(r.readBytes), brief(r.rows), 100*r.queue) + r.waiting()
 	if p.Waiting != "" {
 		head = "waiting   " + clean(p.Waiting)
 	}

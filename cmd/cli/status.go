@@ -60,6 +60,8 @@ type checkpointView struct {
 	Config    string     `json:"config"`
 	StateID   string     `json:"state_id"`
 	Shapes    int        `json:"shapes"`
+	Mapped    int64      `json:"mapped_rows"`  // whose key in the target is noted
+	Waiting   int64      `json:"waiting_rows"` // for others to come
 	Format    int        `json:"format"`
 }
 
@@ -70,7 +72,7 @@ func viewOf(c *rowferry.Checkpoint) *checkpointView {
 	v := &checkpointView{
 		Pipeline: c.Pipeline, Position: string(c.Position), Log: c.Log, Recorded: c.Updated.UTC(), Start: string(c.Start),
 		Sequence: c.Sequence, Fence: c.Fence, Lineage: c.Lineage, Config: c.Config, StateID: c.StateID,
-		Shapes: c.Held.Shapes, Format: c.Format,
+		Shapes: c.Held.Shapes, Mapped: c.Held.Notes.Mapped, Waiting: c.Held.Notes.Waiting, Format: c.Format,
 	}
 	if !c.Commit.IsZero() {
 		at := c.Commit.UTC()
@@ -237,8 +239,17 @@ func (v *checkpointView) lines(now time.Time) [][2]string {
 		lines = append(lines, [2]string{"committed", v.Committed.Format(time.RFC3339) + " at the source"})
 	}
 	recorded := fmt.Sprintf("%s (%s)", v.Recorded.Format(time.RFC3339), ago(now.Sub(v.Recorded)))
-	return append(lines, [2]string{"recorded", recorded}, [2]string{"started", v.Start},
+	lines = append(lines, [2]string{"recorded", recorded}, [2]string{"started", v.Start},
 		[2]string{"batch", fmt.Sprintf("%d, fence %d", v.Sequence, v.Fence)})
+	if v.Mapped+v.Waiting > 0 {
+		lines = append(lines, [2]string{"keys", keysText(v.Mapped, v.Waiting)})
+	}
+	return lines
+}
+
+// keysText is what is noted of keys, for people.
+func keysText(mapped, waiting int64) string {
+	return fmt.Sprintf("%s mapped, waiting %s", plural(uint64(mapped), "row", "rows"), count(uint64(waiting)))
 }
 
 func ago(d time.Duration) string {

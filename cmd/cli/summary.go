@@ -24,6 +24,7 @@ type summary struct {
 	Spilled      uint64           `json:"spilled"`
 	Copied       *summaryCopy     `json:"copied"`  // null where this run loaded nothing
 	Orphans      []summaryOrphans `json:"orphans"` // rows without a parent that this run's copy changed
+	Keys         *summaryKeys     `json:"keys"`    // null where every key is the source's
 	// How long each of max_rows_per_second, source_max_running, target_max_lag and
 	// pause held the run back.
 	Waited map[string]float64 `json:"waited_seconds"`
@@ -89,6 +90,12 @@ func summarise(w *wiring, e *rowferry.Engine, took time.Duration, err error) *su
 	}
 	sum.Tables = summaryTables(&p)
 	sum.Orphans = summaryOrphan(p.Copy.Orphans)
+	if kept := cp.Held.Notes; w.parts.Resolver != nil {
+		sum.Keys = &summaryKeys{kept.Mapped, kept.Waiting}
+		if kept.Waiting > 0 && err == nil {
+			sum.Next = append(sum.Next, s.again("map waiting"))
+		}
+	}
 	if took := p.Copy.Took; took > 0 {
 		loaded, _ := p.Copy.Rows()
 		sum.Copied = &summaryCopy{Rows: uint64(loaded - p.Copy.Before), Tables: len(p.Copy.Tables), Seconds: took.Seconds()}
@@ -118,6 +125,12 @@ func summaryTables(p *rowferry.Progress) []summaryTable {
 		all = append(all, *byName[name])
 	}
 	return all
+}
+
+// summaryKeys is what is noted of rows in all, not by this run alone.
+type summaryKeys struct {
+	Mapped  int64 `json:"mapped_rows"`
+	Waiting int64 `json:"waiting_rows"`
 }
 
 // summaryCopy is what a copy loaded in this run.
@@ -202,6 +215,9 @@ func (s *summary) text(ink ink) string {
 	line("position", s.Position)
 	if s.Committed != nil {
 		line("committed", s.Committed.Format(time.RFC3339)+" at the source")
+	}
+	if s.Keys != nil {
+		line("keys", keysText(s.Keys.Mapped, s.Keys.Waiting))
 	}
 	line("batches", s.batches())
 	line("held back", waitedText(s.Waited))
