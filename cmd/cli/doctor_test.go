@@ -114,6 +114,22 @@ func TestFollowing(t *testing.T) {
 	}
 }
 
+// TestFollowingWaiting: the rows that wait are counted where some may.
+func TestFollowingWaiting(t *testing.T) {
+	var b strings.Builder
+	p := newProgram(nil, nil, &b, nil)
+	p.log = newLogger(p.screen, false, false, values{})
+	m := &meter{follows: true, keyed: true, capacity: 1000}
+	now := rowferry.Progress{Checkpoint: rowferry.Checkpoint{Held: rowferry.Held{Notes: rowferry.Kept{Waiting: 12}}}}
+	r := m.measure(time.Time{}, now)
+	if got := r.lines()[0]; !strings.HasSuffix(got, "  queue 0%  waiting 12") {
+		t.Error(got)
+	}
+	if p.show(r); !strings.Contains(b.String(), `"waiting_rows":12`) {
+		t.Error(b.String())
+	}
+}
+
 // TestFollowingRecord is the same off a terminal: one log record.
 func TestFollowingRecord(t *testing.T) {
 	var b strings.Builder

@@ -151,6 +151,7 @@ func TestMap(t *testing.T) {
 	ok(t, "run", "-c", "shop.yaml", "--once", "--from", "earliest")
 	o.requireMap(t)
 	p := start(t, "run", "-c", "shop.yaml")
+	p.waitFor(t, "resume") // it has the state's lock, for which status would contend
 	awaitRows(t, 0, "-c", "shop.yaml")
 	o.requireMap(t)
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {

@@ -152,8 +152,8 @@ func (t *entTable) create(f testdb.Flavor, prefix string, target bool) string {
 	return "CREATE TABLE " + prefix + t.name + " (" + strings.Join(parts, ", ") + ")" + end
 }
 
-func (r *entRef) clause(prefix string) string {
-	return fmt.Sprintf("FOREIGN KEY (%s) REFERENCES %s%s (%s)", strings.Join(r.cols, ", "), prefix, r.parents[0], strings.Join(entNamed(r.parents[0]).keyColumns(), ", "))
+func (f *entRef) clause(prefix string) string {
+	return fmt.Sprintf("FOREIGN KEY (%s) REFERENCES %s%s (%s)", strings.Join(f.cols, ", "), prefix, f.parents[0], strings.Join(entNamed(f.parents[0]).keyColumns(), ", "))
 }
 
 // entSchema makes all tables; f is "" for SQLite.

@@ -78,7 +78,7 @@ func TestEntities(t *testing.T) {
 const entWriters = 4
 
 // entTransactions is how many transactions bring about so many references.
-func entTransactions(references int) int { return references / 11 }
+func entTransactions(references int) int { return references * 10 / 95 }
 
 func testEntities(t *testing.T, p entPair) {
 	c := newEntities(t, p, "", scaled(3_000, 100_000))
