@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -63,7 +62,7 @@ func (a *attempt) run(ctx context.Context) error {
 	if err := a.write(ctx, tx); err != nil {
 		err = errors.Join(err, tx.Rollback(), a.unrecord())
 		if errors.Is(err, ErrKeysShort) {
-			if err := e.parts.Resolver.Reserve(ctx); err != nil {
+			if err := e.reserve(ctx, a.batch); err != nil {
 				return err
 			}
 			return a.run(ctx)
@@ -264,56 +263,6 @@ func (a *attempt) settle(ctx context.Context) error {
 		return errors.Join(err, commitErr)
 	}
 	return commitErr
-}
-
-// prepare has the tables made that are new with the batch, where the target
-// cannot make them inside a transaction. A shape that changed is left to the
-// writer, which stops there by name.
-func (e *Engine) prepare(ctx context.Context, b *batch) error {
-	if _, ok := e.parts.Sink.(Preparer); !ok && e.copying == nil {
-		return nil
-	}
-	var ms []Mutation
-	told := map[schema.Name]*schema.Table{}
-	for _, t := range b.txs {
-		for _, s := range t.shapes {
-			known := told[s.Name]
-			if known == nil {
-				known = e.shapes[s.Name]
-			}
-			if reflect.DeepEqual(known, s) || known != nil && len(schema.Diff(known, s)) > 0 {
-				continue
-			}
-			told[s.Name] = s
-			var err error
-			if ms, err = e.parts.Handler.Handle(ms, &Change{Op: Shape, Table: s}); err != nil {
-				return err
-			}
-		}
-	}
-	return e.prepareShapes(ctx, ms)
-}
-
-func (e *Engine) prepareShapes(ctx context.Context, ms []Mutation) error {
-	if c := e.copying; c != nil {
-		var copied, others []Mutation
-		for _, m := range ms {
-			if c.concerns(m.Source) {
-				copied = append(copied, m)
-			} else {
-				others = append(others, m)
-			}
-		}
-		if err := c.join(ctx, copied); err != nil {
-			return err
-		}
-		ms = others
-	}
-	p, ok := e.parts.Sink.(Preparer)
-	if !ok || len(ms) == 0 {
-		return nil
-	}
-	return p.Prepare(ctx, ms)
 }
 
 // sortedShapes returns the shapes in the order of their names.

@@ -102,6 +102,7 @@ type Engine struct {
 	compactor  *compactor // nil where each change counts
 	scratch    []Mutation // of planned
 	newest     *delta     // of the batch that was resolved last
+	made       []Mutation // the tables that were made before their batch last
 	stats      stats
 	copying    *copying // nil where there is no copy to make
 	part       *parting // nil where all rows are copied

@@ -169,7 +169,7 @@ func (l *lanes) reserve(ctx context.Context) error {
 	e := l.engine
 	var r retry
 	for {
-		err := e.parts.Resolver.Reserve(context.WithoutCancel(ctx))
+		err := e.reserve(context.WithoutCancel(ctx), l.short)
 		if err == nil {
 			break
 		}

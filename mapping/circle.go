@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"encoding/binary"
-	"errors"
 	"slices"
 
 	"github.com/rowferry/rowferry"
@@ -59,7 +58,10 @@ func (s *step) open(circle []*waiting) error {
 		if lacks == nil {
 			then := m
 			then.Op, then.Before = rowferry.Update, after(&first, all(e.table))
-			return errors.Join(s.wake(releaseOf(w.number)), s.change(e, &then))
+			if err := s.change(e, &then); err != nil { // which keeps what the row has still
+				return err
+			}
+			return s.wake(releaseOf(w.number))
 		}
 		s.notes.Count(rowferry.Kept{Waiting: 1}) // for something else first
 		if err := s.place(w, lacks); err != nil {
@@ -97,6 +99,9 @@ func (s *step) without(w *waiting) (m rowferry.Mutation, opens bool, err error) 
 		case !f.stays(m.Before, w.change.After): // else it could not be told from the parent it had
 			opens = true
 			blank(m.After, f.columns)
+			if f.kind >= 0 {
+				blank(m.After, []int{f.kind})
+			}
 		}
 	}
 	if !opens || m.Op == rowferry.Update && !changes(&m, all(w.e.table)) {

@@ -56,7 +56,7 @@ func (s *step) pinned(e *entity, m *rowferry.Mutation) (uint64, error) {
 			return 0, err
 		}
 		if l != nil {
-			lists = append(lists, l)
+			lists = append(lists, l, s.list(parentList, e, nil))
 		}
 	}
 	if m.Op == rowferry.Insert || s.moves(e, m) { // under a key that another one leaves
@@ -198,52 +198,6 @@ func (s *step) place(w *waiting, lacks []byte) error {
 	return nil
 }
 
-// pin notes what a row that waits still has in the target, which stays the same for
-// as long as it waits.
-func (s *step) pin(w *waiting) error {
-	if w.keeps == nil {
-		var err error
-		if w.keeps, err = s.keeps(w); err != nil {
-			return err
-		}
-	}
-	for _, l := range w.keeps {
-		p, err := s.enter(l, w.number)
-		if err != nil {
-			return err
-		}
-		w.pins = append(w.pins, p)
-	}
-	return nil
-}
-
-func (s *step) keeps(w *waiting) ([][]byte, error) {
-	m, e := &w.change, w.e
-	lists := [][]byte{}
-	for i := range e.refs {
-		f := &e.refs[i]
-		key, refers := f.values(m.Before)
-		if !refers || !f.active(m.Before) {
-			continue
-		}
-		l, err := s.parentList(f.parent, key)
-		if err != nil {
-			return nil, err
-		}
-		if l != nil {
-			lists = append(lists, l)
-		}
-	}
-	for i, u := range e.uniques {
-		values := keyOf(m.Before, u)
-		if slices.ContainsFunc(values, rowferry.Value.IsAbsent) {
-			values = nil
-		}
-		lists = append(lists, s.uniqueList(e, i, values))
-	}
-	return lists, nil
-}
-
 // join makes m a part of what its row waits with.
 func (s *step) join(w *waiting, m *rowferry.Mutation) error {
 	e, before := w.e, w.change
@@ -259,8 +213,6 @@ func (s *step) join(w *waiting, m *rowferry.Mutation) error {
 	case before.Op == rowferry.Insert && m.Op == rowferry.Delete:
 		s.notes.Count(rowferry.Kept{Waiting: -1})
 		return s.wake(releaseOf(w.number))
-	case lacks[0] == releaseList: // which is still in the room
-		return s.settle(w, lacks)
 	case before.Op == rowferry.Insert, m.Op == rowferry.Delete || changes(m, all(e.table)):
 		return s.retry(w)
 	default:

@@ -141,6 +141,9 @@ func (w *world) update(table string) {
 // changed is an update, whose images lack what did not change now and then.
 func (w *world) changed(table string, old, now rowferry.Row) rowferry.Change {
 	c := rowferry.Change{Op: rowferry.Update, Table: w.tables[table], Before: old, After: now}
+	if table != "remarks" && w.minimal {
+		c.Before = w.identified(table, old)
+	}
 	if w.rnd.IntN(3) == 0 {
 		c.After = slices.Clone(now)
 		for o := range now {
@@ -185,7 +188,11 @@ func (w *world) remove(table string) {
 	}
 	old := rows[i]
 	w.source[table] = slices.Delete(rows, i, i+1)
-	w.apply(rowferry.Change{Op: rowferry.Delete, Table: w.tables[table], Before: old})
+	image := old
+	if table != "remarks" && w.minimal {
+		image = w.identified(table, old)
+	}
+	w.apply(rowferry.Change{Op: rowferry.Delete, Table: w.tables[table], Before: image})
 	if w.rnd.IntN(4) == 0 && table != "items" { // a new row takes the key
 		w.late[table] = append(w.late[table], old[0].Int())
 		w.insert(table)
@@ -203,4 +210,13 @@ func (w *world) arrive() {
 			}
 		}
 	}
+}
+
+// identified is an image that has the key alone.
+func (w *world) identified(table string, row rowferry.Row) rowferry.Row {
+	image := make(rowferry.Row, len(row))
+	for _, o := range w.tables[table].PrimaryKey {
+		image[o] = row[o]
+	}
+	return image
 }
