@@ -47,7 +47,7 @@ var renewClauses = []clause{
 	{"renew: a table of somebody else keeps its rows", func(e *env) {
 		t, own := numbered("t"), numbered("own")
 		e.ready()
-		e.exec("CREATE TABLE t (id INTEGER NOT NULL PRIMARY KEY, s VARCHAR(40), n INTEGER)")
+		e.exec("CREATE TABLE t (id BIGINT NOT NULL PRIMARY KEY, s VARCHAR(200), n BIGINT)")
 		e.apply(shape(t), shape(own), insert(t, 1, "a", 1), insert(own, 1, "a", 1))
 		if err := e.renewer().CheckRenew(ctx, e.shapes(own, t), e.shapes(own, t)); rowferry.CodeOf(err) != rowferry.CodeAgainRefused {
 			e.t.Errorf("got %v, want %s", err, rowferry.CodeAgainRefused)
@@ -66,7 +66,7 @@ var renewClauses = []clause{
 		e.ready()
 		e.prepareLoad(t)
 		e.complete(t)
-		e.exec("CREATE TABLE theirs (id INTEGER NOT NULL PRIMARY KEY, FOREIGN KEY (id) REFERENCES t (id))")
+		e.exec("CREATE TABLE theirs (id BIGINT NOT NULL PRIMARY KEY, FOREIGN KEY (id) REFERENCES t (id))")
 		e.apply(insert(t, 1, "a", 1))
 		if err := e.renewer().CheckRenew(ctx, e.shapes(t), e.shapes(t)); rowferry.CodeOf(err) != rowferry.CodeAgainRefused {
 			e.t.Errorf("got %v, want %s", err, rowferry.CodeAgainRefused)

@@ -1,7 +1,7 @@
 UPDATE rowferry_checkpoint
     ["0-1-1" "1" "2"]
 CREATE TABLE "customers" (
-  "id" INTEGER PRIMARY KEY,
+  "id" INTEGER PRIMARY KEY AUTOINCREMENT,
   "email" TEXT NOT NULL,
   "full_name" TEXT NOT NULL,
   "loyalty_card" TEXT,
@@ -48,7 +48,7 @@ CREATE INDEX "products_fk_ff4630bc" ON "products" ("category_id")
 UPDATE rowferry_checkpoint
     ["0-1-5" "1" "6"]
 CREATE TABLE "orders" (
-  "id" INTEGER PRIMARY KEY,
+  "id" INTEGER PRIMARY KEY AUTOINCREMENT,
   "customer_id" INTEGER NOT NULL,
   "status" TEXT NOT NULL,
   "total" TEXT NOT NULL,
