@@ -161,10 +161,3 @@ func fenced(ours Checkpoint, row *Checkpoint) *Error {
 	}
 	return err.Fact("target", "fence %d, sequence %d, written %s", row.Fence, row.Sequence, row.Updated.Format(time.RFC3339))
 }
-
-// targetLost says that the target is not what the state remembers.
-func targetLost(pipeline string, start Position, cause error) error {
-	err := Errorf(CodeTargetLost, "the target lost the checkpoint of pipeline %q, and the pipeline's start can no longer be read: %w", pipeline, cause)
-	return err.Fact("start", "%s", start).
-		Remedy("start over", "give the log files from the start on, or remove the state directory to start with what there is")
-}

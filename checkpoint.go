@@ -33,8 +33,8 @@ type Checkpoint struct {
 type Held struct {
 	Shapes int      `json:"shapes,omitempty"` // tables whose shape the log told
 	Oldest Position `json:"oldest,omitempty"` // where the oldest of it can be read again
-	// Copy is how far a copy is that the pipeline began with, or makes again: not
-	// what only the state directory has, but what a batch changes like it.
+	// Copy is how far a copy is that the pipeline began with: not what only the
+	// state directory has, but what a batch changes like it.
 	Copy CopyState `json:"copy,omitzero"`
 	// Notes counts what a Resolver has in the state directory.
 	Notes Kept `json:"notes,omitzero"`
@@ -50,13 +50,6 @@ type CopyState struct {
 	Partial bool `json:"partial,omitempty"`
 	// Orphans is what became of rows without a parent, "" where they were refused.
 	Orphans OrphanPolicy `json:"orphans,omitempty"`
-	// Tables are the source's tables that the copy is about; none are all. The others
-	// are followed, but while these are emptied and loaded.
-	Tables []schema.Name `json:"tables,omitempty"`
-	// Lineage is, of a copy of Tables, that of the server they are read from.
-	Lineage string `json:"lineage,omitempty"`
-	// Began tells, of a copy of Tables, that the pipeline began with a copy of all.
-	Began bool `json:"began,omitempty"`
 }
 
 // CopyPhase is a part of a copy; see Copier.
@@ -64,8 +57,6 @@ type CopyPhase string
 
 // The parts of a copy.
 const (
-	// Emptying is what a copy of single tables begins with; see Renewer.
-	Emptying   CopyPhase = "emptying"
 	Loading    CopyPhase = "loading"
 	Merging    CopyPhase = "merging"
 	Completing CopyPhase = "completing"
@@ -75,17 +66,6 @@ const (
 
 // going reports whether there is a copy to go on with.
 func (c CopyState) going() bool { return c.Phase != "" && c.Phase != Copied }
-
-// loads reports whether the tables are still to be read.
-func (c CopyState) loads() bool { return c.Phase == Emptying || c.Phase == Loading }
-
-// over is what is noted when the copy is complete.
-func (c CopyState) over() CopyState {
-	if len(c.Tables) > 0 && !c.Began {
-		return CopyState{}
-	}
-	return CopyState{Phase: Copied, Server: c.Server}
-}
 
 // Record is what one batch writes to the State.
 type Record struct {

@@ -71,7 +71,6 @@ const (
 	CodeCSVTooLong      Code = "RF-2041"
 	CodeCSVChanged      Code = "RF-2042"
 	CodeImageLacks      Code = "RF-2043"
-	CodeAgainRefused    Code = "RF-2050"
 	CodeTarget          Code = "RF-3001"
 	CodeRowRefused      Code = "RF-3002"
 	CodeShapeChanged    Code = "RF-3003"

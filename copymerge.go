@@ -21,7 +21,7 @@ type merger struct {
 	nets   map[string]int        // by table and key: the row's place in ms
 	ms     []Mutation
 	key    []byte
-	strict []Mutation // of tables without a key, and of those that are not copied
+	strict []Mutation // of tables without a key
 	saw    map[sight]bool
 }
 
@@ -43,13 +43,13 @@ func newMerger(e *Engine, tx MergeTx, told map[schema.Name]*schema.Table) *merge
 func (m *merger) learn() {
 	m.acting = map[schema.Name][]int{}
 	known := map[schema.Name]*Mutation{} // by target table
-	for i := range m.engine.copying.all {
-		known[m.engine.copying.all[i].Table.Name] = &m.engine.copying.all[i]
+	for i := range m.engine.copying.shapes {
+		known[m.engine.copying.shapes[i].Table.Name] = &m.engine.copying.shapes[i]
 	}
 	for _, child := range known {
 		for _, f := range child.Table.ForeignKeys {
 			parent := known[f.Parent]
-			if c := m.engine.copying; !f.Acts() || parent == nil || !c.concerns(child.Source) && !c.concerns(parent.Source) {
+			if !f.Acts() || parent == nil {
 				continue
 			}
 			for _, name := range f.Referenced {
@@ -72,10 +72,6 @@ func (m *merger) write(ctx context.Context, ms []Mutation) error {
 func (m *merger) add(ctx context.Context, mu *Mutation) error {
 	if err := m.checkActing(mu); err != nil {
 		return err
-	}
-	if !m.engine.copying.concerns(mu.Source) {
-		m.strict = append(m.strict, *mu)
-		return nil
 	}
 	if mu.Op != Shape && mu.Table.Identity() == nil {
 		return m.once(mu)
@@ -243,8 +239,7 @@ func (m *merger) flush(ctx context.Context) error {
 	if len(m.strict) == 0 {
 		return nil
 	}
-	inOrder(m.strict)
-	err := put(ctx, m.tx, []part{{ms: m.strict}}, nil)
+	err := m.tx.Write(ctx, m.strict)
 	clear(m.strict)
 	m.strict = m.strict[:0]
 	return err

@@ -3,8 +3,6 @@ package rowferry
 import (
 	"context"
 	"time"
-
-	"github.com/rowferry/rowferry/schema"
 )
 
 // enter makes durable that the copy is in another phase: it is a batch without
@@ -14,28 +12,16 @@ func (e *Engine) enter(ctx context.Context, next CopyState) error {
 	now.Sequence++
 	now.Held.Copy = next
 	now.Updated = time.Now().UTC()
-	return e.commitAlone(ctx, now, nil)
-}
-
-// commitAlone makes durable a checkpoint that comes without changes. Tables that
-// are dropped are no longer the pipeline's.
-func (e *Engine) commitAlone(ctx context.Context, now Checkpoint, dropped []schema.Name) error {
-	err := e.parts.State.Record(Record{Checkpoint: now, Shapes: sortedShapes(e.shapes), Dropped: dropped, Rules: e.opts.Rules})
-	if err != nil {
+	if err := e.parts.State.Record(Record{Checkpoint: now, Shapes: sortedShapes(e.shapes), Rules: e.opts.Rules}); err != nil {
 		return err
 	}
-	keeper, ok := e.parts.Sink.(CheckpointKeeper)
-	if !ok {
-		e.at = now
-		return nil
-	}
 	was := e.at
-	err = e.insistOn(ctx, func() error {
-		err := keeper.WriteCheckpoint(ctx, &was, now)
+	err := e.insistOn(ctx, func() error {
+		err := e.copying.loader.WriteCheckpoint(ctx, &was, now)
 		if err == nil {
 			return nil
 		}
-		row, readErr := keeper.ReadCheckpoint(ctx, now.Pipeline)
+		row, readErr := e.copying.loader.ReadCheckpoint(ctx, now.Pipeline)
 		if readErr == nil && row != nil && row.Fence == now.Fence && row.Sequence == now.Sequence && row.StateID == now.StateID {
 			return nil // the answer was lost
 		}
@@ -84,11 +70,9 @@ func (e *Engine) entered(ctx context.Context) error {
 		if err := e.insistOn(ctx, func() (err error) { l, err = e.newLoading(ctx); return err }); err != nil || l.done() {
 			return err
 		}
-		again := e.at.Held.Copy
-		again.Phase, again.Until = Loading, ""
-		return e.enter(ctx, again)
-	case Copied, "":
-		return e.insistOn(ctx, func() error { return c.loader.Complete(ctx, c.all, e.completion()) })
+		return e.enter(ctx, CopyState{Phase: Loading, Server: e.at.Held.Copy.Server})
+	case Copied:
+		return e.insistOn(ctx, func() error { return c.loader.Complete(ctx, c.shapes, e.completion()) })
 	default:
 		return nil
 	}

@@ -17,10 +17,8 @@ import (
 type copying struct {
 	copier Copier
 	loader Loader
-	tables map[schema.Name]bool // that are copied; nil means all
-	shapes []Mutation           // of those, under target names
-	all    []Mutation           // of all tables of the pipeline
-	source Copy                 // nil where nothing is to be read from the tables any more
+	shapes []Mutation // of all tables, under target names
+	source Copy       // nil where nothing is to be read from the tables any more
 
 	seen map[schema.Name]Snapshot // of tables without a key, while merging
 
@@ -127,7 +125,6 @@ func (e *Engine) resumeCopy(ctx context.Context) error {
 	}
 	e.copying = c
 	c.mark = e.at.Held.Copy.Until
-	c.limit(e.at.Held.Copy.Tables)
 	known := e.shapes
 	if e.at.Held.Copy.Phase != Completing || len(known) == 0 {
 		if err := e.lookAt(ctx, e.at.Position); err != nil {
@@ -143,11 +140,8 @@ func (e *Engine) resumeCopy(ctx context.Context) error {
 		return err
 	}
 	for name, t := range known {
-		if !e.at.Held.Copy.loads() {
+		if e.at.Held.Copy.Phase != Loading {
 			break // later changes are in the log
-		}
-		if !c.concerns(name) {
-			continue // so they are here
 		}
 		now := e.shapes[name]
 		if now == nil {
@@ -163,13 +157,8 @@ func (e *Engine) resumeCopy(ctx context.Context) error {
 	if err := e.tellShapes(); err != nil {
 		return err
 	}
-	if e.at.Held.Copy.Phase != Emptying {
-		if err := e.prepareLoad(ctx); err != nil {
-			return err
-		}
-	}
-	if len(known) > 0 {
-		return nil
+	if err := c.loader.PrepareLoad(ctx, c.shapes); err != nil || len(known) > 0 {
+		return err
 	}
 	return e.enter(ctx, e.at.Held.Copy) // so that the state has the shapes
 }
@@ -183,13 +172,9 @@ func (e *Engine) sameLineage() error {
 		return r.Recognize(e.at.Held.Copy.Server)
 	}
 	began, now := e.at.Held.Copy.Server, e.copying.source.Server()
-	was := e.at.Lineage
-	if e.copying.tables != nil {
-		was = e.at.Held.Copy.Lineage
-	}
-	if began == now && e.at.Held.Copy.loads() && was != "" {
+	if began == now && e.at.Held.Copy.Phase == Loading && e.at.Lineage != "" {
 		if _, lineage := e.copying.source.From(); lineage != "" {
-			began, now = was, lineage
+			began, now = e.at.Lineage, lineage
 		}
 	}
 	if began == now {
@@ -202,7 +187,7 @@ func (e *Engine) sameLineage() error {
 
 // lookAt opens the source's tables, and learns their shapes.
 func (e *Engine) lookAt(ctx context.Context, from Position) error {
-	source, err := e.openTables(ctx, from)
+	source, err := e.copying.copier.Copy(ctx, from)
 	if err != nil {
 		return err
 	}
@@ -212,14 +197,6 @@ func (e *Engine) lookAt(ctx context.Context, from Position) error {
 		e.shapes[t.Shape.Name] = t.Shape
 	}
 	return nil
-}
-
-func (e *Engine) openTables(ctx context.Context, from Position) (Copy, error) {
-	again, ok := e.copying.copier.(Recopier)
-	if ok && e.copying.tables != nil && e.at.Held.Copy.loads() {
-		return again.Recopy(ctx, from, e.at.Lineage)
-	}
-	return e.copying.copier.Copy(ctx, from)
 }
 
 // join makes tables that are new since the copy began like those that are copied.
@@ -236,18 +213,12 @@ func (c *copying) join(ctx context.Context, ms []Mutation) error {
 	return c.loader.PrepareLoad(ctx, c.shapes)
 }
 
-// tellShapes has the handler learn the tables, and c.shapes and c.all hold them.
-func (e *Engine) tellShapes() error {
-	c := e.copying
-	c.shapes, c.all = nil, nil
+// tellShapes has the handler learn the tables, and c.shapes hold them.
+func (e *Engine) tellShapes() (err error) {
+	e.copying.shapes = nil
 	for _, t := range sortedShapes(e.shapes) {
-		from := len(c.all)
-		all, err := e.parts.Handler.Handle(c.all, &Change{Op: Shape, Table: t})
-		if err != nil {
+		if e.copying.shapes, err = e.parts.Handler.Handle(e.copying.shapes, &Change{Op: Shape, Table: t}); err != nil {
 			return err
-		}
-		if c.all = all; c.concerns(t.Name) {
-			c.shapes = append(c.shapes, all[from:]...)
 		}
 	}
 	return nil
@@ -266,12 +237,8 @@ func (e *Engine) copyTables(ctx context.Context) error {
 	}
 	for e.at.Held.Copy.going() {
 		var err error
-		next := e.at.Held.Copy
-		next.Until = ""
+		next := CopyState{Phase: Copied, Server: e.at.Held.Copy.Server}
 		switch e.at.Held.Copy.Phase {
-		case Emptying:
-			next.Phase = Loading
-			err = e.throttled(ctx, false, func() error { return e.empty(ctx) })
 		case Loading:
 			next.Phase = Merging
 			next.Until, err = e.load(ctx)
@@ -280,10 +247,7 @@ func (e *Engine) copyTables(ctx context.Context) error {
 			next.Phase = Completing
 			err = e.merge(ctx)
 		case Completing:
-			next = next.over()
-			if next.Phase == Copied {
-				next.Orphans = e.opts.Orphans.changing()
-			}
+			next.Orphans = e.opts.Orphans.changing()
 			err = e.throttled(ctx, false, func() error { return e.complete(ctx) })
 		default:
 			err = Errorf(CodeCheckpointNew, "the checkpoint has a copy in phase %q, which this program does not know", e.at.Held.Copy.Phase)
@@ -375,10 +339,7 @@ func (e *Engine) mergeOnce(ctx context.Context) error {
 // complete gives the tables what they were made without.
 func (e *Engine) complete(ctx context.Context) error {
 	l := e.copying.loader
-	if err := e.tellShapes(); err != nil { // those that came meanwhile too
-		return err
-	}
-	if err := e.insistOn(ctx, func() error { return l.Complete(ctx, e.copying.all, e.completion()) }); err != nil {
+	if err := e.insistOn(ctx, func() error { return l.Complete(ctx, e.copying.shapes, e.completion()) }); err != nil {
 		return err
 	}
 	return e.insistOn(ctx, func() error { return l.ForgetChunks(ctx, e.opts.Pipeline) })

@@ -42,8 +42,6 @@ type Options struct {
 	// SpillBytes is how much of one transaction is held in memory before the
 	// rest of it goes to the state's spool.
 	SpillBytes int
-	// Alter is what a pipeline that has a checkpoint is to do otherwise.
-	Alter Alteration
 	// Copy has a pipeline without a checkpoint begin with a copy of the tables.
 	Copy bool
 	// Part, where it is not nil, is which rows are copied, without the log being

@@ -126,23 +126,3 @@ func (d *delta) fits() error {
 		Fact("notes", "%d MiB", d.bytes>>20).
 		Remedy("keep", "the keys of its table: key: keep")
 }
-
-// learn tells the resolver of the tables that are known.
-func (e *Engine) learn(shapes []Mutation) error {
-	if e.parts.Resolver == nil {
-		return nil
-	}
-	for i := range shapes {
-		if _, err := e.parts.Resolver.Resolve(nil, &shapes[i], nil); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// resolverCopies refuses a copy of tables whose keys are not the source's.
-func resolverCopies() error {
-	return Errorf(CodeCopyRefused, "tables whose keys are not kept cannot be copied yet").
-		Remedy("follow", "from where the tables were empty: --from").
-		Remedy("keep", "every key and reference: no key, references or missing_parent under 'entities'")
-}

@@ -24,9 +24,6 @@ func (e *Engine) open(ctx context.Context) error {
 		return err
 	}
 	e.resume.Kind = kind
-	if err := e.mayAlter(kind, f); err != nil {
-		return err
-	}
 	hint, err := e.hints(ctx)
 	if err != nil {
 		return err
@@ -59,6 +56,26 @@ func (e *Engine) open(ctx context.Context) error {
 	}
 	e.resume.From = e.at.Position
 	return nil
+}
+
+// learn tells the resolver of the tables that are known.
+func (e *Engine) learn(shapes []Mutation) error {
+	if e.parts.Resolver == nil {
+		return nil
+	}
+	for i := range shapes {
+		if _, err := e.parts.Resolver.Resolve(nil, &shapes[i], nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolverCopies refuses a copy of tables whose keys are not the source's.
+func resolverCopies() error {
+	return Errorf(CodeCopyRefused, "tables whose keys are not kept cannot be copied yet").
+		Remedy("follow", "from where the tables were empty: --from").
+		Remedy("keep", "every key and reference: no key, references or missing_parent under 'entities'")
 }
 
 // hints looks up existing target tables by the source tables that map to them.
@@ -159,6 +176,12 @@ func (e *Engine) openOver(ctx context.Context, f found, hint hints) error {
 	return e.begin(ctx)
 }
 
+func targetLost(pipeline string, start Position, cause error) error {
+	err := Errorf(CodeTargetLost, "the target lost the checkpoint of pipeline %q, and the pipeline's start can no longer be read: %w", pipeline, cause)
+	return err.Fact("start", "%s", start).
+		Remedy("start over", "give the log files from the start on, or remove the state directory to start with what there is")
+}
+
 // begin records the start of a pipeline in the state, then in the target.
 func (e *Engine) begin(ctx context.Context) error {
 	start := e.reader.Begin()
@@ -198,8 +221,7 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	if err != nil {
 		return err
 	}
-	alters := e.alters(at) && !at.Held.Copy.going()
-	if !at.Held.Copy.going() && !alters {
+	if !at.Held.Copy.going() {
 		if err := e.read(ctx, Start{Position: at.Position, Lineage: at.Lineage, Tables: known.Shapes, Hint: hint}); err != nil {
 			return err
 		}
@@ -210,19 +232,24 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	if err := e.readopt(ctx, at); err != nil {
 		return err
 	}
-	if e.parts.Resolver != nil && (at.Held.Copy.going() || len(e.opts.Alter.Again) > 0) {
+	if e.parts.Resolver != nil && at.Held.Copy.going() {
 		return resolverCopies()
 	}
+	var ms []Mutation
 	for _, t := range known.Shapes {
 		e.shapes[t.Name] = t
+		// The handler learns which names are taken.
+		if ms, err = e.parts.Handler.Handle(ms, &Change{Op: Shape, Table: t}); err != nil {
+			return err
+		}
 	}
-	switch {
-	case at.Held.Copy.going():
+	if at.Held.Copy.going() {
 		return e.openCopied(ctx, at)
-	case alters:
-		return e.openAltered(ctx, at, known.Rules, hint)
 	}
-	if err := e.prepareKnown(ctx); err != nil {
+	if err := e.learn(ms); err != nil {
+		return err
+	}
+	if err := e.prepareShapes(ctx, ms); err != nil {
 		return err
 	}
 	switch e.resume.Kind {
@@ -233,22 +260,6 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 		e.resume.Detail = "from " + string(at.Position)
 	}
 	return e.takeOver(ctx, at)
-}
-
-// prepareKnown has the handler learn which names are taken, and the target look at
-// the tables.
-func (e *Engine) prepareKnown(ctx context.Context) error {
-	var ms []Mutation
-	for _, t := range sortedShapes(e.shapes) {
-		var err error
-		if ms, err = e.parts.Handler.Handle(ms, &Change{Op: Shape, Table: t}); err != nil {
-			return err
-		}
-	}
-	if err := e.learn(ms); err != nil {
-		return err
-	}
-	return e.prepareShapes(ctx, ms)
 }
 
 // openRebuilt goes on from the target's row with a state that is made anew:
@@ -342,26 +353,16 @@ func (e *Engine) accept(ctx context.Context, at Checkpoint, rules string) error 
 }
 
 func (e *Engine) sameRules(at Checkpoint, rules string) error {
-	alter := e.opts.Alter
-	scope := rules != "" && alter.OnlyScope != nil && alter.OnlyScope(rules, e.opts.Rules)
-	if at.Config == e.opts.Config || !at.Held.Copy.going() && rules != "" && (alter.Accept || scope && len(alter.Again) > 0) {
+	if at.Config == e.opts.Config {
 		return nil
 	}
 	err := Errorf(CodeConfigChanged, "the rules of pipeline %q are not those its rows were applied with", at.Pipeline)
 	if rules != "" {
 		err.Fact("then", "%s", rules)
 	}
-	err.Fact("now", "%s", e.opts.Rules).Remedy("undo", "restore the former tables and entities settings")
-	switch {
-	case at.Held.Copy.going():
-		err.Fact("copy", "it is %s, and has to end under the former rules", at.Held.Copy.Phase)
-	case scope:
-		err.Remedy("copy tables that are new", "rowferry run --resnapshot TABLE, for each")
-		fallthrough
-	case rules != "":
-		err.Remedy("leave rows as they are", "rowferry run --accept-config")
-	}
-	return err.Remedy("start over", "use another --name and another target")
+	return err.Fact("now", "%s", e.opts.Rules).
+		Remedy("undo", "restore the former tables and entities settings").
+		Remedy("start over", "use another --name and another target")
 }
 
 // read opens the source.

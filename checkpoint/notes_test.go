@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -342,7 +341,7 @@ func TestHeldNotesAreRecorded(t *testing.T) {
 	r := recordOf(1)
 	r.Checkpoint.Held.Notes = rowferry.Kept{Mapped: 7, Waiting: 3}
 	mustRecord(t, s, r)
-	if got := mustLoad(t, s, 1).Checkpoint; !reflect.DeepEqual(got, r.Checkpoint) {
+	if got := mustLoad(t, s, 1).Checkpoint; got != r.Checkpoint {
 		t.Fatalf("loaded %+v, want %+v", got, r.Checkpoint)
 	}
 }

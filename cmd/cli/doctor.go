@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/rowferry/rowferry"
@@ -261,9 +260,6 @@ func (w *wiring) examine(ctx context.Context) error {
 			found, err := e.Examine(ctx)
 			if err != nil {
 				return err
-			}
-			if len(w.settings.recopy) > 0 { // which adds tables to it, and then looks itself
-				found = slices.DeleteFunc(found, func(f rowferry.Finding) bool { return f.Code == rowferry.CodePublication })
 			}
 			failed := failures(found)
 			if failed == nil { // else it is looked at again, or the run ends

@@ -20,8 +20,6 @@ var (
 	untilOption     = &option{name: "until", value: "POS|TIME", usage: "stop after this position or before this time", def: "the end of the files"}
 	untilOnceOption = &option{name: "until", value: "POS|TIME", usage: "stop after this position or before this time; without it, follow"}
 	onceOption      = &option{name: "once", usage: "stop when everything is applied that the source had when asked last"}
-	againOption     = &option{name: "resnapshot", value: "PATTERN", usage: "empty these target tables and copy them again, or copy tables that are new in 'tables', before the pipeline is followed further; as in --tables", list: true}
-	acceptOption    = &option{name: "accept-config", usage: "go on with other tables and entities settings than before: rows that are there stay as they are, and tables taken out are no longer followed"}
 	serverIDOption  = &option{name: "server-id", value: "NUMBER", usage: "the number that the source knows this replica by; without it, one at random that no replica has", key: "source.server_id"}
 	patienceOption  = &option{name: "patience", value: "TIME", usage: "how long a server that is lost or busy is waited for before giving up, as 10m, 0s or forever; without it, run waits for ever and replay not at all", key: "patience"}
 )

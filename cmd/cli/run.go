@@ -14,7 +14,6 @@ func runCommand() *command {
 		about: "Where there is no checkpoint yet, copies the tables as they are, without a lock, while they are written to; then applies every change in the order of the source's log, in groups, and records the position in the same target transaction. The same command again goes on where the last one stopped, in the middle of a copy too: nothing is lost and nothing is applied twice. --from starts in the log, without a copy.\n\n" +
 			"Tables that are copied need a key, and the target's must be empty or missing. Their unique and foreign keys are made after the rows, when the log was applied up to a place behind all that the copy saw: from there on the target is what the source was.\n\n" +
 			"--limit, --ids and --since copy a part and end, with exit code 0: rows of the tables that --ids and --since name, or of all where neither is given. Their parents come along by the foreign keys that the source declares, and the parents of these, so that no reference is broken. All rows are of one moment, which one transaction of the source holds until the end; its log is not read and need not be kept. A partial copy is never followed or gone on with: what it made is given up by `rowferry destroy`.\n\n" +
-			"--resnapshot copies single tables of a pipeline that follows: they are emptied in the target, which has to have them from Rowferry, and loaded, while the others wait; then all are followed from where they were. It is begun once by each run that has it: leave it out afterwards. Tables that are new in 'tables' are copied by it too.\n\n" +
 			"The checks of `rowferry doctor` are made first. A server that is lost on the way is waited for. SIGTERM and SIGINT finish the batch in hand and end the run; with --once or --until that is exit code 130 when it comes too early.\n\n" +
 			"The summary at the end says how the source's transactions were grouped. With -o json: batches; group_most_transactions, of the largest batch; group_longest_seconds, between the first and the last commit at the source in one batch; compaction_ratio, changes to writes, null where nothing was written; fallbacks, batches that were refused compacted; splits, those that were refused in the source's order too and were applied one transaction at a time.\n\n" +
 			"A password never goes on the command line: put the URL into ROWFERRY_SOURCE and ROWFERRY_TARGET, or use password_file or password_command in the configuration file.",
@@ -22,7 +21,7 @@ func runCommand() *command {
 		options: []*option{
 			sourceOption, targetOption, stateOption, nameOption, fromHereOption, onceOption, untilOnceOption,
 			schemaOption, tablesOption, triggersOption, matchOption, memoryOption, serverIDOption, patienceOption,
-			workersOption, chunkRowsOption, maxRowsOption, limitOption, idsOption, sinceOption, againOption, acceptOption,
+			workersOption, chunkRowsOption, maxRowsOption, limitOption, idsOption, sinceOption,
 		},
 		run: runPipeline,
 	}

@@ -49,9 +49,7 @@ type settings struct {
 	from     string
 	until    string
 	once     bool
-	part     *rowferry.Part     // nil where everything is copied
-	recopy   []rowferry.Pattern // tables to copy again
-	accept   bool               // other rules than before
+	part     *rowferry.Part // nil where everything is copied
 }
 
 func defaultSettings() *settings {
@@ -87,14 +85,7 @@ func (in *invocation) settings() (*settings, error) {
 	if in.given("tables") {
 		s.tables = in.values["tables"]
 	}
-	s.once, s.accept = in.on("once"), in.on("accept-config")
-	for _, text := range in.values["resnapshot"] {
-		p, err := mapping.ParsePattern(text)
-		if err != nil {
-			errs = append(errs, err)
-		}
-		s.recopy = append(s.recopy, p)
-	}
+	s.once = in.on("once")
 	errs = append(errs, in.checked(s)...)
 	s.defaultScope()
 	if len(errs) == 0 {

@@ -80,7 +80,6 @@ func (w *wiring) open(ctx context.Context) error {
 	w.options = rowferry.Options{
 		Pipeline: s.name, Config: rules.Hash(), Rules: rules.Canonical(), FromGiven: s.from != "", Log: in.log,
 		Copy: w.copies(), Ends: s.until != "", CopyWorkers: s.copies.workers, ChunkRows: s.copies.rows, Orphans: s.copies.orphans, Part: s.part,
-		Alter:    rowferry.Alteration{Again: s.recopy, Accept: s.accept, Scope: rules.InScope, OnlyScope: mapping.OnlyScope},
 		Throttle: w.throttle, Patience: w.mode.patience, LongestPause: min(rowferry.DefaultLongestPause, s.shortestTimeout()/4),
 	}
 	return w.examine(ctx)

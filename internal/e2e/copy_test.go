@@ -53,7 +53,6 @@ type copyCampaign struct {
 	writers  int      // that write meanwhile
 	env      []string // names the source, with an account of its own
 	again    int      // the most chunks that a kill cost
-	more     []string // arguments of every run
 }
 
 // loadStages and mergeStages are where a copy can be struck while it loads, and
@@ -274,7 +273,7 @@ func (c *copyCampaign) args(more ...string) []string {
 	if !c.pair.copiesKeyless() {
 		args = append(args, "--tables", "!"+scope+".journal", "--tables", "!"+scope+".metric")
 	}
-	return append(append(args, c.more...), more...)
+	return append(args, more...)
 }
 
 // strike kills one run at a stage, and reports whether it came there before it had

@@ -79,42 +79,13 @@ type surplus struct {
 func (u surplus) none() bool { return len(u.unique)+len(u.foreign) == 0 }
 
 // surplus returns the keys of a table that Rowferry gave it beyond what loading
-// needs, and refuses a table that has others, or is without what it needs, or that
-// others refer to.
-func (p *preparation) surplus(t *schema.Table, x *existing) (surplus, error) {
-	over, err := p.surplusOf(t, x)
-	if err != nil {
-		return over, err
-	}
-	incoming, err := p.incoming(x)
-	for _, r := range incoming {
-		if !p.sink.loads(r.child) {
-			return over, inTheWay(t, "a table that is not copied refers to the target's table", r.child.String()+" "+r.name)
-		}
-	}
-	return over, err
-}
-
-// incoming returns the foreign keys that refer to the table.
-func (p *preparation) incoming(x *existing) (to []*reference, err error) {
-	all, err := readReferences(p.ctx, p.session, "k.REFERENCED_TABLE_SCHEMA = ? AND k.REFERENCED_TABLE_NAME = ?", x.shape.Name)
-	for _, r := range all {
-		if p.sink.server.foldName(r.parent) == p.sink.server.foldName(x.shape.Name) {
-			to = append(to, r)
-		}
-	}
-	return to, err
-}
-
-func inTheWay(t *schema.Table, what, key string) error {
-	return rowferry.Errorf(rowferry.CodeCopyRefused, "%s", what).Fact("table", "%s", t.Name).Fact("key", "%s", key).
-		Remedy("for the time of the copy", "drop the key")
-}
-
-// surplusOf is surplus of the table by itself.
-func (p *preparation) surplusOf(t *schema.Table, x *existing) (over surplus, err error) {
+// needs, and refuses a table that has others, or is without what it needs.
+func (p *preparation) surplus(t *schema.Table, x *existing) (over surplus, err error) {
 	s := p.sink
-	refuse := func(what, key string) error { return inTheWay(t, what, key) }
+	refuse := func(what, key string) error {
+		return rowferry.Errorf(rowferry.CodeCopyRefused, "%s", what).Fact("table", "%s", t.Name).Fact("key", "%s", key).
+			Remedy("for the time of the copy", "drop the key")
+	}
 	if id := t.ColumnNames(t.Identity()); len(id) > 0 && !s.references(x.shape, id) {
 		return over, refuse("the target's table has no unique key over what rows are found by", strings.Join(id, ", "))
 	}
@@ -131,7 +102,13 @@ func (p *preparation) surplusOf(t *schema.Table, x *existing) (over surplus, err
 		}
 		over.foreign = append(over.foreign, g.Name)
 	}
-	return over, nil
+	incoming, err := readReferences(p.ctx, p.session, "k.REFERENCED_TABLE_SCHEMA = ? AND k.REFERENCED_TABLE_NAME = ?", x.shape.Name)
+	for _, r := range incoming {
+		if s.server.foldName(r.parent) == s.server.foldName(x.shape.Name) && !s.loads(r.child) {
+			return over, refuse("a table that is not copied refers to the target's table", r.child.String()+" "+r.name)
+		}
+	}
+	return over, err
 }
 
 // otherKeys returns the names of the unique keys of an existing table that are

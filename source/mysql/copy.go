@@ -34,12 +34,7 @@ type tableCopy struct {
 
 // Copy looks at the server's tables. See rowferry.Copier. The shapes are those of
 // a Reader that begins at From, which is opened for that and closed.
-func (s *liveSource) Copy(ctx context.Context, from rowferry.Position) (rowferry.Copy, error) {
-	return s.copy(ctx, rowferry.Start{Position: from}, false)
-}
-
-// copy is Copy, or where the pipeline follows already Recopy.
-func (s *liveSource) copy(ctx context.Context, start rowferry.Start, follows bool) (_ rowferry.Copy, err error) {
+func (s *liveSource) Copy(ctx context.Context, from rowferry.Position) (_ rowferry.Copy, err error) {
 	c, err := dial(ctx, ctx, s.opt.Endpoint)
 	if err != nil {
 		return nil, err
@@ -49,32 +44,26 @@ func (s *liveSource) copy(ctx context.Context, start rowferry.Start, follows boo
 	if err != nil {
 		return nil, err
 	}
-	k := &tableCopy{src: s, srv: parseServer(is[0]), begins: start.Position == ""}
-	r, err := k.open(ctx, c, start)
+	k := &tableCopy{src: s, srv: parseServer(is[0]), begins: from == ""}
+	r, err := k.open(ctx, c, from)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	if follows {
-		if err := k.visible(ctx, c); err != nil {
-			return nil, err
-		}
-		k.known = time.Now() // the place by which that was told
-	}
 	return k, k.look(ctx, c, r)
 }
 
 // open finds where the copy is followed from, and opens a reader there.
-func (k *tableCopy) open(ctx context.Context, c *conn, start rowferry.Start) (r *liveReader, err error) {
-	if start.Position == "" {
-		if start.Position, err = k.begin(ctx, c); err != nil {
+func (k *tableCopy) open(ctx context.Context, c *conn, from rowferry.Position) (r *liveReader, err error) {
+	if from == "" {
+		if from, err = k.begin(ctx, c); err != nil {
 			return nil, err
 		}
 	}
 	k.known = time.Now() // who began may have ended just now
 	opt := k.src.opt
 	opt.From, opt.Until, opt.Once = "earliest", "", false // where there is nothing that From could name
-	if r, err = k.src.open(ctx, opt, start); err != nil {
+	if r, err = k.src.open(ctx, opt, rowferry.Start{Position: from}); err != nil {
 		return nil, err
 	}
 	k.from, k.self = r.Begin(), r.src.live.self

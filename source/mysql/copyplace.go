@@ -33,8 +33,7 @@ import (
 // everything before; "" where nothing was logged yet.
 func (k *tableCopy) begin(ctx context.Context, c *conn) (rowferry.Position, error) {
 	if k.srv.mariadb {
-		pos, _, err := k.beginSnapshot(ctx, c)
-		return pos, err
+		return k.beginSnapshot(ctx, c)
 	}
 	is, err := c.first(ctx, 2, "SELECT @@global.gtid_executed, @@global.gtid_mode")
 	if err != nil {
@@ -67,35 +66,35 @@ const (
 // everything before it.
 const placeAge = 500 * time.Millisecond
 
-// beginSnapshot is begin for MariaDB. place is where that is in its files.
-func (k *tableCopy) beginSnapshot(ctx context.Context, c *conn) (pos rowferry.Position, place string, err error) {
+// beginSnapshot is begin for MariaDB.
+func (k *tableCopy) beginSnapshot(ctx context.Context, c *conn) (rowferry.Position, error) {
 	for look := 1; ; look++ {
-		pos, place, fresh, err := k.snapshot(ctx, c)
+		pos, fresh, err := k.snapshot(ctx, c)
 		if err != nil {
-			return "", "", err
+			return "", err
 		}
 		prepared, err := c.query(ctx, "XA RECOVER")
 		if err != nil {
-			return "", "", err
+			return "", err
 		}
 		waiting := false
 		if fresh {
 			if waiting, err = c.commitsWait(ctx); err != nil {
-				return "", "", err
+				return "", err
 			}
 		}
 		switch {
 		case len(prepared) == 0 && !waiting:
-			return pos, place, nil
+			return pos, nil
 		case look < xaLooks:
 		case waiting:
-			return "", "", rowferry.Errorf(rowferry.CodeSourceAway, "commits that are in the source's log already wait for its replicas, and where they are seen cannot be told").
+			return "", rowferry.Errorf(rowferry.CodeSourceAway, "commits that are in the source's log already wait for its replicas, and where they are seen cannot be told").
 				Remedy("begin again", "when its replicas answer (Rpl_semi_sync_master_wait_sessions is 0)")
 		default:
-			return "", "", refusePrepared(prepared)
+			return "", refusePrepared(prepared)
 		}
 		if err := pause(ctx, xaPause); err != nil {
-			return "", "", err
+			return "", err
 		}
 	}
 }
@@ -127,41 +126,41 @@ func refusePrepared(prepared answer) error {
 		Remedy("end them", "XA COMMIT or XA ROLLBACK, and the same command again")
 }
 
-// snapshot opens a snapshot, and returns where in the log it is, as GTIDs and as
-// "file:offset", and whether its file has no transaction before that.
-func (k *tableCopy) snapshot(ctx context.Context, c *conn) (at rowferry.Position, place string, fresh bool, err error) {
+// snapshot opens a snapshot, and returns where in the log it is, and whether its
+// file has no transaction before that.
+func (k *tableCopy) snapshot(ctx context.Context, c *conn) (at rowferry.Position, fresh bool, err error) {
 	for range 10 { // until the log's oldest file is not removed in between
 		for _, sql := range []string{"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"} {
 			if _, err := c.query(ctx, sql); err != nil {
-				return "", "", false, err
+				return "", false, err
 			}
 		}
 		says, err := c.query(ctx, "SHOW SESSION STATUS LIKE 'binlog_snapshot_%'")
 		if err != nil {
-			return "", "", false, err
+			return "", false, err
 		}
 		if _, err := c.query(ctx, "COMMIT"); err != nil {
-			return "", "", false, err
+			return "", false, err
 		}
-		said := map[string]string{}
+		place := map[string]string{}
 		for _, row := range says {
-			said[strings.ToLower(row[0])] = row[1]
+			place[strings.ToLower(row[0])] = row[1]
 		}
-		file, offset := said["binlog_snapshot_file"], said["binlog_snapshot_position"]
+		file, offset := place["binlog_snapshot_file"], place["binlog_snapshot_position"]
 		if file == "" || offset == "" {
-			return "", "", false, rowferry.Errorf(rowferry.CodeCopyRefused, "the source does not tell where in its log a snapshot is").
+			return "", false, rowferry.Errorf(rowferry.CodeCopyRefused, "the source does not tell where in its log a snapshot is").
 				Fact("binlog_snapshot_file", "%q", file)
 		}
 		pos, known, err := c.gtidOf(ctx, file, offset)
 		if err != nil {
-			return "", "", false, err
+			return "", false, err
 		}
 		before, there, err := c.gtidOf(ctx, file, fileStart)
 		if err != nil || known && there {
-			return rowferry.Position(pos), file + ":" + offset, pos == before, err
+			return rowferry.Position(pos), pos == before, err
 		}
 	}
-	return "", "", false, rowferry.Errorf(rowferry.CodeSourceAway, "the source removes files of its log faster than a place in them can be told")
+	return "", false, rowferry.Errorf(rowferry.CodeSourceAway, "the source removes files of its log faster than a place in them can be told")
 }
 
 // fileStart is where the events of a file begin, behind its magic number.

@@ -24,7 +24,7 @@ func (s *liveSource) Survey(ctx context.Context) (*rowferry.Survey, error) {
 	}
 	found := &rowferry.Survey{}
 	k := &tableCopy{src: s, srv: parseServer(is[0])}
-	r, err := k.open(ctx, c, rowferry.Start{})
+	r, err := k.open(ctx, c, "")
 	switch {
 	case err == nil:
 		err = r.Close()

@@ -18,13 +18,8 @@ var _ rowferry.Copier = (*Source)(nil)
 // was open by then. Where that takes more than a second, Options.Log has a warning
 // that names the oldest. Errors are those of Open, and CodeCopyRefused where the
 // log does not tell of every change to what a snapshot sees.
-func (s *Source) Copy(ctx context.Context, from rowferry.Position) (rowferry.Copy, error) {
-	return s.copy(ctx, rowferry.Start{Position: from}, false)
-}
-
-// copy is Copy, or where the pipeline follows already Recopy.
-func (s *Source) copy(ctx context.Context, start rowferry.Start, follows bool) (_ rowferry.Copy, err error) {
-	o := &opening{source: s, options: s.options, start: start, copies: true, widens: follows}
+func (s *Source) Copy(ctx context.Context, from rowferry.Position) (_ rowferry.Copy, err error) {
+	o := &opening{source: s, options: s.options, start: rowferry.Start{Position: from}, copies: true}
 	if err := o.settle(); err != nil {
 		return nil, err
 	}
@@ -64,11 +59,6 @@ func (o *opening) copying(ctx context.Context) (*copying, error) {
 	}
 	if err := o.connect(ctx); err != nil {
 		return nil, err
-	}
-	if o.widens {
-		if err := o.publish(ctx); err != nil {
-			return nil, err
-		}
 	}
 	return o.copyPrepared(ctx)
 }

@@ -157,7 +157,7 @@ func (s *scope) publicationFindings(o Options, p *publication) []rowferry.Findin
 	var found []rowferry.Finding
 	if missing := s.missing(p); len(missing) > 0 {
 		f := failed(name, rowferry.CodePublication, "the publication leaves out tables in scope: their rows would never arrive",
-			"with the rows they have", "rowferry run --resnapshot, for each of them", "add them, before they have rows", fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE %s", dialect.Quote(p.name), s.list(missing)),
+			"add them, before they have rows", fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE %s", dialect.Quote(p.name), s.list(missing)),
 			"leave them out", "in tables: "+notPatterns(missing))
 		f.Facts = []rowferry.Fact{{Name: "publication", Value: p.name}, {Name: "left out", Value: names(missing)}}
 		found = append(found, f)

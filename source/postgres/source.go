@@ -109,7 +109,6 @@ type opening struct {
 	anchor   anchor // of begin; none where only begin is known
 	fresh    bool   // the slot was made for this reader
 	copies   bool   // what is there comes first, so any slot will do, and a new one
-	widens   bool   // tables that are new in scope are added to the publication
 }
 
 // settle makes sense of the options.
