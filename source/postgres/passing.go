@@ -33,6 +33,9 @@ type passage struct {
 	anchor anchor // to be passed, then of what was read last
 	begin  lsn    // the position
 	stage  stage
+	// entered is set once the slot was seen to be read by us. Where the server has
+	// let go of it already, its reason comes next, and no word before says anything.
+	entered bool
 	// settled is set once the log has come to begin with nothing before it; begun
 	// once begin was acknowledged. What is acknowledged earlier is held back: a
 	// slot that was moved to begin in another history would vouch for it.
@@ -59,6 +62,7 @@ func (p *passage) asked() lsn {
 
 // enter begins, with what the slot has confirmed.
 func (p *passage) enter(confirmed lsn) {
+	p.entered = true
 	switch {
 	case p.anchor.xid != 0 && confirmed < p.anchor.at:
 		p.stage = passing
@@ -122,7 +126,7 @@ func (r *reader) passed(end lsn) error {
 // reaches takes word that everything before a place was sent.
 func (r *reader) reaches(end lsn) error {
 	switch p := &r.passage; {
-	case p.stage == passing && end >= p.anchor.at:
+	case p.stage == passing && end >= p.anchor.at && p.entered:
 		return r.severed("nothing up to %s", end)
 	case p.stage == approaching && end >= p.begin:
 		r.arrive()
