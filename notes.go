@@ -30,9 +30,6 @@ var _ Notes = (*delta)(nil)
 func (e *Engine) notes(b *batch) *delta {
 	if b.notes == nil {
 		b.notes = &delta{state: e.parts.State, before: e.newest, base: e.at.Held.Notes}
-		if e.newest != nil {
-			b.notes.base = e.newest.kept
-		}
 		if !b.spilled() {
 			b.notes.given = map[ChangeID]int64{}
 		}
@@ -46,11 +43,8 @@ func (e *Engine) notes(b *batch) *delta {
 // other.
 func (d *delta) apart(parts []*batch) {
 	before := d.before
-	for i, b := range parts {
+	for _, b := range parts {
 		b.notes = &delta{state: d.state, before: before, given: d.given, base: d.base}
-		if i > 0 {
-			b.notes.base = Kept{} // known once the one before it is resolved
-		}
 		before = b.notes
 	}
 }

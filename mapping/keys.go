@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -179,7 +178,7 @@ func (r *resolver) learn(source schema.Name, t *schema.Table) error {
 func (r *resolver) connectAll() error {
 	for before := -1; before != r.noted(); {
 		before = r.noted()
-		for _, e := range slices.Collect(maps.Values(r.entities)) {
+		for _, e := range r.all() {
 			if err := r.connect(e); err != nil {
 				return err
 			}

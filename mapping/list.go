@@ -66,6 +66,24 @@ func (s *step) leave(p slot) error {
 	return nil
 }
 
+// members returns the numbers of a list.
+func (s *step) members(list []byte) (numbers []uint64, err error) {
+	n, err := s.length(list)
+	if err != nil {
+		return nil, err
+	}
+	for at := range n {
+		number, err := s.at(slot{list, at})
+		if err != nil {
+			return nil, err
+		}
+		if number != 0 {
+			numbers = append(numbers, number)
+		}
+	}
+	return numbers, nil
+}
+
 // first returns the first number of a list, 0 where it is empty.
 func (s *step) first(list []byte) (uint64, error) {
 	n, err := s.length(list)

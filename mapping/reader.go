@@ -131,13 +131,19 @@ func (r *Reader) named(source string) (*entity, error) {
 	return nil, err
 }
 
-// Lookup tells of the row with a key in the source; see ParseKey for its form.
-func (r *Reader) Lookup(source, key string) (*Found, error) {
+// parse returns the entity of a source table, and a key of it.
+func (r *Reader) parse(source, key string) (*entity, []rowferry.Value, error) {
 	e, err := r.named(source)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	values, err := parseKey(e.source, e.table, key)
+	return e, values, err
+}
+
+// Lookup tells of the row with a key in the source; see ParseKey for its form.
+func (r *Reader) Lookup(source, key string) (*Found, error) {
+	e, values, err := r.parse(source, key)
 	if err != nil {
 		return nil, err
 	}
@@ -147,11 +153,7 @@ func (r *Reader) Lookup(source, key string) (*Found, error) {
 // LookupTarget tells of the row with a key in the target. Where keys are noted, it
 // goes through those of the entity.
 func (r *Reader) LookupTarget(ctx context.Context, source, key string) (*Found, error) {
-	e, err := r.named(source)
-	if err != nil {
-		return nil, err
-	}
-	values, err := parseKey(e.source, e.table, key)
+	e, values, err := r.parse(source, key)
 	if err != nil {
 		return nil, err
 	}
@@ -247,14 +249,6 @@ func (r *Reader) find(e *entity, key []rowferry.Value, room func(*entity, []rowf
 	return &Found{Entity: e.source, Key: key, Status: Unknown}, nil
 }
 
-// there returns the key in the target, nil where the notes have none.
-func (r *Reader) there(e *entity, key []rowferry.Value) ([]rowferry.Value, error) {
-	if e.noted {
-		return r.mapped(e, key)
-	}
-	return r.computed(e, key)
-}
-
 // Pairs calls fn with the noted keys of an entity, in the order of the source's:
 // numbers by size, texts by length first. CodeNoKeys where its keys are not noted.
 func (r *Reader) Pairs(ctx context.Context, source string, fn func(Pair) error) error {
@@ -317,24 +311,18 @@ func (r *Reader) Counts(ctx context.Context) ([]Count, error) {
 			counts[e.name] = &Count{Entity: e.source, Key: e.rule.Key, Noted: e.noted}
 		}
 	}
-	err := r.scan(ctx, []byte{mapNote}, func(key, _ []byte) error {
-		rd := reader{rest: key}
+	count := func(named []byte, mapped, waiting int64) error {
+		rd := reader{rest: named}
 		if c := counts[schema.Name{Schema: rd.text(), Table: rd.text()}]; c != nil {
-			c.Mapped++
+			c.Mapped += mapped
+			c.Waiting += waiting
 		}
 		return rd.err
-	})
-	if err != nil {
+	}
+	if err := r.scan(ctx, []byte{mapNote}, func(key, _ []byte) error { return count(key, 1, 0) }); err != nil {
 		return nil, err
 	}
-	err = r.scan(ctx, []byte{waitingNote}, func(_, value []byte) error {
-		rd := reader{rest: value}
-		if c := counts[schema.Name{Schema: rd.text(), Table: rd.text()}]; c != nil {
-			c.Waiting++
-		}
-		return rd.err
-	})
-	if err != nil {
+	if err := r.scan(ctx, []byte{waitingNote}, func(_, value []byte) error { return count(value, 0, 1) }); err != nil {
 		return nil, err
 	}
 	var all []Count

@@ -92,29 +92,10 @@ func (r *Reader) arrival(list []byte) (a Awaited, err error) {
 
 // behind counts the rows that wait for one that waits.
 func (r *Reader) behind(w *waiting) (int, error) {
-	n, err := r.members(releaseOf(w.number))
+	behind, err := r.members(releaseOf(w.number))
 	if w.change.Op != rowferry.Insert && !r.moves(w.e, &w.change) {
-		return n, err
+		return len(behind), err
 	}
 	more, err2 := r.members(r.list(arrivalList, w.e, after(&w.change, w.e.identity)))
-	return n + more, errors.Join(err, err2)
-}
-
-// members counts the slots of a list that are not empty.
-func (r *Reader) members(list []byte) (int, error) {
-	slots, err := r.length(list)
-	if err != nil {
-		return 0, err
-	}
-	n := 0
-	for at := range slots {
-		number, err := r.at(slot{list, at})
-		if err != nil {
-			return 0, err
-		}
-		if number != 0 {
-			n++
-		}
-	}
-	return n, nil
+	return len(behind) + len(more), errors.Join(err, err2)
 }

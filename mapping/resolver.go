@@ -151,7 +151,8 @@ func (s *step) change(e *entity, m *rowferry.Mutation) error {
 }
 
 // write appends what a mutation, which has waited or not, is in the target, and then
-// what was waiting for it. Where a parent is not there it does nothing, and returns the list to wait in.
+// what was waiting for it. Where a parent is not there it does nothing, and returns
+// the list to wait in.
 func (s *step) write(e *entity, m *rowferry.Mutation, waited bool) (lacks []byte, err error) {
 	out := *m
 	out.Origin, out.Index = s.origin, s.index

@@ -82,10 +82,7 @@ func (s *step) pinned(e *entity, m *rowferry.Mutation) (uint64, error) {
 // parentList is of the rows that refer to a row in the target, which is named by its
 // key there: the source's may change meanwhile. Nil where the row is not there.
 func (s *step) parentList(e *entity, key []rowferry.Value) ([]byte, error) {
-	there, err := s.computed(e, key)
-	if e.noted {
-		there, err = s.mapped(e, key)
-	}
+	there, err := s.there(e, key)
 	if there == nil || err != nil {
 		return nil, err
 	}
@@ -262,19 +259,9 @@ func (s *step) retry(w *waiting) error {
 
 // wake has every row of a list try again, in the order in which they came.
 func (s *step) wake(list []byte) error {
-	n, err := s.length(list)
+	numbers, err := s.members(list)
 	if err != nil {
 		return err
-	}
-	var numbers []uint64
-	for at := range n {
-		number, err := s.at(slot{list, at})
-		if err != nil {
-			return err
-		}
-		if number != 0 {
-			numbers = append(numbers, number)
-		}
 	}
 	slices.Sort(numbers)
 	for _, number := range numbers {

@@ -179,6 +179,11 @@ func (s *step) parent(e *entity, key []rowferry.Value) ([]rowferry.Value, error)
 			return nil, err
 		}
 	}
+	return s.there(e, key)
+}
+
+// there returns the key in the target, nil where it is noted and there is none.
+func (s *step) there(e *entity, key []rowferry.Value) ([]rowferry.Value, error) {
 	if e.noted {
 		return s.mapped(e, key)
 	}
@@ -270,10 +275,7 @@ func (s *step) own(e *entity, m *rowferry.Mutation, old, now rowferry.Row) error
 
 // found returns the key of a row that is there.
 func (s *step) found(e *entity, key []rowferry.Value) ([]rowferry.Value, error) {
-	if !e.noted {
-		return s.computed(e, key)
-	}
-	there, err := s.mapped(e, key)
+	there, err := s.there(e, key)
 	if there == nil && err == nil {
 		err = rowferry.Errorf(rowferry.CodeKeyUnmapped, "a change is to a row of %s that this pipeline did not bring", e.source).
 			Fact("key", "%v", key)
