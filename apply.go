@@ -124,7 +124,11 @@ func (e *Engine) refused(ctx context.Context, err error) error {
 func (e *Engine) record(a *attempt) Record {
 	last, cp, shapes := a.batch.last(), e.at, a.shapes
 	cp.Sequence++
-	cp.Position, cp.Lineage, cp.Log, cp.Commit = last.Position, last.Lineage, last.Log, last.CommitTime
+	if cp.Held.Copy.Phase == Carrying { // from the stage, while the log waits
+		cp.Held.Copy.Carried = string(last.Position)
+	} else {
+		cp.Position, cp.Lineage, cp.Log, cp.Commit = last.Position, last.Lineage, last.Log, last.CommitTime
+	}
 	cp.Updated = time.Now().UTC()
 	all := len(e.shapes)
 	for name := range shapes {

@@ -96,6 +96,9 @@ func (a *attempt) write(ctx context.Context, tx SinkTx) error {
 // merge writes the whole batch as merges.
 func (a *attempt) merge(ctx context.Context, tx SinkTx) error {
 	merges, ok := tx.(MergeTx)
+	if s, staged := a.engine.copying.loader.(*staging); staged {
+		merges, ok = stageTx{tx, s.stage}, true
+	}
 	if !ok {
 		return Errorf(CodeInternal, "a target that can be copied into cannot be merged into")
 	}

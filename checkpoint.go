@@ -44,6 +44,8 @@ type Held struct {
 type CopyState struct {
 	Phase CopyPhase `json:"phase"`
 	Until Mark      `json:"until,omitempty"` // where merging ends
+	// Carried is how far Carrying is, in the engine's own words.
+	Carried string `json:"carried,omitempty"`
 	// Server is the source's, as Copy.Server names it.
 	Server string `json:"server,omitempty"`
 	// Partial says that it is no copy of all rows, which nothing follows.
@@ -59,6 +61,7 @@ type CopyPhase string
 const (
 	Loading    CopyPhase = "loading"
 	Merging    CopyPhase = "merging"
+	Carrying   CopyPhase = "carrying" // of a copy that is staged; see Stage
 	Completing CopyPhase = "completing"
 	// Copied is what a pipeline stays that began with a copy.
 	Copied CopyPhase = "copied"
@@ -111,6 +114,12 @@ type State interface {
 	Reset() error
 	// Spool returns an empty overflow area for one transaction.
 	Spool() (Spool, error)
+	// Stage opens the rows of a copy that the directory has, or where fresh is set
+	// none, whatever it has. CodeStateNeeded where it has none and is to. It is closed
+	// before the State is.
+	Stage(fresh bool) (Stage, error)
+	// DropStage removes them, where there are any. The Stage is closed.
+	DropStage() error
 	// Close releases the directory.
 	Close() error
 }

@@ -19,6 +19,8 @@ type copying struct {
 	loader Loader
 	shapes []Mutation // of all tables, under target names
 	source Copy       // nil where nothing is to be read from the tables any more
+	// handler is the pipeline's; that of a copy that is staged leaves all as it is.
+	handler Handler
 
 	seen map[schema.Name]Snapshot // of tables without a key, while merging
 
@@ -38,9 +40,18 @@ func (c *copying) setUntil(m Mark) {
 	c.mark = m
 }
 
-// newCopying checks that source and target can be copied between.
-func (e *Engine) newCopying() (*copying, error) {
-	c := &copying{}
+// handler is what changes go through: the pipeline's, or the copy's.
+func (e *Engine) handler() Handler {
+	if e.copying != nil {
+		return e.copying.handler
+	}
+	return e.parts.Handler
+}
+
+// newCopying checks that source and target can be copied between. Where a copy is
+// staged, fresh says that the stage is new.
+func (e *Engine) newCopying(fresh bool) (*copying, error) {
+	c := &copying{handler: e.parts.Handler}
 	if e.opts.Ends {
 		return nil, Errorf(CodeUsage, "a copy is right when the log was followed for as far as it saw, and the log is to be followed up to a place or time").
 			Remedy("copy first", "run without --until, with --once")
@@ -49,13 +60,18 @@ func (e *Engine) newCopying() (*copying, error) {
 	if c.copier, c.loader, err = CanCopy(e.parts.Source, e.parts.Sink); err != nil {
 		return nil, err
 	}
-	return c, nil
+	if e.parts.Resolver == nil {
+		return c, nil
+	}
+	c.handler = asIs{}
+	c.loader, err = e.newStaging(fresh)
+	return c, err
 }
 
 // openCopy begins a pipeline with a copy. Where the log is followed from is
 // durable before the first row (C9, C10).
 func (e *Engine) openCopy(ctx context.Context) error {
-	c, err := e.newCopying()
+	c, err := e.newCopying(true)
 	if err != nil {
 		return err
 	}
@@ -72,11 +88,10 @@ func (e *Engine) openCopy(ctx context.Context) error {
 	if err := e.tellShapes(); err != nil {
 		return err
 	}
-	occupied, err := c.loader.Occupied(ctx, targetNames(c.shapes))
-	if err != nil {
+	if err := e.checkStaged(); err != nil {
 		return err
 	}
-	if err := CheckOccupied(occupied); err != nil {
+	if err := e.checkCopyInto(ctx); err != nil {
 		return err
 	}
 	// A copy that was given up may have left notes of what it loaded.
@@ -99,34 +114,43 @@ func (e *Engine) openCopy(ctx context.Context) error {
 	return c.loader.PrepareLoad(ctx, c.shapes)
 }
 
-func targetNames(shapes []Mutation) []schema.Name {
-	names := make([]schema.Name, len(shapes))
-	for i := range shapes {
-		names[i] = shapes[i].Table.Name
+// checkCopyInto refuses tables of the target that hold rows already.
+func (e *Engine) checkCopyInto(ctx context.Context) error {
+	c := e.copying
+	if e.parts.Resolver != nil {
+		return nil // into tables of others as well: rows are inserted one by one, and never over any
 	}
-	return names
+	names := make([]schema.Name, len(c.shapes))
+	for i := range c.shapes {
+		names[i] = e.parts.Handler.Target(c.shapes[i].Source)
+	}
+	occupied, err := c.loader.Occupied(ctx, names)
+	if err != nil {
+		return err
+	}
+	return CheckOccupied(occupied)
 }
 
 // openCopied goes on with a copy that another engine began.
-func (e *Engine) openCopied(ctx context.Context, at Checkpoint) error {
+func (e *Engine) openCopied(ctx context.Context, at Checkpoint, fresh bool) error {
 	if err := e.takeOver(ctx, at); err != nil {
 		return err
 	}
 	e.resume.Detail = fmt.Sprintf("a copy that is %s, to be followed from %s", at.Held.Copy.Phase, at.Start)
-	return e.resumeCopy(ctx)
+	return e.resumeCopy(ctx, fresh)
 }
 
 // resumeCopy goes on with a copy: e.at and, where the state has them, e.shapes
 // are known.
-func (e *Engine) resumeCopy(ctx context.Context) error {
-	c, err := e.newCopying()
+func (e *Engine) resumeCopy(ctx context.Context, fresh bool) error {
+	c, err := e.newCopying(fresh)
 	if err != nil {
 		return err
 	}
 	e.copying = c
 	c.mark = e.at.Held.Copy.Until
 	known := e.shapes
-	if e.at.Held.Copy.Phase != Completing || len(known) == 0 {
+	if p := e.at.Held.Copy.Phase; p != Completing && p != Carrying || len(known) == 0 {
 		if err := e.lookAt(ctx, e.at.Position); err != nil {
 			return err
 		}
@@ -217,7 +241,7 @@ func (c *copying) join(ctx context.Context, ms []Mutation) error {
 func (e *Engine) tellShapes() (err error) {
 	e.copying.shapes = nil
 	for _, t := range sortedShapes(e.shapes) {
-		if e.copying.shapes, err = e.parts.Handler.Handle(e.copying.shapes, &Change{Op: Shape, Table: t}); err != nil {
+		if e.copying.shapes, err = e.copying.handler.Handle(e.copying.shapes, &Change{Op: Shape, Table: t}); err != nil {
 			return err
 		}
 	}
@@ -245,7 +269,12 @@ func (e *Engine) copyTables(ctx context.Context) error {
 			e.copying.setUntil(next.Until)
 		case Merging:
 			next.Phase = Completing
+			if e.parts.Resolver != nil {
+				next.Phase = Carrying
+			}
 			err = e.merge(ctx)
+		case Carrying:
+			err = e.carry(ctx)
 		case Completing:
 			next.Orphans = e.opts.Orphans.changing()
 			err = e.throttled(ctx, false, func() error { return e.complete(ctx) })
@@ -264,7 +293,7 @@ func (e *Engine) copyTables(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := e.closeCopy(); err != nil {
+	if err := errors.Join(e.closeCopy(), e.parts.State.DropStage()); err != nil {
 		return err
 	}
 	e.copying = nil
@@ -351,10 +380,13 @@ func (e *Engine) closeCopy() error {
 		e.part = nil
 		return r.Close()
 	}
-	if e.copying == nil || e.copying.source == nil {
+	if e.copying == nil {
 		return nil
 	}
-	source := e.copying.source
-	e.copying.source = nil
-	return source.Close()
+	err := e.copying.closeStage()
+	if source := e.copying.source; source != nil {
+		e.copying.source = nil
+		err = errors.Join(err, source.Close())
+	}
+	return err
 }

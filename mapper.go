@@ -20,7 +20,7 @@ type mapper struct {
 
 func newMapper(e *Engine, b *batch) *mapper {
 	w := &mapper{engine: e, shapes: map[schema.Name]*schema.Table{}}
-	if e.parts.Resolver != nil {
+	if e.parts.Resolver != nil && e.copying == nil {
 		w.notes = e.notes(b)
 	}
 	return w
@@ -88,7 +88,7 @@ func (w *mapper) handle(i int, c *Change, origin *Origin) error {
 		w.tally.add(c, len(w.out)-from)
 		return w.notes.fits()
 	}
-	out, err := w.engine.parts.Handler.Handle(w.out, c)
+	out, err := w.engine.handler().Handle(w.out, c)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,15 @@ type Resolver interface {
 	// Reserve sets keys aside, after ErrKeysShort. It is called while no batch is
 	// open.
 	Reserve(ctx context.Context) error
+	// Parents tells which tables the rows of one refer to, by the source's names, as
+	// far as Resolve was given their shapes.
+	Parents(source schema.Name) []Parent
+}
+
+// Parent is a table that rows refer to. Where it is Awaited, they wait for its rows.
+type Parent struct {
+	Source  schema.Name
+	Awaited bool
 }
 
 // ErrKeysShort tells that more keys have to be reserved.

@@ -34,9 +34,6 @@ func (e *Engine) open(ctx context.Context) error {
 	}
 	switch kind {
 	case Fresh:
-		if e.opts.Copy && e.parts.Resolver != nil {
-			return resolverCopies()
-		}
 		if e.opts.Copy {
 			err = e.openCopy(ctx)
 			break
@@ -69,13 +66,6 @@ func (e *Engine) learn(shapes []Mutation) error {
 		}
 	}
 	return nil
-}
-
-// resolverCopies refuses a copy of tables whose keys are not the source's.
-func resolverCopies() error {
-	return Errorf(CodeCopyRefused, "tables whose keys are not kept cannot be copied yet").
-		Remedy("follow", "from where the tables were empty: --from").
-		Remedy("keep", "every key and reference: no key, references or missing_parent under 'entities'")
 }
 
 // hints looks up existing target tables by the source tables that map to them.
@@ -232,9 +222,6 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	if err := e.readopt(ctx, at); err != nil {
 		return err
 	}
-	if e.parts.Resolver != nil && at.Held.Copy.going() {
-		return resolverCopies()
-	}
 	var ms []Mutation
 	for _, t := range known.Shapes {
 		e.shapes[t.Name] = t
@@ -244,7 +231,7 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 		}
 	}
 	if at.Held.Copy.going() {
-		return e.openCopied(ctx, at)
+		return e.openCopied(ctx, at, false)
 	}
 	if err := e.learn(ms); err != nil {
 		return err
@@ -273,10 +260,13 @@ func (e *Engine) openRebuilt(ctx context.Context, f found, hint hints) error {
 		return stateNeeded(f, f.whyMissing(), nil)
 	}
 	if at.Held.Copy.going() { // the shapes are those of the tables
+		if e.parts.Resolver != nil && at.Held.Copy.Phase != Loading {
+			return stateNeeded(f, f.whyMissing()+" of a copy that is "+string(at.Held.Copy.Phase), nil)
+		}
 		if err := e.parts.State.Reset(); err != nil {
 			return err
 		}
-		return e.openCopied(ctx, at)
+		return e.openCopied(ctx, at, true)
 	}
 	start := Start{Position: at.Position, Lineage: at.Lineage, Hint: hint}
 	if at.Held.Shapes > 0 {

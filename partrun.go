@@ -20,6 +20,8 @@ func (e *Engine) openPart(ctx context.Context, kind ResumeKind, f found) error {
 		return Errorf(CodeUsage, "this source cannot be copied in part").Remedy("copy it whole", "without --limit, --ids and --since")
 	case !loads:
 		return Errorf(CodeUsage, "nothing can be copied into this target")
+	case e.parts.Resolver != nil:
+		return Errorf(CodeUsage, "rows whose keys are not kept cannot be copied in part").Remedy("copy them whole", "without --limit, --ids and --since")
 	case kind != Fresh:
 		return e.partOver(f)
 	}
@@ -36,15 +38,11 @@ func (e *Engine) openPart(ctx context.Context, kind ResumeKind, f found) error {
 	for _, t := range p.tables {
 		e.shapes[t.Shape.Name] = t.Shape
 	}
-	e.copying = &copying{loader: loader}
+	e.copying = &copying{loader: loader, handler: e.parts.Handler}
 	if err := e.tellShapes(); err != nil {
 		return err
 	}
-	occupied, err := loader.Occupied(ctx, targetNames(e.copying.shapes))
-	if err != nil {
-		return err
-	}
-	if err := CheckOccupied(occupied); err != nil {
+	if err := e.checkCopyInto(ctx); err != nil {
 		return err
 	}
 	if err := loader.ForgetChunks(ctx, e.opts.Pipeline); err != nil {

@@ -36,7 +36,7 @@ func (e *Engine) newShapes(b *batch) (ms []Mutation, err error) {
 				continue
 			}
 			told[s.Name] = s
-			if ms, err = e.parts.Handler.Handle(ms, &Change{Op: Shape, Table: s}); err != nil {
+			if ms, err = e.handler().Handle(ms, &Change{Op: Shape, Table: s}); err != nil {
 				return nil, err
 			}
 		}
@@ -69,11 +69,18 @@ func (e *Engine) reserve(ctx context.Context, b *batch) error {
 // table of a batch that never comes is empty, and is found again.
 func (e *Engine) makeTables(ctx context.Context, b *batch) error {
 	ms, err := e.newShapes(b)
-	if err != nil || len(ms) == 0 || reflect.DeepEqual(ms, e.made) {
+	if err != nil {
 		return err
 	}
-	if _, ok := e.parts.Sink.(Preparer); ok {
-		return e.prepareShapes(ctx, ms)
+	return e.makeShapes(ctx, ms)
+}
+
+func (e *Engine) makeShapes(ctx context.Context, ms []Mutation) error {
+	if len(ms) == 0 || reflect.DeepEqual(ms, e.made) {
+		return nil
+	}
+	if p, ok := e.parts.Sink.(Preparer); ok {
+		return p.Prepare(ctx, ms)
 	}
 	now := e.at
 	now.Sequence++

@@ -19,6 +19,7 @@ const (
 	formatName = "FORMAT"
 	badgerName = "badger"
 	spoolName  = "spool"
+	stageName  = "stage"
 )
 
 // format is the content of the FORMAT file, the last thing that is written

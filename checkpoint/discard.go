@@ -53,6 +53,9 @@ func (s *Store) discardAfter(sequence uint64) error {
 // Reset durably forgets the pipeline: its checkpoints, shapes, notes and rules. The
 // directory keeps its ID.
 func (s *Store) Reset() error {
+	if err := s.DropStage(); err != nil {
+		return err
+	}
 	if err := s.DiscardAfter(0); err != nil {
 		return err
 	}

@@ -105,7 +105,7 @@ func FuzzCheckFiles(f *testing.F) {
 	f.Add(b)
 	path := filepath.Join(f.TempDir(), "000001.sst")
 	f.Fuzz(func(t *testing.T, b []byte) {
-		_ = checkLog(b)
+		_ = checkLog(b, 4*memtableSize)
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -57,7 +57,7 @@ func verifyFiles(dir string, opt badger.Options, clean bool) (err error) {
 			return fmt.Errorf("%w: %s: %w", errDamaged, filepath.Base(path), err)
 		}
 	}
-	return verifyLogs(dir)
+	return verifyLogs(dir, 4*opt.MemTableSize)
 }
 
 // verifyManifest checks that the manifest ends where its last whole entry
@@ -175,7 +175,7 @@ func checkSum(data, sum []byte) error {
 // verifyLogs refuses a memtable log with an entry that claims more than any
 // log can hold. Entries that are merely cut off or overwritten are not looked
 // for: Badger ends its replay before them, as after a power cut.
-func verifyLogs(dir string) error {
+func verifyLogs(dir string, most int64) error {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.mem"))
 	if err != nil {
 		return err
@@ -185,14 +185,14 @@ func verifyLogs(dir string) error {
 		if err != nil {
 			return err
 		}
-		if fi.Mode().Type() != fs.FileMode(0) || fi.Size() > 4*memtableSize {
+		if fi.Mode().Type() != fs.FileMode(0) || fi.Size() > most {
 			return fmt.Errorf("%w: %s is no log of ours", errDamaged, filepath.Base(path))
 		}
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		if err := checkLog(b); err != nil {
+		if err := checkLog(b, most); err != nil {
 			return fmt.Errorf("%w: %s: %w", errDamaged, filepath.Base(path), err)
 		}
 	}
@@ -203,7 +203,7 @@ func verifyLogs(dir string) error {
 // whose first 8 are the number of an encryption key, each entry is meta, user
 // meta, key length, value length, expiry (uvarints), key, value, CRC of 4
 // bytes. (Badger v4, structs.go and memtable.go.)
-func checkLog(b []byte) error {
+func checkLog(b []byte, most int64) error {
 	const header = 20
 	if len(b) < header {
 		return nil
@@ -224,7 +224,7 @@ func checkLog(b []byte) error {
 		if n[0] == 0 {
 			return nil // the end
 		}
-		if n[0] > 1<<16 || n[1] > 4*memtableSize {
+		if n[0] > 1<<16 || n[1] > uint64(most) {
 			return fmt.Errorf("an entry claims a key of %d and a value of %d bytes", n[0], n[1])
 		}
 		next := uint64(at) + n[0] + n[1] + 4

@@ -130,6 +130,12 @@ func (*forgetful) Record(rowferry.Record) error              { return nil }
 func (*forgetful) DiscardAfter(uint64) error                 { return nil }
 func (*forgetful) Reset() error                              { return nil }
 func (*forgetful) Get([]byte) ([]byte, error)                { return nil, nil }
+func (*forgetful) DropStage() error                          { return nil }
+
+// Stage implements rowferry.State.
+func (*forgetful) Stage(bool) (rowferry.Stage, error) {
+	return nil, rowferry.Errorf(rowferry.CodeInternal, "nothing is copied that is only shown")
+}
 
 // Scan implements rowferry.State.
 func (*forgetful) Scan([]byte, func(key, value []byte) error) error { return nil }

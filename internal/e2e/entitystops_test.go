@@ -147,19 +147,6 @@ func TestEntityStops(t *testing.T) {
 		f.s.exec(t, "INSERT INTO b VALUES (1, 'b', 1)")
 		f.refused(rowferry.CodeWaitCycle, "2 rows wait")
 	})
-	t.Run("a copy", func(t *testing.T) {
-		f := newStop(t, "")
-		text, err := os.ReadFile(f.config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		other := strings.NewReplacer("name: stops", "name: copies", f.state, f.state+"2").Replace(string(text))
-		if err := os.WriteFile(f.config, []byte(other), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		f.s.exec(t, "INSERT INTO p VALUES (1, 'a')")
-		f.refused(rowferry.CodeCopyRefused)
-	})
 	t.Run("the state deleted or put back", testEntityState)
 }
 

@@ -1,0 +1,168 @@
+package rowferry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/rowferry/rowferry/schema"
+)
+
+// carryRows and carryBytes bound what of the stage comes as one transaction.
+const (
+	carryRows  = 500
+	carryBytes = 1 << 20
+)
+
+// carried is how far the stage is carried into the target, as CopyState has it.
+type carried struct {
+	Table schema.Name `json:"table"`
+	After []byte      `json:"after,omitempty"` // the place of its last row
+}
+
+// carry brings the rows of the stage into the target, like a log of inserts: in
+// batches whose commits say how far it is, while the source's own position stays.
+func (e *Engine) carry(ctx context.Context) error {
+	c := e.copying
+	s, ok := c.loader.(*staging)
+	if !ok {
+		return Errorf(CodeInternal, "rows are carried that were not staged")
+	}
+	tables, err := e.carryOrder()
+	if err != nil {
+		return err
+	}
+	r := &stageReader{stage: s.stage, tables: tables, begin: e.at.Position}
+	if err := r.seek(e.at.Held.Copy.Carried); err != nil {
+		return err
+	}
+	e.copying = nil // from here on nothing is merged
+	defer func() { e.copying = c }()
+	if err := e.closeReader(); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	e.reader, e.readSince = r, time.Now()
+	e.mu.Unlock()
+	if err := e.runReader(ctx); !errors.Is(err, io.EOF) {
+		return err
+	}
+	return e.closeReader()
+}
+
+// carryOrder returns the source's tables, parents first. Rows of a circle of tables
+// come before their parents, and so have to wait for them: where no one looks
+// whether a parent is there, the circle is refused.
+func (e *Engine) carryOrder() ([]*schema.Table, error) {
+	shadows := make([]*schema.Table, 0, len(e.shapes))
+	for n := range e.shapes {
+		shadow := &schema.Table{Name: n}
+		for _, p := range e.parts.Resolver.Parents(n) {
+			shadow.ForeignKeys = append(shadow.ForeignKeys, schema.ForeignKey{Parent: p.Source})
+		}
+		shadows = append(shadows, shadow)
+	}
+	ordered, circles := schema.ParentsFirst(shadows)
+	for _, circle := range circles {
+		for _, n := range circle {
+			for _, p := range e.parts.Resolver.Parents(n) {
+				if !p.Awaited && slices.Contains(circle, p.Source) {
+					return nil, Errorf(CodeCopyRefused, "rows of %s can come before the rows of %s that they refer to, and do not wait for them", n, p.Source).
+						Fact("circle", "%v", circle).
+						Remedy("have them wait", "entities: {%s: {references: {COLUMN: %s.KEY}, missing_parent: wait}}", n, p.Source).
+						Remedy("only follow", "run with --from where the tables were empty")
+				}
+			}
+		}
+	}
+	tables := make([]*schema.Table, len(ordered))
+	for i, t := range ordered {
+		tables[i] = e.shapes[t.Name]
+	}
+	return tables, nil
+}
+
+// stageReader reads a stage as a log of inserts: of transactions that end at the
+// place of their last row.
+type stageReader struct {
+	stage  Stage
+	tables []*schema.Table // those that are left
+	after  string          // in the first of them
+	begin  Position
+}
+
+// seek goes to where a carry was.
+func (r *stageReader) seek(at string) error {
+	if at == "" {
+		return nil
+	}
+	var c carried
+	if err := json.Unmarshal([]byte(at), &c); err != nil {
+		return Errorf(CodeTarget, "the target's record of how far a copy is cannot be read: %w", err)
+	}
+	for i, t := range r.tables {
+		if t.Name == c.Table {
+			r.tables, r.after = r.tables[i:], string(c.After)
+			return nil
+		}
+	}
+	return shapeChanged(c.Table, []string{"table dropped or renamed"})
+}
+
+// Begin implements Reader.
+func (r *stageReader) Begin() Position { return r.begin }
+
+var errFull = errors.New("enough for one transaction")
+
+// Next implements Reader.
+func (r *stageReader) Next(ctx context.Context) (*Tx, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	for len(r.tables) > 0 {
+		t, from := r.tables[0], r.after
+		tx := &Tx{Last: true, CommitTime: time.UnixMilli(0)}
+		bytes := 0
+		err := r.stage.Each(t, r.after, func(place string, row Row) error {
+			if len(tx.Changes) == carryRows || bytes > carryBytes {
+				return errFull
+			}
+			tx.Changes = append(tx.Changes, Change{Op: Insert, Table: t, After: row})
+			bytes += row.Size()
+			r.after = place
+			return nil
+		})
+		if err != nil && !errors.Is(err, errFull) {
+			return nil, err
+		}
+		if len(tx.Changes) > 0 {
+			return r.ends(tx, t, from)
+		}
+		r.tables, r.after = r.tables[1:], ""
+	}
+	return nil, io.EOF
+}
+
+func (r *stageReader) ends(tx *Tx, t *schema.Table, from string) (*Tx, error) {
+	at, err := json.Marshal(carried{t.Name, []byte(r.after)})
+	if err != nil {
+		return nil, err
+	}
+	tx.Position = Position(at)
+	tx.ID = fmt.Sprintf("copy of %s behind %x", t.Name, from)
+	tx.Log = tx.ID
+	return tx, nil
+}
+
+// Progress implements Reader.
+func (r *stageReader) Progress() (done, total int64) { return 0, 0 }
+
+// Notices implements Reader.
+func (r *stageReader) Notices() []string { return nil }
+
+// Close implements Reader. The stage stays open.
+func (r *stageReader) Close() error { return nil }

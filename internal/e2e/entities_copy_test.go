@@ -1,0 +1,113 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/testdb"
+)
+
+// entStrikes are the kills of a copy whose rows get keys: what is met in loading
+// alone, then in merging and in carrying.
+var entStrikes = []string{
+	"copy.chunk:kill@3", "copy.committed:kill@6", "copy.chunk:kill@9",
+	"apply:kill@1", "recorded:kill@1", "confirm:kill@1",
+	"confirm:kill@2", "recorded:kill@4", "record.written:kill@6", "apply:kill@11", "map:kill@3000",
+}
+
+// TestEntitiesCopied: as TestEntities, from a copy on, while rows come, change and go,
+// and the engine is killed in each part of it.
+func TestEntitiesCopied(t *testing.T) {
+	for _, p := range []entPair{
+		{pair{testdb.MariaDB1011, testdb.Postgres15, ""}, scaled(12_000, 1_000_000), 2},
+		{pair{testdb.Postgres15, testdb.MySQL97, ""}, scaled(5_000, 500_000), 1},
+		{pair{testdb.MySQL97, testdb.MariaDB1011, ""}, scaled(5_000, 500_000), 1},
+		{pair{testdb.MariaDB1011, sqliteKind, "FULL"}, scaled(5_000, 500_000), 1},
+	} {
+		t.Run(p.String(), func(t *testing.T) { testEntitiesCopied(t, p) })
+	}
+}
+
+func testEntitiesCopied(t *testing.T, p entPair) {
+	total := entTransactions(p.references)
+	c := newEntities(t, p, fmt.Sprintf("copy: {chunk_rows: %d}\n", total/20), scaled(1_000, 100_000))
+	own := c.own()
+	c.free = int64(total / 2)
+	c.applied.Store(c.free)
+	done := c.write(total, total/100)
+	for c.written.Load() < c.free {
+		time.Sleep(5 * time.Millisecond) // until the writers have come so far
+	}
+	phases := map[rowferry.CopyPhase]int{}
+	for _, strike := range entStrikes {
+		c.free += int64(total / (4 * len(entStrikes)))
+		c.applied.Store(max(c.applied.Load(), c.free))
+		if c.strike(strike) {
+			phases[c.held().Copy.Phase]++
+		}
+	}
+	for _, phase := range []rowferry.CopyPhase{rowferry.Loading, rowferry.Merging, rowferry.Carrying} {
+		if phases[phase] == 0 {
+			t.Errorf("no kill found the copy %s: %v", phase, phases)
+		}
+	}
+	for i := range p.kills {
+		c.kill(total*3/4+total/4*(i+1)/(p.kills+1), i%2 == 1)
+	}
+	c.finish(done)
+	if now := c.own(); now != own {
+		t.Errorf("the target's own rows were %s and are %s", own, now)
+	}
+	references := c.compare()
+	t.Logf("figure: %s: a copy, killed in %v, %d references, 0 wrong", p, slices.Sorted(maps.Keys(phases)), references)
+}
+
+// strike has an engine go on until it is struck, or until it follows.
+func (c *entCampaign) strike(failpoint string) (struck bool) {
+	c.t.Helper()
+	var output bytes.Buffer
+	cmd := exec.CommandContext(c.t.Context(), program(c.t, "failpoint"), c.args()...)
+	cmd.Env = append(os.Environ(), "ROWFERRY_FAILPOINT="+failpoint)
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }() // the exit code is what counts
+	struck = true
+	for begun := time.Now(); ; {
+		select {
+		case <-ended:
+		case <-time.After(50 * time.Millisecond):
+			if time.Since(begun) > hung {
+				_ = cmd.Process.Kill() // it may have ended
+				c.t.Fatalf("struck by %s at no time:\n%s", failpoint, output.String())
+			}
+			if !c.begun() || c.held().Copy.Phase != rowferry.Copied || c.arrived() < c.free {
+				continue
+			}
+			struck = false
+			_ = cmd.Process.Kill() // it may have ended
+		}
+		break
+	}
+	<-ended
+	if code := cmd.ProcessState.ExitCode(); code != -1 || c.pair.complaints(output.String()) != nil {
+		c.t.Fatalf("exit %d, struck by %s:\n%s", code, failpoint, output.String())
+	}
+	return struck
+}
+
+// begun reports whether the target has a checkpoint.
+func (c *entCampaign) begun() bool {
+	n, err := c.goal.number(strings.Replace(c.goal.sequenceQuery(), "sequence", "COUNT(*)", 1))
+	return err == nil && n > 0
+}
