@@ -1,6 +1,7 @@
 package rowferry
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -120,7 +122,7 @@ var errFull = errors.New("enough for one transaction")
 
 // Next implements Reader.
 func (r *stageReader) Next(ctx context.Context) (*Tx, error) {
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), failpoint.Hit("carry")); err != nil {
 		return nil, err
 	}
 	for len(r.tables) > 0 {
@@ -154,7 +156,7 @@ func (r *stageReader) ends(tx *Tx, t *schema.Table, from string) (*Tx, error) {
 	}
 	tx.Position = Position(at)
 	tx.ID = fmt.Sprintf("copy of %s behind %x", t.Name, from)
-	tx.Log = tx.ID
+	tx.Log = t.Name.String()
 	return tx, nil
 }
 

@@ -13,6 +13,7 @@ type CopyProgress struct {
 	Tables []CopiedTable // in order of name
 	// Making is the key that is being made, while Completing.
 	Making string
+	At     string // the table whose rows come, while Carrying
 	// Began is when this engine began to load, and Before how many rows had been
 	// loaded by then.
 	Began  time.Time

@@ -233,6 +233,9 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	if at.Held.Copy.going() {
 		return e.openCopied(ctx, at, false)
 	}
+	if err := e.parts.State.DropStage(); err != nil { // a copy's that was done right before a crash
+		return err
+	}
 	if err := e.learn(ms); err != nil {
 		return err
 	}

@@ -150,7 +150,11 @@ func (s *stats) committed(b *batch, t tally, cp Checkpoint) {
 		sum.Cleared += add.Cleared
 		s.progress.Rows += add.Rows()
 	}
-	s.progress.Transactions += uint64(len(b.txs))
+	if cp.Held.Copy.Phase == Carrying {
+		s.progress.Copy.At = b.last().Log
+	} else {
+		s.progress.Transactions += uint64(len(b.txs))
+	}
 	s.progress.Batches++
 	s.progress.MostTransactions = max(s.progress.MostTransactions, len(b.txs))
 	s.progress.LongestSpan = max(s.progress.LongestSpan, b.duration())

@@ -20,6 +20,7 @@ const (
 	badgerName = "badger"
 	spoolName  = "spool"
 	stageName  = "stage"
+	stageOld   = "stage.old" // being removed
 )
 
 // format is the content of the FORMAT file, the last thing that is written

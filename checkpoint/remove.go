@@ -66,7 +66,7 @@ const socketName = "engine.sock"
 // ours reports whether a name is one of those that a state directory has.
 func ours(name string) bool {
 	switch name {
-	case lockName, reserveName, badgerName, spoolName, stageName, formatName, formatName + ".new", closedName, closedName + ".new", socketName:
+	case lockName, reserveName, badgerName, spoolName, stageName, stageOld, formatName, formatName + ".new", closedName, closedName + ".new", socketName:
 		return true
 	default:
 		return false
@@ -78,7 +78,7 @@ func ours(name string) bool {
 func (s *Seized) Remove() error {
 	defer s.Release()
 	for _, name := range []string{
-		stageName, badgerName, spoolName, reserveName, socketName, closedName + ".new", closedName, formatName + ".new", formatName, lockName,
+		stageName, stageOld, badgerName, spoolName, reserveName, socketName, closedName + ".new", closedName, formatName + ".new", formatName, lockName,
 	} {
 		if err := os.RemoveAll(filepath.Join(s.dir, name)); err != nil {
 			return unwritable(s.dir, err)

@@ -86,21 +86,22 @@ func (s *Store) Stage(fresh bool) (rowferry.Stage, error) {
 
 // DropStage implements rowferry.State.
 func (s *Store) DropStage() error {
-	path := filepath.Join(s.dir, stageName)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	// Under this name a stage that is half gone is not found again.
-	if err := os.RemoveAll(path + ".old"); err != nil {
+	path, old := filepath.Join(s.dir, stageName), filepath.Join(s.dir, stageOld)
+	if _, err := os.Stat(path); err == nil {
+		// Under its name a stage that is half gone would be taken for a whole one.
+		if err := os.RemoveAll(old); err != nil {
+			return s.writeError(err)
+		}
+		if err := os.Rename(path, old); err != nil {
+			return s.writeError(err)
+		}
+		if err := syncDir(s.dir); err != nil {
+			return s.writeError(err)
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
 		return s.writeError(err)
 	}
-	if err := os.Rename(path, path+".old"); err != nil {
-		return s.writeError(err)
-	}
-	if err := syncDir(s.dir); err != nil {
-		return s.writeError(err)
-	}
-	if err := os.RemoveAll(path + ".old"); err != nil {
+	if err := os.RemoveAll(old); err != nil {
 		return s.writeError(err)
 	}
 	return nil

@@ -21,6 +21,12 @@ func (r reading) copying() []string {
 			head = "waiting   " + clean(r.progress.Waiting)
 		}
 		return []string{head, "          at " + clean(r.progress.Checkpoint.Log)}
+	case rowferry.Carrying:
+		head := fmt.Sprintf("carry     rows with their keys  %s rows/s", brief(r.rows))
+		if r.progress.Waiting != "" {
+			head = "waiting   " + clean(r.progress.Waiting)
+		}
+		return append([]string{head}, "          "+clean(c.At))
 	case rowferry.Completing:
 		return []string{"keys      " + clean(c.Making)}
 	default:

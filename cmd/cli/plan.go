@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rowferry/rowferry"
@@ -98,7 +99,7 @@ func plan(ctx context.Context, in *invocation) error {
 	}
 	r := newPlan(s, survey)
 	mutations := r.mapTables(mapping.NewHandler(rules, nil))
-	if err := in.planTarget(ctx, s, rules, source, func(sink rowferry.Sink) error { return r.ask(ctx, s, sink, mutations) }); err != nil {
+	if err := in.planTarget(ctx, s, rules, source, func(sink rowferry.Sink) error { return r.ask(ctx, s, rules, sink, mutations) }); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -202,7 +203,7 @@ func (in *invocation) planTarget(ctx context.Context, s *settings, rules *mappin
 }
 
 // ask adds what the target says.
-func (r *planResult) ask(ctx context.Context, s *settings, sink rowferry.Sink, ms []rowferry.Mutation) error {
+func (r *planResult) ask(ctx context.Context, s *settings, rules *mapping.Rules, sink rowferry.Sink, ms []rowferry.Mutation) error {
 	planner, ok := sink.(rowferry.Planner)
 	if !ok {
 		return rowferry.Errorf(rowferry.CodeInternal, "the target takes copies and cannot say what it would do")
@@ -212,6 +213,11 @@ func (r *planResult) ask(ctx context.Context, s *settings, sink rowferry.Sink, m
 		return err
 	}
 	r.Begun = at != nil
+	resolver, err := s.resolver(rules, sink)
+	if err != nil {
+		return err
+	}
+	staged := resolver != nil
 	plans, err := planner.Plan(ctx, ms)
 	if err != nil {
 		return err
@@ -221,7 +227,12 @@ func (r *planResult) ask(ctx context.Context, s *settings, sink rowferry.Sink, m
 		p.Exists, p.Make, p.Complete = plans[i].Exists, plans[i].Make, plans[i].Complete
 		p.Notices = append(append(append([]string{}, p.Notices...), becomeText(m.Table, plans[i].Declared)...), aboutTable(plans[i].Notices, m.Table)...)
 		refused := plans[i].Refused
-		if refused == nil && p.Exists && !r.Begun {
+		if staged && rowferry.CodeOf(refused) == rowferry.CodeCopyRefused {
+			refused = nil // rows come into it one by one
+		}
+		if staged {
+			p.Make, p.Complete = slices.Concat(p.Make, p.Complete), nil
+		} else if refused == nil && p.Exists && !r.Begun {
 			occupied, err := planner.Occupied(ctx, []schema.Name{m.Table.Name})
 			if err != nil {
 				return err

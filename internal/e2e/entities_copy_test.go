@@ -20,7 +20,7 @@ import (
 var entStrikes = []string{
 	"copy.chunk:kill@3", "copy.committed:kill@6", "copy.chunk:kill@9",
 	"apply:kill@1", "recorded:kill@1", "confirm:kill@1",
-	"confirm:kill@2", "recorded:kill@4", "record.written:kill@6", "apply:kill@11", "map:kill@3000",
+	"confirm:kill@1/carry", "recorded:kill@1/carry", "map:kill@1500/carry", "apply:kill@2/carry", "record.written:kill@2/carry",
 }
 
 // TestEntitiesCopied: as TestEntities, from a copy on, while rows come, change and go,
