@@ -56,9 +56,9 @@ func (e *Engine) carry(ctx context.Context) error {
 	return e.closeReader()
 }
 
-// carryOrder returns the source's tables, parents first. Rows of a circle of tables
-// come before their parents, and so have to wait for them: where no one looks
-// whether a parent is there, the circle is refused.
+// carryOrder returns the source's tables, parents first. In a circle of tables rows
+// come before their parents, and so have to wait for them: where they cannot, since
+// they refer to something else than a key, the circle is refused.
 func (e *Engine) carryOrder() ([]*schema.Table, error) {
 	shadows := make([]*schema.Table, 0, len(e.shapes))
 	for n := range e.shapes {
@@ -73,9 +73,9 @@ func (e *Engine) carryOrder() ([]*schema.Table, error) {
 		for _, n := range circle {
 			for _, p := range e.parts.Resolver.Parents(n) {
 				if !p.Awaited && slices.Contains(circle, p.Source) {
-					return nil, Errorf(CodeCopyRefused, "rows of %s can come before the rows of %s that they refer to, and do not wait for them", n, p.Source).
+					return nil, Errorf(CodeCopyRefused, "rows of %s refer to rows of %s that may come after them, and not by their key: they cannot wait for them", n, p.Source).
 						Fact("circle", "%v", circle).
-						Remedy("have them wait", "entities: {%s: {references: {COLUMN: %s.KEY}, missing_parent: wait}}", n, p.Source).
+						Remedy("leave out", "one of these tables, in 'tables'").
 						Remedy("only follow", "run with --from where the tables were empty")
 				}
 			}

@@ -181,6 +181,7 @@ func (e *Engine) newStaging(fresh bool) (*staging, error) {
 	if !ok {
 		return nil, Errorf(CodeInternal, "a target without checkpoint is copied into")
 	}
+	e.parts.Resolver.AwaitCircles()
 	stage, err := e.parts.State.Stage(fresh)
 	if err != nil {
 		return nil, err

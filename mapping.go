@@ -21,12 +21,17 @@ type Resolver interface {
 	// Reserve sets keys aside, after ErrKeysShort. It is called while no batch is
 	// open.
 	Reserve(ctx context.Context) error
+	// AwaitCircles has rows wait for their parents, whatever the rules say, where tables
+	// refer to each other, or one to itself: in a copy they do not come parents first. It
+	// is called before Resolve, for every engine of a pipeline that began with a copy.
+	AwaitCircles()
 	// Parents tells which tables the rows of one refer to, by the source's names, as
 	// far as Resolve was given their shapes.
 	Parents(source schema.Name) []Parent
 }
 
-// Parent is a table that rows refer to. Where it is Awaited, they wait for its rows.
+// Parent is a table that rows refer to. Where it is Awaited, they wait for its rows:
+// not where they refer to something else than its key.
 type Parent struct {
 	Source  schema.Name
 	Awaited bool

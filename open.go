@@ -236,6 +236,9 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	if err := e.parts.State.DropStage(); err != nil { // a copy's that was done right before a crash
 		return err
 	}
+	if e.parts.Resolver != nil && at.Held.Copy.Phase != "" {
+		e.parts.Resolver.AwaitCircles()
+	}
 	if err := e.learn(ms); err != nil {
 		return err
 	}

@@ -263,7 +263,10 @@ func (s *stage) Each(t *schema.Table, after string, fn func(place string, r rowf
 			return nil
 		})
 	})
-	return errors.Join(err, failed)
+	if err != nil {
+		return err
+	}
+	return failed
 }
 
 // Note implements rowferry.Stage.

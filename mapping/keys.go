@@ -183,6 +183,9 @@ func (r *resolver) connectAll() error {
 				return err
 			}
 		}
+		if r.circles {
+			r.noteCircles()
+		}
 	}
 	return nil
 }

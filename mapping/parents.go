@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"slices"
+
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/schema"
 )
@@ -22,4 +24,29 @@ func (r *resolver) Parents(source schema.Name) (all []rowferry.Parent) {
 		}
 	}
 	return all
+}
+
+// AwaitCircles implements rowferry.Resolver.
+func (r *resolver) AwaitCircles() { r.circles = true }
+
+// noteCircles notes the keys of tables that are parents in a circle.
+func (r *resolver) noteCircles() {
+	var shadows []*schema.Table
+	for _, e := range r.entities {
+		shadow := &schema.Table{Name: e.name}
+		for i := range e.refs {
+			shadow.ForeignKeys = append(shadow.ForeignKeys, schema.ForeignKey{Parent: e.refs[i].parent.name})
+		}
+		shadows = append(shadows, shadow)
+	}
+	_, circles := schema.ParentsFirst(shadows)
+	for _, circle := range circles {
+		for _, n := range circle {
+			for i := range r.entities[n].refs {
+				if p := r.entities[n].refs[i].parent; slices.Contains(circle, p.name) {
+					p.noted = true
+				}
+			}
+		}
+	}
 }

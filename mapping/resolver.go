@@ -23,6 +23,7 @@ type resolver struct {
 	most     int64
 	entities map[schema.Name]*entity // by the target's name
 	short    *entity                 // whose keys were short
+	circles  bool                    // parents in circles are noted
 
 	mu   sync.Mutex                    // of seen, which readers use as well
 	seen map[schema.Name]*schema.Table // the target's shapes, by the source's name
