@@ -70,7 +70,7 @@ func (s *Store) Stage(fresh bool) (rowferry.Stage, error) {
 			Remedy("go on", "put the state directory back as it was").
 			Remedy("start over", "rowferry destroy, then run again into empty tables")
 	}
-	opt := badgerOptions(path).WithMemTableSize(stageMemtable).WithBaseTableSize(4 << 20).WithBaseLevelSize(16 << 20).
+	opt := badgerOptions(path).WithMemTableSize(stageMemtable).WithBaseTableSize(2 << 20).WithBaseLevelSize(16 << 20).
 		WithSyncWrites(!s.unsynced)
 	db, err := openBadger(path, opt, false)
 	if err != nil {
@@ -135,6 +135,7 @@ func (s *stage) guard(fn func() error) (err error) {
 func (s *stage) Put(t *schema.Table, rows []rowferry.StagedRow) error {
 	return s.guard(func() error {
 		w := s.db.NewWriteBatch()
+		w.SetMaxPendingTxns(2) // of a megabyte each
 		defer w.Cancel()
 		for i := range rows {
 			if err := s.set(w, t, &rows[i]); err != nil {
