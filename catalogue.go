@@ -61,7 +61,7 @@ var configCodes = []CodeInfo{
 		notChanged, ways("resume", "run the same command without --from", "move knowingly", "rowferry checkpoint set", "start over", "use another --name and another target")},
 	{CodeConfigChanged, ClassUsage, "the rules changed in a way that touches applied rows",
 		"The tables or names in the configuration differ from those the applied rows were made with, so rows that are already there would be wrong or missing.",
-		notChanged, ways("undo", "restore the former tables and entities settings", "start over", "use another --name and another target")},
+		notChanged, ways("undo", "restore the former tables and entities settings", "leave rows as they are", "rowferry run --accept-config", "start over", "use another --name and another target")},
 	{CodeConfigFile, ClassUsage, "the configuration file cannot be read",
 		"The file named by --config does not exist or cannot be opened.",
 		notStarted, ways("check", "the path and its permissions")},

@@ -32,6 +32,11 @@ type Options struct {
 	Pipeline string
 	// Config is the semantic hash of the rules, Rules their canonical text.
 	Config, Rules string
+	// Accept goes on under other rules than those that rows were applied with, and
+	// leaves these rows as they are. SameKeys reports whether two texts of rules give
+	// rows the same keys: where they do not, no one can go on. Nil: they do.
+	Accept   bool
+	SameKeys func(a, b string) bool
 	// FromGiven tells that the user asked the source for a particular start,
 	// which is an error where a checkpoint says otherwise.
 	FromGiven bool

@@ -348,17 +348,31 @@ func (e *Engine) accept(ctx context.Context, at Checkpoint, rules string) error 
 	return nil
 }
 
+// sameRules refuses other rules than those that rows were applied with, unless they
+// are accepted: those rows would be wrong or missing under the rules of now.
 func (e *Engine) sameRules(at Checkpoint, rules string) error {
 	if at.Config == e.opts.Config {
+		return nil
+	}
+	keys := rules != "" && (e.opts.SameKeys == nil || e.opts.SameKeys(rules, e.opts.Rules))
+	if e.opts.Accept && keys && !at.Held.Copy.going() {
+		e.opts.Log.Warn("going on under other rules; rows that are there stay as they are", "then", rules, "now", e.opts.Rules)
 		return nil
 	}
 	err := Errorf(CodeConfigChanged, "the rules of pipeline %q are not those its rows were applied with", at.Pipeline)
 	if rules != "" {
 		err.Fact("then", "%s", rules)
 	}
-	return err.Fact("now", "%s", e.opts.Rules).
-		Remedy("undo", "restore the former tables and entities settings").
-		Remedy("start over", "use another --name and another target")
+	err.Fact("now", "%s", e.opts.Rules).Remedy("undo", "restore the former tables and entities settings")
+	switch {
+	case at.Held.Copy.going():
+		err.Fact("copy", "it is %s, and has to end under the former rules", at.Held.Copy.Phase)
+	case keys:
+		err.Remedy("leave rows as they are", "rowferry run --accept-config")
+	case rules != "":
+		err.Fact("keys", "rows would get other keys than those that are there, which nothing could find any more")
+	}
+	return err.Remedy("start over", "use another --name and another target")
 }
 
 // read opens the source.
@@ -378,11 +392,12 @@ func (e *Engine) read(ctx context.Context, s Start) error {
 // elsewhere cannot commit any more.
 func (e *Engine) takeOver(ctx context.Context, at Checkpoint) error {
 	e.at = at
+	e.at.Config = e.opts.Config // or accepted
 	keeper, ok := e.parts.Sink.(CheckpointKeeper)
 	if !ok {
 		return nil
 	}
-	now := at
+	now := e.at
 	now.Fence++
 	now.StateID = e.parts.State.ID()
 	now.Updated = time.Now().UTC()

@@ -19,6 +19,7 @@ var (
 	tailUntilOption = &option{name: "until", value: "POS|TIME", usage: "stop after this position or before this time; without it, at the end of the files, and never for a server"}
 	untilOption     = &option{name: "until", value: "POS|TIME", usage: "stop after this position or before this time", def: "the end of the files"}
 	untilOnceOption = &option{name: "until", value: "POS|TIME", usage: "stop after this position or before this time; without it, follow"}
+	acceptOption    = &option{name: "accept-config", usage: "go on under other tables and entities settings than before; rows that are there stay as they are, also those that would be others now, or missing"}
 	onceOption      = &option{name: "once", usage: "stop when everything is applied that the source had when asked last"}
 	serverIDOption  = &option{name: "server-id", value: "NUMBER", usage: "the number that the source knows this replica by; without it, one at random that no replica has", key: "source.server_id"}
 	patienceOption  = &option{name: "patience", value: "TIME", usage: "how long a server that is lost or busy is waited for before giving up, as 10m, 0s or forever; without it, run waits for ever and replay not at all", key: "patience"}

@@ -11,7 +11,7 @@ func replayCommand() *command {
 		example: "rowferry replay --files '/backup/mysql-bin.*' --target sqlite:shop.db",
 		options: []*option{
 			filesOption, sourceOption, targetOption, stateOption, nameOption, fromOption, untilOption,
-			schemaOption, tablesOption, triggersOption, matchOption, memoryOption, serverIDOption, patienceOption, maxRowsOption,
+			schemaOption, tablesOption, triggersOption, matchOption, memoryOption, serverIDOption, patienceOption, acceptOption, maxRowsOption,
 		},
 		run: replay,
 	}

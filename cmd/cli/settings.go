@@ -49,6 +49,7 @@ type settings struct {
 	from     string
 	until    string
 	once     bool
+	accept   bool           // other rules than before
 	part     *rowferry.Part // nil where everything is copied
 }
 
@@ -85,7 +86,7 @@ func (in *invocation) settings() (*settings, error) {
 	if in.given("tables") {
 		s.tables = in.values["tables"]
 	}
-	s.once = in.on("once")
+	s.once, s.accept = in.on("once"), in.on("accept-config")
 	errs = append(errs, in.checked(s)...)
 	s.defaultScope()
 	if len(errs) == 0 {

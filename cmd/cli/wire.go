@@ -79,6 +79,7 @@ func (w *wiring) open(ctx context.Context) error {
 	}
 	w.options = rowferry.Options{
 		Pipeline: s.name, Config: rules.Hash(), Rules: rules.Canonical(), FromGiven: s.from != "", Log: in.log,
+		Accept: s.accept, SameKeys: mapping.SameKeys,
 		Copy: w.copies(), Ends: s.until != "", CopyWorkers: s.copies.workers, ChunkRows: s.copies.rows, Orphans: s.copies.orphans, Part: s.part,
 		Throttle: w.throttle, Patience: w.mode.patience, LongestPause: min(rowferry.DefaultLongestPause, s.shortestTimeout()/4),
 	}

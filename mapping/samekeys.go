@@ -1,0 +1,48 @@
+package mapping
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// SameKeys reports whether two canonical texts give rows the same keys. Where they do
+// not, what was noted under the one is not what the other needs.
+func SameKeys(a, b string) bool { return slices.Equal(keyWords(a), keyWords(b)) }
+
+// keyWords returns the words of a canonical text that are about keys, with the names
+// of their entities.
+func keyWords(canonical string) (found []string) {
+	entity := ""
+	for _, w := range words(canonical) {
+		if name, rest, begins := strings.Cut(w, "={"); begins && strings.HasPrefix(w, `"`) {
+			entity, w = name, rest
+		}
+		w = strings.TrimSuffix(w, "}")
+		for _, about := range []string{"keys=", "reference=", "missing="} {
+			if entity != "" && strings.HasPrefix(w, about) {
+				found = append(found, entity+" "+w)
+			}
+		}
+	}
+	return found
+}
+
+// words splits a text at the spaces that are not in quotes.
+func words(text string) (all []string) {
+	word := ""
+	for text != "" {
+		if quoted, err := strconv.QuotedPrefix(text); err == nil {
+			word += quoted
+			text = text[len(quoted):]
+			continue
+		}
+		if text[0] == ' ' {
+			all, word = append(all, word), ""
+		} else {
+			word += text[:1]
+		}
+		text = text[1:]
+	}
+	return append(all, word)
+}
