@@ -47,6 +47,12 @@ func (e *Engine) carry(ctx context.Context) error {
 	if err := e.closeReader(); err != nil {
 		return err
 	}
+	if source := c.source; source != nil { // which has no more to tell, and takes long
+		c.source = nil
+		if err := source.Close(); err != nil {
+			return err
+		}
+	}
 	e.mu.Lock()
 	e.reader, e.readSince = r, time.Now()
 	e.mu.Unlock()

@@ -2,17 +2,12 @@ package e2e
 
 import (
 	"bytes"
-	"fmt"
-	"maps"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/rowferry/rowferry"
-	"github.com/rowferry/rowferry/internal/testdb"
 )
 
 // entStrikes are the kills of a copy whose rows get keys: what is met in loading
@@ -23,32 +18,16 @@ var entStrikes = []string{
 	"confirm:kill@1/carry", "recorded:kill@1/carry", "map:kill@1500/carry", "apply:kill@2/carry", "record.written:kill@2/carry",
 }
 
-// TestEntitiesCopied: as TestEntities, from a copy on, while rows come, change and go,
-// and the engine is killed in each part of it.
-func TestEntitiesCopied(t *testing.T) {
-	for _, p := range []entPair{
-		{pair{testdb.MariaDB1011, testdb.Postgres15, ""}, scaled(12_000, 1_000_000), 2},
-		{pair{testdb.Postgres15, testdb.MySQL97, ""}, scaled(5_000, 500_000), 1},
-		{pair{testdb.MySQL97, testdb.MariaDB1011, ""}, scaled(5_000, 500_000), 1},
-		{pair{testdb.MariaDB1011, sqliteKind, "FULL"}, scaled(5_000, 500_000), 1},
-	} {
-		t.Run(p.String(), func(t *testing.T) { testEntitiesCopied(t, p) })
-	}
-}
-
-func testEntitiesCopied(t *testing.T, p entPair) {
-	total := entTransactions(p.references)
-	c := newEntities(t, p, fmt.Sprintf("copy: {chunk_rows: %d}\n", total/20), scaled(1_000, 100_000))
-	own := c.own()
-	c.free = int64(total / 2)
-	c.applied.Store(c.free)
-	done := c.write(total, total/100)
+// copied has a copy made while the writers go on, under strikes in each part of it.
+// Writers are let go on by so many transactions in all.
+func (c *entCampaign) copied(transactions int) {
+	c.t.Helper()
 	for c.written.Load() < c.free {
 		time.Sleep(5 * time.Millisecond) // until the writers have come so far
 	}
 	phases := map[rowferry.CopyPhase]int{}
 	for _, strike := range entStrikes {
-		c.free += int64(total / (4 * len(entStrikes)))
+		c.free += int64(transactions / len(entStrikes))
 		c.applied.Store(max(c.applied.Load(), c.free))
 		if c.strike(strike) {
 			phases[c.held().Copy.Phase]++
@@ -56,18 +35,9 @@ func testEntitiesCopied(t *testing.T, p entPair) {
 	}
 	for _, phase := range []rowferry.CopyPhase{rowferry.Loading, rowferry.Merging, rowferry.Carrying} {
 		if phases[phase] == 0 {
-			t.Errorf("no kill found the copy %s: %v", phase, phases)
+			c.t.Errorf("no kill found the copy %s: %v", phase, phases)
 		}
 	}
-	for i := range p.kills {
-		c.kill(total*3/4+total/4*(i+1)/(p.kills+1), i%2 == 1)
-	}
-	c.finish(done)
-	if now := c.own(); now != own {
-		t.Errorf("the target's own rows were %s and are %s", own, now)
-	}
-	references := c.compare()
-	t.Logf("figure: %s: a copy, killed in %v, %d references, 0 wrong", p, slices.Sorted(maps.Keys(phases)), references)
 }
 
 // strike has an engine go on until it is struck, or until it follows.

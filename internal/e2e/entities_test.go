@@ -66,9 +66,9 @@ type entCampaign struct {
 	free     int64 // transactions that are written without waiting for the target
 }
 
-// TestEntities: into a target with rows of its own under the same keys, with keys
-// that are given anew, while children come before their parents, keys change and the
-// engine is killed. In the end every reference leads to the same row on both sides,
+// TestEntities: a copy, and then the log, into a target with rows of its own under the
+// same keys, with keys that are given anew, while children come before their parents,
+// keys change and the engine is killed. In the end every reference leads to the same row on both sides,
 // none of the target's own rows has changed, and no row waits.
 func TestEntities(t *testing.T) {
 	for _, p := range entPairs() {
@@ -82,17 +82,16 @@ const entWriters = 4
 func entTransactions(references int) int { return references * 10 / 95 }
 
 func testEntities(t *testing.T, p entPair) {
-	c := newEntities(t, p, "", scaled(3_000, 100_000))
-	from := "latest"
-	if !p.fromPostgres() {
-		from = logEnd(t, c.source)
-	}
-	must(t, c.args("--once", "--from", from)...)
+	total := entTransactions(p.references)
+	c := newEntities(t, p, fmt.Sprintf("copy: {chunk_rows: %d}\n", max(20, total/60)), scaled(3_000, 100_000))
 	own := c.own()
-	ahead := entTransactions(p.references) / (2*p.kills + 2) // so that each kill finds what is new
-	done := c.write(entTransactions(p.references), ahead)
+	c.free = int64(total / 4)
+	c.applied.Store(c.free)
+	done := c.write(total, total/(2*p.kills+2)) // not further ahead, so that each kill finds what is new
+	c.copied(total / 8)
 	for i := range p.kills {
-		c.kill(entTransactions(p.references)*(i+1)/(p.kills+1), i%2 == 1)
+		begun := int(c.free)
+		c.kill(begun+(total-begun)*(i+1)/(p.kills+1), i%2 == 1)
 	}
 	c.finish(done)
 	if now := c.own(); now != own {
