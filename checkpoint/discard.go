@@ -116,7 +116,7 @@ func (s *Store) settleNotes() error {
 		s.failed = s.writeError(err)
 		return s.failed
 	}
-	s.refresh(s.db)
+	s.refresh(s.db, (*recent).forget)
 	return nil
 }
 

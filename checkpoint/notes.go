@@ -40,10 +40,23 @@ func checkNotes(notes []rowferry.Note) error {
 
 // Get implements rowferry.State.
 func (s *Store) Get(key []byte) (value []byte, err error) {
+	at := noteKey(key)
+	if stored, known := s.known(at); known {
+		if stored == nil {
+			return nil, nil
+		}
+		return stored[1:], nil
+	}
 	err = s.look(func(txn *badger.Txn) error {
-		stored, err := get(txn, noteKey(key), nil)
-		if stored != nil && err == nil {
+		stored, err := get(txn, at, nil)
+		if err != nil {
+			return err
+		}
+		if stored != nil {
 			value, err = noteValue(txn, stored)
+		}
+		if err == nil {
+			s.learn(txn, at, stored)
 		}
 		return err
 	})
@@ -179,9 +192,9 @@ func (s *Store) look(fn func(*badger.Txn) error) (err error) {
 	return fn(v.txn)
 }
 
-// refresh has the notes seen as they now are; not any more once there is no
-// database.
-func (s *Store) refresh(db *badger.DB) {
+// refresh has the notes seen as they now are, and brings what is known of them up
+// to that; they are not seen any more once there is no database.
+func (s *Store) refresh(db *badger.DB, bring func(*recent)) {
 	var next *view
 	if db != nil {
 		next = &view{txn: db.NewTransaction(false)}
@@ -194,4 +207,5 @@ func (s *Store) refresh(db *badger.DB) {
 		}
 	}
 	s.view = next
+	bring(&s.recent)
 }

@@ -48,7 +48,11 @@ func (s *Store) Record(r rowferry.Record) error {
 		return s.failed
 	}
 	s.history = next
-	s.refresh(s.db)
+	s.refresh(s.db, func(known *recent) {
+		for _, n := range r.Notes {
+			known.change(n)
+		}
+	})
 	if err := failpoint.Hit("record.marked"); err != nil {
 		s.failed = s.writeError(err)
 		return s.failed

@@ -62,8 +62,9 @@ type Store struct {
 	spools   atomic.Uint64
 	copied   string // the private copy of a read-only store
 
-	viewing sync.Mutex // of view
+	viewing sync.Mutex // of view and recent
 	view    *view      // nil once it is closed
+	recent  recent     // as the view shows it
 
 	history  history
 	noted    bool     // there are notes
@@ -226,7 +227,7 @@ func (s *Store) openDB(path string, fresh bool) error {
 	if err != nil {
 		return corrupt(s.dir, err)
 	}
-	s.refresh(db)
+	s.refresh(db, (*recent).forget)
 	return nil
 }
 
@@ -254,7 +255,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	var errs []error
 	if s.db != nil {
-		s.refresh(nil)
+		s.refresh(nil, (*recent).forget)
 		err := s.db.Close()
 		if err == nil && s.sound && s.failed == nil && !s.history.strays {
 			err = writeClosed(s.dir, s.history.mark())

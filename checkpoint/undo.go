@@ -95,16 +95,18 @@ func (s *Store) putNotes(w *writer, seq uint64, notes []rowferry.Note) (steps in
 	var buf []byte
 	for i, n := range notes {
 		key := noteKey(n.Key)
-		var was []byte
-		err := s.look(func(txn *badger.Txn) error {
-			was, err = get(txn, key, buf[:0])
-			return err
-		})
-		if err != nil {
-			return steps, err
-		}
-		if was != nil {
-			buf = was
+		was, known := s.known(key)
+		if !known {
+			err := s.look(func(txn *badger.Txn) error {
+				was, err = get(txn, key, buf[:0])
+				return err
+			})
+			if err != nil {
+				return steps, err
+			}
+			if was != nil {
+				buf = was
+			}
 		}
 		value, err := encodeNote(w, seq, uint32(i), n.Value)
 		if err != nil {

@@ -58,10 +58,11 @@ func (b *bench) open(ctx context.Context) (err error) {
 	if _, err := os.Stat(b.bin); err != nil {
 		return fmt.Errorf("the program to measure: %w; run: make build", err)
 	}
-	if b.hash, err = hashOf(ctx, b.dir); err != nil {
+	kept := filepath.Dir(b.opts.book)
+	if b.hash, err = hashOf(ctx, kept); err != nil {
 		return err
 	}
-	if b.judge, err = openJudge(ctx, b.dir); err != nil {
+	if b.judge, err = openJudge(ctx, kept, b.dir); err != nil {
 		return err
 	}
 	b.machine, err = thisMachine(b.dir)
@@ -154,6 +155,9 @@ func (b *bench) runGroup(ctx context.Context, g *group) (err error) {
 	} else {
 		err = s.prepare(ctx, withNative, targets)
 	}
+	if err == nil && g.kept {
+		err = s.prepareKept(ctx, targets)
+	}
 	if err != nil {
 		return err
 	}
@@ -245,9 +249,12 @@ func commitOf(ctx context.Context) string {
 }
 
 // hashOf is of Rowferry built without the commit's name: it changes when the
-// program does.
+// program does. What is built stays in dir, where it need not be built again.
 func hashOf(ctx context.Context, dir string) (string, error) {
-	path := filepath.Join(dir, "unstamped")
+	path, err := filepath.Abs(filepath.Join(dir, "rowbench-unstamped"))
+	if err != nil {
+		return "", err
+	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-trimpath", "-ldflags", "-s -w", "-o", path, "github.com/rowferry/rowferry/cmd/rowferry")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -258,5 +265,5 @@ func hashOf(ctx context.Context, dir string) (string, error) {
 		return "", err
 	}
 	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:8]), os.Remove(path)
+	return hex.EncodeToString(sum[:8]), nil
 }

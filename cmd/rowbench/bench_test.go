@@ -47,7 +47,7 @@ func TestBench(t *testing.T) {
 	}
 	args := []string{
 		"-seconds", "0.2", "-turns", "1", "-scale", "0.001", "-rowferry", bin, "-out", dir, "-book", filepath.Join(dir, "book.json"),
-		"-run", "^(mariadb10.11(/decode-oltp|-mariadb10.11/oltp/relaxed)|postgres15(/decode-bulk|-postgres15/bulk/durable))$",
+		"-run", "^(mariadb10.11(/decode-oltp|-mariadb10.11/(oltp|map)/relaxed)|postgres15(/decode-bulk|-postgres15/bulk/durable))$",
 	}
 	bench := func(cutAt string) (string, string, error) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -72,7 +72,7 @@ func TestBench(t *testing.T) {
 		t.Error(err)
 	}
 	again, said, err := bench("")
-	if err != nil || strings.Count(said, " stands\n") != 4 || strings.Contains(said, "before the clock") {
+	if err != nil || strings.Count(said, " stands\n") != 5 || strings.Contains(said, "before the clock") {
 		t.Errorf("again: %v\n%s", err, said)
 	}
 	// The machine is looked at anew, in the first line.
@@ -108,8 +108,8 @@ func checkResults(t *testing.T, path string) {
 	if err := json.Unmarshal(data, &r); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Results) != 5 {
-		t.Fatalf("%d results, want decoding by wire, files and slot, and two ratios\n%s", len(r.Results), data)
+	if len(r.Results) != 6 {
+		t.Fatalf("%d results, want decoding by wire, files and slot, two ratios, and the map\n%s", len(r.Results), data)
 	}
 	for i, e := range r.Results {
 		if e.Log.Rows == 0 {
@@ -119,7 +119,7 @@ func checkResults(t *testing.T, path string) {
 			t.Errorf("%+v", e)
 		}
 	}
-	mariadb, slot, postgres := r.Results[2], r.Results[3], r.Results[4]
+	mariadb, slot, postgres, keys := r.Results[2], r.Results[3], r.Results[4], r.Results[5]
 	if mariadb.Native.Workers == nil || mariadb.Rowferry.PeakAnonymous == 0 || len(mariadb.Rowferry.Tables) < oltpTables || mariadb.Settings["log_bin"] != "OFF" {
 		t.Errorf("%+v", mariadb)
 	}
@@ -128,5 +128,8 @@ func checkResults(t *testing.T, path string) {
 	}
 	if postgres.Native.Options == "" || postgres.Native.Workers != nil || len(postgres.Rowferry.Tables) == 0 || postgres.Settings["synchronous_commit"] != "on" {
 		t.Errorf("%+v", postgres)
+	}
+	if keys.Figures["lookups, p99, µs"] <= 0 || keys.Figures["entries of the map"] < largeMap*0.001 || keys.Better != "lower" {
+		t.Errorf("%+v", keys)
 	}
 }

@@ -28,7 +28,7 @@ func TestCopyIsMeasured(t *testing.T) {
 	}
 	ctx := t.Context()
 	said := &progress{}
-	judge, err := openJudge(ctx, dir)
+	judge, err := openJudge(ctx, dir, dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,10 @@ var (
 	byCrowd = method{measureMany, func(_ *row, o *options) (time.Duration, int) {
 		return times(2*o.turns+2, o.crowdTime()) + time.Duration(float64(tablesTime)*float64(o.crowd())/manyTables), 2*o.turns + 2
 	}}
+	byKeys = method{measureKeys, func(_ *row, o *options) (time.Duration, int) { return times(2*o.turns+2, o.tripTime()), 2*o.turns + 2 }}
+	byMap  = method{measureMap, func(_ *row, o *options) (time.Duration, int) {
+		return times(2*o.turns+2, o.crowdTime()) + scaled(mapTime, o.scale), 2*o.turns + 2
+	}}
 )
 
 // What estimates rest on: a quiet machine of two cores, a log written about as
@@ -41,6 +45,7 @@ const (
 	checkTime  = 2 * time.Second  // tables of full size warmed before and compared after it
 	writeTimes = 1.2              // for a log, in times a native turn's
 	tablesTime = 4 * time.Minute  // for ten thousand tables, on both sides
+	mapTime    = 8 * time.Minute  // for a large map, and turns with it
 )
 
 func times(n int, d time.Duration) time.Duration { return time.Duration(n) * d }

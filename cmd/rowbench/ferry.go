@@ -24,12 +24,13 @@ type ferry struct {
 	dir    string // of the state and its saved copy
 	pause  time.Duration
 	source []string // arguments that name what is read
+	config string   // a file; "" where everything is kept as it is
 	engine []string // runs Rowferry's commands, instead of bin alone, if set
 }
 
 // newFerry starts a target, lets Rowferry apply what is logged so far, in
-// tables that it makes, and saves both.
-func newFerry(ctx context.Context, b *bench, l *sourceLog, k testdb.Kind) (f *ferry, err error) {
+// tables that it makes, with keys of their own if so, and saves both.
+func newFerry(ctx context.Context, b *bench, l *sourceLog, k testdb.Kind, allocate bool) (f *ferry, err error) {
 	f = &ferry{bin: b.bin, log: l, pause: markerEvery}
 	if f.dir, err = os.MkdirTemp(b.dir, "state-"); err != nil {
 		return nil, err
@@ -39,6 +40,11 @@ func newFerry(ctx context.Context, b *bench, l *sourceLog, k testdb.Kind) (f *fe
 	}
 	if k == sqliteKind {
 		f.pause = otherEvery // each question opens the file
+	}
+	if allocate {
+		if f.config, err = l.work.entities(f.dir); err != nil {
+			return nil, errors.Join(err, f.close())
+		}
 	}
 	f.source, err = l.origin.reading(ctx, f.dir, true)
 	if err == nil {
@@ -123,6 +129,9 @@ func (f *ferry) turn(ctx context.Context, d durability, port int) (*voyage, erro
 // command is a run of Rowferry in its default configuration.
 func (f *ferry) command(ctx context.Context, port int, more ...string) *exec.Cmd {
 	args := slices.Concat([]string{"run", "-o", "json", "-q", "--name", "bench", "--target", f.goal.url(port), "--state", f.state()}, f.source, more)
+	if f.config != "" {
+		args = append(args, "-c", f.config)
+	}
 	bin := f.bin
 	if len(f.engine) > 0 {
 		bin, args = f.engine[0], append(f.engine[1:], args...)

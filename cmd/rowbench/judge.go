@@ -16,9 +16,14 @@ type judge struct {
 	dumps    map[string]string // by what the source had and for which kind of target
 }
 
-// openJudge builds the equal program; everything is in dir.
-func openJudge(ctx context.Context, dir string) (*judge, error) {
-	j := &judge{bin: filepath.Join(dir, "equal"), dir: dir, dumps: map[string]string{}}
+// openJudge builds the equal program in kept, where it need not be built again;
+// what it writes is in dir.
+func openJudge(ctx context.Context, kept, dir string) (*judge, error) {
+	bin, err := filepath.Abs(filepath.Join(kept, "rowbench-equal"))
+	if err != nil {
+		return nil, err
+	}
+	j := &judge{bin: bin, dir: dir, dumps: map[string]string{}}
 	out, err := exec.CommandContext(ctx, "go", "build", "-o", j.bin, "github.com/rowferry/rowferry/internal/equal").CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("build equal: %w\n%s", err, out)

@@ -32,8 +32,19 @@ func many(tables int) *workload {
 
 // measureMany compares Rowferry's processor time a row with that where the
 // eight tables are alone.
-func measureMany(ctx context.Context, s *stage, r *row) (entries []*entry, err error) {
-	few, err := openStage(ctx, s.b, s.log.server.Kind, oltp(oltpTables))
+func measureMany(ctx context.Context, s *stage, r *row) ([]*entry, error) {
+	e, err := s.costAgainst(ctx, r, oltp(oltpTables), "eight tables")
+	if err != nil {
+		return nil, err
+	}
+	e.Figures["tables"] = float64(len(s.log.work.tables))
+	return []*entry{e}, nil
+}
+
+// costAgainst compares Rowferry's processor time a row with that where there is
+// less: another workload, on a source of its own.
+func (s *stage) costAgainst(ctx context.Context, r *row, less *workload, name string) (e *entry, err error) {
+	few, err := openStage(ctx, s.b, s.log.server.Kind, less)
 	if err != nil {
 		return nil, err
 	}
@@ -64,12 +75,13 @@ func measureMany(ctx context.Context, s *stage, r *row) (entries []*entry, err e
 		alone, crowd = append(alone, a), append(crowd, c)
 		ratios = append(ratios, c.cpu.Seconds()/float64(s.log.rows)/(a.cpu.Seconds()/float64(few.log.rows)))
 	}
-	e := newEntry(r)
-	e.setRatio("processor time a row, to that among eight tables", ratios)
+	e = newEntry(r)
+	e.setRatio("processor time a row, to that with "+name, ratios)
 	e.setRowferry(s.log, crowd)
+	side := ferrySide(few.log, alone)
 	e.Figures = map[string]float64{
-		"tables": float64(len(s.log.work.tables)), "eight tables, rows/s": ferrySide(few.log, alone).RowsPerSecond.Median,
-		"eight tables, processor seconds, a million rows": ferrySide(few.log, alone).CPUSeconds.Median,
+		name + ", rows/s": side.RowsPerSecond.Median, name + ", processor seconds, a million rows": side.CPUSeconds.Median,
+		name + ", peak anonymous memory, MiB": float64(side.PeakAnonymous) / (1 << 20),
 	}
-	return []*entry{e}, nil
+	return e, nil
 }

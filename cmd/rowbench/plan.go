@@ -70,6 +70,7 @@ type group struct {
 	work   *workload
 	rows   []*row
 	copies bool // what is there is copied, and no log is written
+	kept   bool // rows that get keys of the target's own are brought with the source's as well
 }
 
 // figures of throughput: how many times the native replica's. They are the
@@ -108,7 +109,7 @@ func plan(o *options) []*group {
 	for _, w := range postgresWorkloads() {
 		all = append(all, postgresGroup(testdb.Postgres15, w, o))
 	}
-	return append(append(all, manyGroup(testdb.MariaDB1011, o)), copyGroups(o)...)
+	return slices.Concat(all, []*group{manyGroup(testdb.MariaDB1011, o)}, keyGroups(o), copyGroups(o))
 }
 
 // postgresGroup is what is measured on a workload's log of PostgreSQL.

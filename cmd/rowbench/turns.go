@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -16,8 +17,9 @@ type stage struct {
 	log     *sourceLog
 	native  replica // nil where none is measured
 	ferries map[testdb.Kind]*ferry
-	broken  map[testdb.Kind]error // targets that have no ferry, and why
-	copies  *copyStage            // nil where no copy is measured
+	kept    map[testdb.Kind]*ferry // those that keep the source's keys, where the others do not
+	broken  map[testdb.Kind]error  // targets that have no ferry, and why
+	copies  *copyStage             // nil where no copy is measured
 }
 
 // openStage starts a source and fills its tables.
@@ -27,12 +29,12 @@ func openStage(ctx context.Context, b *bench, k testdb.Kind, w *workload) (*stag
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", k, w.name, err)
 	}
-	return &stage{b: b, log: l, ferries: map[testdb.Kind]*ferry{}, broken: map[testdb.Kind]error{}}, nil
+	return &stage{b: b, log: l, ferries: map[testdb.Kind]*ferry{}, kept: map[testdb.Kind]*ferry{}, broken: map[testdb.Kind]error{}}, nil
 }
 
 func (s *stage) close() error {
 	var errs []error
-	for _, f := range s.ferries {
+	for f := range s.all() {
 		errs = append(errs, f.close())
 	}
 	if s.native != nil {
@@ -41,10 +43,23 @@ func (s *stage) close() error {
 	return errors.Join(append(errs, s.copies.close(), s.log.close())...)
 }
 
+// all are the stage's ferries.
+func (s *stage) all() iter.Seq[*ferry] {
+	return func(yield func(*ferry) bool) {
+		for _, some := range []map[testdb.Kind]*ferry{s.ferries, s.kept} {
+			for _, f := range some {
+				if !yield(f) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // quiet ends all but the source, whatever a turn that failed has left.
 func (s *stage) quiet() error {
 	var errs []error
-	for _, f := range s.ferries {
+	for f := range s.all() {
 		errs = append(errs, f.goal.stop())
 	}
 	if s.native != nil {
@@ -65,7 +80,7 @@ func (s *stage) prepare(ctx context.Context, withNative bool, targets map[testdb
 		s.native = n
 	}
 	for k := range targets {
-		f, err := newFerry(ctx, s.b, s.log, k)
+		f, err := newFerry(ctx, s.b, s.log, k, s.log.work.allocated != nil)
 		if err != nil {
 			s.broken[k] = err
 			continue
@@ -73,6 +88,17 @@ func (s *stage) prepare(ctx context.Context, withNative bool, targets map[testdb
 		s.ferries[k] = f
 	}
 	return ctx.Err()
+}
+
+// prepareKept is prepare for those that keep the source's keys.
+func (s *stage) prepareKept(ctx context.Context, targets map[testdb.Kind]bool) (err error) {
+	for k := range targets {
+		if s.kept[k], err = newFerry(ctx, s.b, s.log, k, false); err != nil {
+			delete(s.kept, k)
+			return err
+		}
+	}
+	return nil
 }
 
 // compared is what alternating turns yielded.
@@ -141,7 +167,7 @@ func (s *stage) ferryTurn(ctx context.Context, f *ferry, d durability, port int,
 		return nil, err
 	}
 	s.b.say("  rowferry: %v, %.0f rows/s, %d transactions in %d batches", v.took.Round(time.Millisecond), rate(s.log.rows, v.took), v.summary.Transactions, v.summary.Batches)
-	if err := errors.Join(v.check(s.log), s.b.judge.equal(ctx, s.log, f.goal.judge(), f.goal.dialect())); err != nil {
+	if err := errors.Join(v.check(s.log), s.same(ctx, f)); err != nil {
 		return nil, err
 	}
 	if like != nil {
@@ -150,6 +176,14 @@ func (s *stage) ferryTurn(ctx context.Context, f *ferry, d durability, port int,
 		}
 	}
 	return v, f.goal.stop()
+}
+
+// same reports an error unless a ferry's target has what the source has.
+func (s *stage) same(ctx context.Context, f *ferry) error {
+	if f.config != "" {
+		return s.log.sameRows(ctx, f.goal.host())
+	}
+	return s.b.judge.equal(ctx, s.log, f.goal.judge(), f.goal.dialect())
 }
 
 // require reports an error unless a target has the native replica's indexes,

@@ -29,6 +29,9 @@ type workload struct {
 	// writer returns one of so many writers, whose keys no other has. The same
 	// arguments yield the same statements.
 	writer func(random *rand.Rand, part, parts int, scale float64) writer
+	// allocated are tables whose rows get keys of the target's own. What such rows
+	// say, each with those it refers to, is compared by queries, without the SELECT.
+	allocated, same []string
 	// guess is how many rows a second a replica may apply: with how many the
 	// calibration begins.
 	guess int

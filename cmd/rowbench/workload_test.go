@@ -11,7 +11,9 @@ import (
 // tinyScale keeps the tables small.
 const tinyScale = 0.001
 
-func everyWorkload() []*workload { return append(workloads(), postgresWorkloads()...) }
+func everyWorkload() []*workload {
+	return append(append(workloads(), postgresWorkloads()...), fkAllocated(), visits(largeMap))
+}
 
 // mostRows is after how many rows a writer's statements are enough, however few
 // its transactions: those of bulk have a thousand each.

@@ -33,6 +33,7 @@ var parentAndChild = []string{
 // TestCascadesRefused: by name, and before anything of the transaction is in
 // the target.
 func TestCascadesRefused(t *testing.T) {
+	besideOthers(t)
 	native := []testdb.Option{apart(), testdb.Arg("innodb_native_foreign_keys=ON")}
 	all := []testdb.Kind{testdb.Postgres15, testdb.MySQL97, testdb.MariaDB1011, sqliteKind}
 	for i, c := range []cascadeRefusal{

@@ -121,6 +121,7 @@ func apart() testdb.Option { return testdb.RowMetadata("FULL") }
 // so that each is a batch of its own, and then applies all of it in groups.
 // MySQL as it comes logs what foreign keys change; MariaDB does not.
 func TestCascades(t *testing.T) {
+	besideOthers(t)
 	for _, c := range []struct {
 		name    string
 		source  testdb.Kind

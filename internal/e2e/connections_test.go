@@ -46,6 +46,7 @@ type line struct {
 // TestConnections reaches servers in every way there is, as source and as
 // target, and is kept from those that cannot be trusted.
 func TestConnections(t *testing.T) {
+	besideOthers(t)
 	for _, k := range testdb.Targets() {
 		t.Run(string(k), func(t *testing.T) {
 			t.Parallel()

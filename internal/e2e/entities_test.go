@@ -71,8 +71,12 @@ type entCampaign struct {
 // keys change and the engine is killed. In the end every reference leads to the same row on both sides,
 // none of the target's own rows has changed, and no row waits.
 func TestEntities(t *testing.T) {
+	besideOthers(t)
 	for _, p := range entPairs() {
-		t.Run(p.String(), func(t *testing.T) { testEntities(t, p) })
+		t.Run(p.String(), func(t *testing.T) {
+			besideOthers(t)
+			testEntities(t, p)
+		})
 	}
 }
 

@@ -116,6 +116,7 @@ func (f *stopPlace) requireTarget(want ...[]string) {
 
 // TestEntityStops: each way to be stopped where keys are given, by its name.
 func TestEntityStops(t *testing.T) {
+	besideOthers(t)
 	t.Run("a row from before", func(t *testing.T) {
 		f := newStop(t, "", "INSERT INTO p VALUES (1, 'before')")
 		f.s.exec(t, "UPDATE p SET uid = 'changed' WHERE id = 1")

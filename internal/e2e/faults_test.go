@@ -57,6 +57,7 @@ func faultyPairs() []pair {
 // all ways, and measures how long it takes from the end of the fault, or from
 // the reset, until the target has a transaction that was committed after it.
 func TestNetworkFaults(t *testing.T) {
+	besideOthers(t)
 	for i, p := range faultyPairs() {
 		t.Run(p.String(), func(t *testing.T) {
 			for j, side := range []string{"source", "target"} {

@@ -38,6 +38,7 @@ var frozenAt = []string{"recorded:stop@2", "COMMIT", "rows", "commit.sent:stop@2
 // state directory go on: afterwards the first one writes nothing and says why.
 // From PostgreSQL it has lost the slot too, which says less.
 func TestFence(t *testing.T) {
+	besideOthers(t)
 	pairs := append(serverTargets(), pair{testdb.Postgres15, testdb.MySQL97, impatient})
 	if soak() {
 		pairs = append(pairs, pair{testdb.PostgresNew, testdb.Postgres15, impatient})
@@ -221,6 +222,7 @@ func (r *rig) writer() string {
 // TestCommitsCutOff breaks the connection to the target at COMMITs, most of them
 // when the server has done them and before the engine is told.
 func TestCommitsCutOff(t *testing.T) {
+	besideOthers(t)
 	pairs := append(serverTargets(), pair{testdb.Postgres15, testdb.MySQL97, ""})
 	if soak() {
 		pairs = append(pairs, pair{testdb.Postgres15, testdb.MariaDB1011, ""}, pair{testdb.PostgresNew, testdb.Postgres15, streamed})

@@ -21,6 +21,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // first transactions of the quickstart's log run in the target, with their
 // values, and one of each rarer kind further on.
 func TestGoldenSQL(t *testing.T) {
+	besideOthers(t)
 	for _, c := range []struct{ name, from, until string }{
 		{"begin", "earliest", "0-1-52"},            // tables, the tree, products
 		{"register and order", "0-1-52", "0-1-86"}, // customers, addresses, orders

@@ -27,6 +27,7 @@ import (
 // wants the target to have the rows that they leave one by one. SEED makes the
 // transactions of a run again.
 func TestGrouped(t *testing.T) {
+	besideOthers(t)
 	for _, kind := range []testdb.Kind{testdb.Postgres15, testdb.MySQL97, testdb.MariaDB1011, sqliteKind} {
 		for _, images := range []string{"full", "minimal"} {
 			t.Run(string(kind)+"/"+images, func(t *testing.T) {
@@ -39,6 +40,7 @@ func TestGrouped(t *testing.T) {
 
 // TestLanes applies random transactions in small batches on many connections.
 func TestLanes(t *testing.T) {
+	besideOthers(t)
 	for _, kind := range []testdb.Kind{testdb.Postgres15, testdb.MySQL97, testdb.MariaDB1011} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()

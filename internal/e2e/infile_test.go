@@ -146,6 +146,7 @@ func (f *thief) listen(c net.Conn) (number byte, b []byte) {
 // TestLocalInfile: a server that asks for files gets none, whatever it is asked
 // by, and the run ends.
 func TestLocalInfile(t *testing.T) {
+	besideOthers(t)
 	const content = "what only this machine may know 77d1f0"
 	wants := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(wants, []byte(content), 0o600); err != nil {
@@ -185,6 +186,7 @@ func TestLocalInfile(t *testing.T) {
 // TestPlainPassword: a server that asks for the password as it is gets none over
 // a network without TLS, though that was allowed.
 func TestPlainPassword(t *testing.T) {
+	besideOthers(t)
 	source := testdb.Start(t, testdb.MariaDB1011)
 	database, _ := testdb.NewDatabase(t, source)
 	const clearPassword, cleartext = "\xfemysql_clear_password\x00", "R\x00\x00\x00\x08\x00\x00\x00\x03"

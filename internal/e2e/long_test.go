@@ -20,6 +20,7 @@ type sample struct{ anonymous, handles int64 }
 // uses to stay flat: memory within 10 % and 16 MiB from the second quarter to
 // the last, file handles within two.
 func TestLongRun(t *testing.T) {
+	besideOthers(t)
 	c := newLiveCampaign(t, pair{testdb.MySQL97, testdb.Postgres15, "FULL"})
 	stop := c.write()
 	var output bytes.Buffer

@@ -66,6 +66,7 @@ func namedRows(n string) []string {
 // TestNames: hostile names of tables, columns and keys arrive Equal through
 // every path.
 func TestNames(t *testing.T) {
+	besideOthers(t)
 	for i, p := range stagingPairs() {
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()
@@ -150,6 +151,7 @@ func (g *goal) quoted(table string) string { return g.ns + g.quote(table) }
 
 // TestDatabaseNames: hostile names of databases, all in one pipeline.
 func TestDatabaseNames(t *testing.T) {
+	besideOthers(t)
 	for i, p := range stagingPairs() {
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()
@@ -212,6 +214,7 @@ func (g *goal) inDatabase(t *testing.T, db, number string) (string, error) {
 // TestNamesRefused: names that the target cannot have, or would take for
 // others, are refused by name before such a table exists there.
 func TestNamesRefused(t *testing.T) {
+	besideOthers(t)
 	for _, c := range []struct {
 		name   string
 		target testdb.Kind

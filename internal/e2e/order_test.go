@@ -46,6 +46,7 @@ var ring = []string{"SET foreign_key_checks = 0", "BEGIN", "INSERT INTO self VAL
 
 // TestOrder applies changes that violate a constraint in any other order.
 func TestOrder(t *testing.T) {
+	besideOthers(t)
 	for _, p := range stagingPairs() {
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()
@@ -86,6 +87,7 @@ type refusedHere struct {
 // TestTouchedTarget: what somebody else did to the target stops the run by
 // name, with nothing of the transaction in the target.
 func TestTouchedTarget(t *testing.T) {
+	besideOthers(t)
 	for _, p := range stagingPairs() {
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()
@@ -147,6 +149,7 @@ func (s *stream) tally(t *testing.T) string {
 // TestStagingKeyless: a table without a key that holds rows is refused, since
 // its rows could not be told from replicated ones. An empty one is not.
 func TestStagingKeyless(t *testing.T) {
+	besideOthers(t)
 	for _, p := range stagingPairs() {
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()

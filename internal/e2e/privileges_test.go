@@ -94,6 +94,7 @@ type candidate struct {
 // and carry rows; with any privilege left out, the doctor names it, and what it
 // says mends it.
 func TestPrivileges(t *testing.T) {
+	besideOthers(t)
 	all := grantBlocks(t)
 	for _, block := range all {
 		if block.role == "sequences" {

@@ -14,6 +14,7 @@ import (
 // the target, and nothing is applied twice; one whose files were put back lacks
 // what was applied, and is refused though its log is longer than it was then.
 func TestPostgresPutBack(t *testing.T) {
+	besideOthers(t)
 	for _, k := range testdb.Sources() {
 		t.Run(string(k), func(t *testing.T) {
 			t.Parallel()

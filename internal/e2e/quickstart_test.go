@@ -23,6 +23,7 @@ func requireShop(t *testing.T, p place) {
 // is nothing to do, and losing the target, the state or both leads to the same
 // end.
 func TestQuickstart(t *testing.T) {
+	besideOthers(t)
 	p := quickstartPlace(t)
 	first := must(t, p.replay()...)
 	requireShop(t, p)
@@ -53,6 +54,7 @@ func TestQuickstart(t *testing.T) {
 // TestMinimalImages: a column that was not logged is not touched (M1), and one
 // that is needed stops by name.
 func TestMinimalImages(t *testing.T) {
+	besideOthers(t)
 	for _, k := range []testdb.Kind{testdb.MariaDB1011, testdb.MySQL97} {
 		for _, image := range []string{"MINIMAL", "NOBLOB"} {
 			t.Run(string(k)+"/"+image, func(t *testing.T) {
@@ -73,6 +75,7 @@ func TestMinimalImages(t *testing.T) {
 // TestTemporaryTables: a temporary table that hides a real one is another
 // table, also where what is done to it is in the log.
 func TestTemporaryTables(t *testing.T) {
+	besideOthers(t)
 	rec := expect(t, script(t, testdb.MariaDB1011,
 		"CREATE TABLE t (id INT PRIMARY KEY, a INT)", "INSERT INTO t VALUES (1, 10)",
 		"SET SESSION binlog_format=MIXED",
@@ -87,6 +90,7 @@ func TestTemporaryTables(t *testing.T) {
 // TestQuickstartRefusesForeignRows: without target row but with rows, nothing
 // is overwritten.
 func TestQuickstartRefusesForeignRows(t *testing.T) {
+	besideOthers(t)
 	p := quickstartPlace(t)
 	must(t, p.replay()...)
 	execSQLite(t, p.target, "DROP TABLE rowferry_checkpoint")

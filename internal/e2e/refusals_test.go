@@ -40,6 +40,7 @@ func startOfRows(t *testing.T, path string) int {
 // TestRefusals: each with its own code, its class's exit code, a remedy and no
 // harm.
 func TestRefusals(t *testing.T) {
+	besideOthers(t)
 	rec := expect(t, script(t, testdb.MariaDB1011, shopScript()...))
 	for _, r := range append(append(logRefusals, placeRefusals...), configRefusals...) {
 		t.Run(r.name, func(t *testing.T) {

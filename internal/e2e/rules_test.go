@@ -193,8 +193,10 @@ func (c *rulesCampaign) compare() {
 // TestRules follows a small load with a filter, computed, dropped, renamed and
 // replaced columns, provenance and soft deletes, in runs that begin anew.
 func TestRules(t *testing.T) {
+	besideOthers(t)
 	for _, kind := range []testdb.Kind{testdb.Postgres15, testdb.MySQL97} {
 		t.Run(string(kind), func(t *testing.T) {
+			besideOthers(t)
 			c := newRules(t, kind, "follow")
 			must(t, "-c", c.config, "run", "--once", "--from", "latest")
 			for range 4 {
@@ -216,6 +218,7 @@ func TestRules(t *testing.T) {
 
 // TestRulesCopy copies by the same rules under load, with kills, and follows.
 func TestRulesCopy(t *testing.T) {
+	besideOthers(t)
 	c := newRules(t, testdb.Postgres15, "copy")
 	if err := c.write(200); err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 // TestShippedLog finds in the quickstart's log every case that it is there to
 // show.
 func TestShippedLog(t *testing.T) {
+	besideOthers(t)
 	found := map[string]int{}
 	source := mysql.Files(mysql.Options{
 		Paths: []string{filepath.Join(quickstart, "binlog", "mysql-bin.*")},

@@ -19,6 +19,7 @@ var slotFence = regexp.MustCompile("(?s)```sql pgsource (given|made)\n(.*?)```")
 // PostgreSQL source. They pass the doctor and carry rows; without any one
 // statement the doctor names what is missing, and what it says mends it.
 func TestSlotPrivileges(t *testing.T) {
+	besideOthers(t)
 	page, err := os.ReadFile("../../docs/privileges.md")
 	if err != nil {
 		t.Fatal(err)

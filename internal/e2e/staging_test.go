@@ -81,6 +81,7 @@ func manyItems(from, n int, code string) string {
 // values collide with incoming ones. Each collision stops by name with all
 // before it kept and no foreign row changed; what does not collide goes on.
 func TestStaging(t *testing.T) {
+	besideOthers(t)
 	for _, p := range stagingPairs() {
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()
@@ -109,6 +110,7 @@ var earlier = []struct {
 // TestRowsFromBefore: a pipeline that starts after rows were made does not take
 // the target's own of the same keys for them.
 func TestRowsFromBefore(t *testing.T) {
+	besideOthers(t)
 	for _, p := range stagingPairs() {
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()

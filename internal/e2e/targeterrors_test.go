@@ -214,6 +214,7 @@ func (f *targetFault) met(said string) bool {
 // TestTargetErrors has everything that can befall a target happen at the
 // statements of a batch: at every one in make soak.
 func TestTargetErrors(t *testing.T) {
+	besideOthers(t)
 	for _, p := range serverTargets() {
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()

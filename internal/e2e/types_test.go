@@ -26,10 +26,14 @@ func typesKinds() []testdb.Kind {
 // describe themselves and with rows that need the log's CREATE statements,
 // recorded by a server whose own time zone is not UTC.
 func TestTypes(t *testing.T) {
+	besideOthers(t)
 	for _, k := range typesKinds() {
 		t.Run(string(k), func(t *testing.T) {
 			for _, metadata := range []string{"FULL", "the server's default"} {
-				t.Run(metadata, func(t *testing.T) { testTypes(t, k, metadata) })
+				t.Run(metadata, func(t *testing.T) {
+					besideOthers(t)
+					testTypes(t, k, metadata)
+				})
 			}
 		})
 	}
@@ -81,6 +85,7 @@ var reorderedEnum = types.Case{Name: "reordered enum", Statements: []string{
 
 // TestSpecialTypes: what may be refused is refused by name, the rest arrives.
 func TestSpecialTypes(t *testing.T) {
+	besideOthers(t)
 	for _, c := range []struct {
 		kind testdb.Kind
 		what types.Case
@@ -106,6 +111,7 @@ func TestSpecialTypes(t *testing.T) {
 			continue
 		}
 		t.Run(string(c.kind)+"/"+c.what.Name, func(t *testing.T) {
+			besideOthers(t)
 			rec := recordOnly(t, c.kind, func(ctx context.Context, db *sql.DB) error {
 				if err := c.what.Run(ctx, db); err != nil || c.what.Name != types.NegativeZero().Name {
 					return err

@@ -25,6 +25,7 @@ var undoneTables = []string{
 // A transaction that is logged although it was rolled back, since it made a
 // temporary table, goes through the state directory and none of it arrives.
 func TestDiscardSpooled(t *testing.T) {
+	besideOthers(t)
 	testUndone(t, "ROLLBACK", 1,
 		"BEGIN",
 		"UPDATE big SET pad = 'rolled back' WHERE id = 0",
@@ -45,6 +46,7 @@ func TestDiscardSpooled(t *testing.T) {
 // Savepoints undo what came after them however large it is and wherever it is
 // cut: in memory, in the state directory, and across both.
 func TestSavepointsSpooled(t *testing.T) {
+	besideOthers(t)
 	testUndone(t, "ROLLBACK TO", 4,
 		"BEGIN",
 		"CREATE TEMPORARY TABLE basket (id INT) ENGINE=MyISAM",

@@ -62,6 +62,7 @@ func TestLogin(t *testing.T) {
 	ours, theirs := testdb.NewAuthority(t), testdb.NewAuthority(t)
 	for _, k := range testdb.Targets() {
 		t.Run(string(k), func(t *testing.T) {
+			t.Parallel()
 			opts := []testdb.Option{testdb.TLS(ours.Server(t, "localhost", "127.0.0.1"))}
 			if k.Flavor() == testdb.MariaDB {
 				opts = append(opts, testdb.WithEd25519())
@@ -99,6 +100,7 @@ func TestRequirements(t *testing.T) {
 	must(t, err)
 	for _, k := range testdb.Targets() {
 		t.Run(string(k), func(t *testing.T) {
+			t.Parallel()
 			s := testdb.Start(t, k, testdb.TLS(ours.Server(t, "localhost")))
 			plain, with := trust(t, ours, "localhost"), trust(t, ours, "localhost")
 			with.Certificates = []tls.Certificate{pair}

@@ -12,6 +12,7 @@ import (
 func TestLogical(t *testing.T) {
 	for _, k := range testdb.Sources() {
 		t.Run(string(k), func(t *testing.T) {
+			t.Parallel()
 			ctx := t.Context()
 			s := testdb.Start(t, k, testdb.Private(), testdb.Logical("logical_decoding_work_mem=64kB", "wal_sender_timeout=5s"))
 			var name string
@@ -70,6 +71,7 @@ func TestLogical(t *testing.T) {
 func TestReplicator(t *testing.T) {
 	for _, k := range testdb.Sources() {
 		t.Run(string(k), func(t *testing.T) {
+			t.Parallel()
 			s := testdb.Start(t, k, testdb.Logical())
 			name, db := testdb.NewDatabase(t, s)
 			if _, err := db.Exec("CREATE TABLE t (a int PRIMARY KEY)"); err != nil {

@@ -12,6 +12,7 @@ import (
 func TestReplica(t *testing.T) {
 	for _, k := range testdb.Kinds() {
 		t.Run(string(k), func(t *testing.T) {
+			t.Parallel()
 			ctx := t.Context()
 			primary := testdb.Start(t, k, testdb.Private())
 			replica := testdb.Start(t, k, testdb.ServerID(2))

@@ -10,6 +10,7 @@ import (
 func TestSaved(t *testing.T) {
 	for _, k := range testdb.Targets() {
 		t.Run(string(k), func(t *testing.T) {
+			t.Parallel()
 			s := testdb.Start(t, k, testdb.Private())
 			if err := s.Reset(t.Context()); err == nil {
 				t.Error("a server that was not saved is reset")

@@ -18,6 +18,7 @@ import (
 func TestTargets(t *testing.T) {
 	for _, k := range testdb.Targets() {
 		t.Run(string(k), func(t *testing.T) {
+			t.Parallel()
 			s := testdb.Start(t, k)
 			_, db := testdb.NewDatabase(t, s)
 			_, other := testdb.NewDatabase(t, s)
@@ -37,6 +38,7 @@ func TestTargets(t *testing.T) {
 func TestRestartKeepsAddressAndRows(t *testing.T) {
 	for _, k := range testdb.Targets() {
 		t.Run(string(k), func(t *testing.T) {
+			t.Parallel()
 			s := testdb.Start(t, k, testdb.Private())
 			name, db := testdb.NewDatabase(t, s)
 			exec(t, db, "CREATE TABLE t (a INT PRIMARY KEY)")
@@ -100,6 +102,7 @@ func TestKillBusy(t *testing.T) {
 func TestFreeze(t *testing.T) {
 	for _, k := range testdb.Targets() {
 		t.Run(string(k), func(t *testing.T) {
+			t.Parallel()
 			s := testdb.Start(t, k, testdb.Private())
 			conn, err := s.DB().Conn(t.Context())
 			must(t, err)
@@ -129,6 +132,7 @@ func TestFreeze(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	for _, k := range testdb.Targets() {
 		t.Run(string(k), func(t *testing.T) {
+			t.Parallel()
 			s := testdb.Start(t, k, testdb.SmallDisk(400<<20))
 			name, db := testdb.NewDatabase(t, s)
 			exec(t, db, "CREATE TABLE t (a INT PRIMARY KEY, b TEXT)", "INSERT INTO t VALUES (0, 'x')")

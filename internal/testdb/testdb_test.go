@@ -14,6 +14,7 @@ func TestMain(m *testing.M) { testdb.Main(m) }
 func TestStart(t *testing.T) {
 	for _, k := range testdb.Kinds() {
 		t.Run(string(k), func(t *testing.T) {
+			t.Parallel()
 			s := testdb.Start(t, k)
 			if again := testdb.Start(t, k); again != s {
 				t.Error("the same server twice is not shared")
@@ -40,6 +41,7 @@ func TestStart(t *testing.T) {
 func TestRestart(t *testing.T) {
 	for _, k := range testdb.Kinds() {
 		t.Run(string(k), func(t *testing.T) {
+			t.Parallel()
 			ctx := t.Context()
 			s := testdb.Start(t, k, testdb.Private(), testdb.Arg("innodb_flush_log_at_trx_commit=1"))
 			must(t, s.ResetBinlog(ctx))

@@ -19,10 +19,14 @@ import (
 
 func TestMain(m *testing.M) { testdb.Main(m) }
 
-// onEach runs a test on every server of the family.
+// onEach runs a test on every server of the family, on all at once. It is the last
+// that a test does.
 func onEach(t *testing.T, test func(t *testing.T, server *testdb.Server)) {
 	for _, k := range testdb.Kinds() {
-		t.Run(string(k), func(t *testing.T) { test(t, testdb.Start(t, k)) })
+		t.Run(string(k), func(t *testing.T) {
+			t.Parallel()
+			test(t, testdb.Start(t, k))
+		})
 	}
 }
 
@@ -65,24 +69,30 @@ func TestConformance(t *testing.T) {
 			places[s] = p
 			return s
 		}
+		of := func(s rowferry.Sink) place {
+			mu.Lock()
+			defer mu.Unlock()
+			return places[s]
+		}
 		sinktest.Run(t, func(t *testing.T) rowferry.Sink {
 			name, db := testdb.NewDatabase(t, server)
 			return at(t, place{name, db})
 		}, sinktest.Options{
 			Read: func(t *testing.T, s rowferry.Sink, table *schema.Table) []rowferry.Row {
-				return readTable(t, places[s].db, table)
+				return readTable(t, of(s).db, table)
 			},
-			Again: func(t *testing.T, s rowferry.Sink) rowferry.Sink { return at(t, places[s]) },
+			Again: func(t *testing.T, s rowferry.Sink) rowferry.Sink { return at(t, of(s)) },
 			Exec: func(t *testing.T, s rowferry.Sink, sql string) {
-				if _, err := places[s].db.Exec(sql); err != nil {
+				if _, err := of(s).db.Exec(sql); err != nil {
 					t.Fatal(err)
 				}
 			},
 			Indexes: func(t *testing.T, s rowferry.Sink, table *schema.Table) []string {
-				return testdb.Texts(t, places[s].db, `SELECT GROUP_CONCAT(CONCAT(COLUMN_NAME, IF(COLLATION = 'D', ' desc', '')) ORDER BY SEQ_IN_INDEX) FROM information_schema.STATISTICS
+				return testdb.Texts(t, of(s).db, `SELECT GROUP_CONCAT(CONCAT(COLUMN_NAME, IF(COLLATION = 'D', ' desc', '')) ORDER BY SEQ_IN_INDEX) FROM information_schema.STATISTICS
 					WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '`+table.Name.Table+`' AND NON_UNIQUE = 1 GROUP BY INDEX_NAME`)
 			},
 			Refuses: refuses,
+			Beside:  true,
 			Columns: 800, // a row of InnoDB takes half a page
 		})
 	})

@@ -61,22 +61,28 @@ func conformance(t *testing.T, server *testdb.Server) {
 		names[s] = database
 		return s
 	}
+	of := func(s rowferry.Sink) string {
+		mu.Lock()
+		defer mu.Unlock()
+		return names[s]
+	}
 	sinktest.Run(t, func(t *testing.T) rowferry.Sink {
 		name, _ := testdb.NewDatabase(t, server)
 		return at(t, name)
 	}, sinktest.Options{
 		Read: func(t *testing.T, s rowferry.Sink, table *schema.Table) []rowferry.Row {
-			return readTable(t, endpoint(t, server.URL(names[s])), table)
+			return readTable(t, endpoint(t, server.URL(of(s))), table)
 		},
 		Indexes: func(t *testing.T, s rowferry.Sink, table *schema.Table) []string {
-			return all(t, server, names[s], `SELECT string_agg(a.attname || CASE WHEN i.indoption[p.n] & 1 = 1 THEN ' desc' ELSE '' END, ',' ORDER BY p.n)
+			return all(t, server, of(s), `SELECT string_agg(a.attname || CASE WHEN i.indoption[p.n] & 1 = 1 THEN ' desc' ELSE '' END, ',' ORDER BY p.n)
 				FROM pg_index i CROSS JOIN generate_series(0, i.indnatts - 1) p(n) LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[p.n]
 				WHERE i.indrelid = to_regclass('public."`+table.Name.Table+`"') AND NOT i.indisunique GROUP BY i.indexrelid`)
 		},
 		Refuses: refuses,
-		Again:   func(t *testing.T, s rowferry.Sink) rowferry.Sink { return at(t, names[s]) },
+		Beside:  true,
+		Again:   func(t *testing.T, s rowferry.Sink) rowferry.Sink { return at(t, of(s)) },
 		Exec: func(t *testing.T, s rowferry.Sink, sql string) {
-			db, err := server.Open(names[s])
+			db, err := server.Open(of(s))
 			if err == nil {
 				_, err = db.Exec(sql)
 				db.Close()

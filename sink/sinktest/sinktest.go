@@ -38,6 +38,8 @@ type Options struct {
 	Refuses func(typ schema.Type, v rowferry.Value) bool
 	// BlobSize is the size of the large value in bytes; 0 means 8 MiB.
 	BlobSize int
+	// Beside has clauses run beside one another, as many as tests may.
+	Beside bool
 	// Columns is the width of the wide table; 0 means 1,000.
 	Columns int
 }
@@ -53,6 +55,9 @@ func Run(t *testing.T, open func(t *testing.T) rowferry.Sink, o Options) {
 	run := func(clauses []clause) {
 		for _, c := range clauses {
 			t.Run(c.name, func(t *testing.T) {
+				if o.Beside {
+					t.Parallel()
+				}
 				e := &env{t: t, sink: open(t), o: o}
 				t.Cleanup(func() {
 					if err := e.sink.Close(); err != nil {
