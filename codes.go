@@ -119,6 +119,9 @@ const (
 	CodeNoKeys          Code = "RF-5010"
 	CodeEntityUnseen    Code = "RF-5011"
 	CodeKeyText         Code = "RF-5012"
+	CodeHandlerFailed   Code = "RF-5050"
+	CodeHandlerAnswer   Code = "RF-5051"
+	CodeHandlerRefused  Code = "RF-5052"
 	CodeInterrupted     Code = "RF-9001"
 	CodeInternal        Code = "RF-9002"
 )

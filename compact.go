@@ -284,7 +284,7 @@ func (m *Mutation) completed(identity []int) Row {
 // fold makes m, an update or delete of the row, a part of the net. What an image
 // lacks is taken from those before it.
 func (n *net) fold(m *Mutation) {
-	n.Origin, n.Index = m.Origin, m.Index
+	n.Origin, n.Index, n.Nth = m.Origin, m.Index, m.Nth
 	switch {
 	case n.Op == Insert && m.Op == Delete:
 		n.gone = true

@@ -344,7 +344,7 @@ func (l *loading) handle(t *loadTable, rows []Row) (ms []Mutation, err error) {
 	defer l.mu.Unlock()
 	ms = make([]Mutation, 0, len(rows))
 	for _, r := range rows {
-		if ms, err = l.engine.handler().Handle(ms, &Change{Op: Insert, Table: t.known, After: r}); err != nil {
+		if ms, err = l.engine.copied(ms, t.known, r, 0); err != nil {
 			return nil, err
 		}
 	}

@@ -160,7 +160,7 @@ func (m *merger) update(ctx context.Context, mu *Mutation) error {
 	if d := schema.Diff(known, shape); len(d) > 0 {
 		return shapeChanged(mu.Source, d)
 	}
-	ms, err := m.engine.handler().Handle(nil, &Change{Op: Insert, Table: known, After: rows[0], Commit: mu.Origin.Commit})
+	ms, err := m.engine.copied(nil, known, rows[0], mu.Origin.Commit)
 	if len(ms) == 0 { // by now the rules leave it out
 		m.set(mu, Delete, after, nil)
 	}

@@ -240,12 +240,13 @@ func (c *copying) join(ctx context.Context, ms []Mutation) error {
 // tellShapes has the handler learn the tables, and c.shapes hold them.
 func (e *Engine) tellShapes() (err error) {
 	e.copying.shapes = nil
-	for _, t := range sortedShapes(e.shapes) {
+	tables := sortedShapes(e.shapes)
+	for _, t := range tables {
 		if e.copying.shapes, err = e.copying.handler.Handle(e.copying.shapes, &Change{Op: Shape, Table: t}); err != nil {
 			return err
 		}
 	}
-	return nil
+	return CheckCopyShapes(e.copying.handler, tables, e.copying.shapes)
 }
 
 // copyTables carries the copy through its parts, and leaves a reader from where

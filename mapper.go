@@ -2,6 +2,7 @@ package rowferry
 
 import (
 	"context"
+	"errors"
 	"reflect"
 
 	"github.com/rowferry/rowferry/internal/failpoint"
@@ -79,8 +80,18 @@ func (w *mapper) handle(i int, c *Change, origin *Origin) error {
 	default:
 		return Errorf(CodeInternal, "the source emitted an operation %d", c.Op)
 	}
-	from := len(w.out)
 	c.Commit = origin.Commit
+	err := w.told(i, c, origin)
+	var stopped *Error
+	if errors.As(err, &stopped) && (stopped.Code == CodeHandlerFailed || stopped.Code == CodeHandlerAnswer) {
+		stopped.Fact("transaction", "%s", origin.Tx)
+	}
+	return err
+}
+
+// told has the handler told of a change.
+func (w *mapper) told(i int, c *Change, origin *Origin) error {
+	from := len(w.out)
 	if w.notes != nil {
 		if err := w.resolve(i, c, origin); err != nil {
 			return err
@@ -93,8 +104,13 @@ func (w *mapper) handle(i int, c *Change, origin *Origin) error {
 		return err
 	}
 	w.out = out
+	if w.engine.copying != nil {
+		if err := checkCopied(c, out[from:]); err != nil {
+			return err
+		}
+	}
 	for k := from; k < len(out); k++ {
-		out[k].Origin, out[k].Index = origin, i
+		out[k].Origin, out[k].Index, out[k].Nth = origin, i, k-from
 	}
 	w.tally.add(c, len(out)-from)
 	return nil
@@ -107,7 +123,7 @@ func (w *mapper) resolve(i int, c *Change, origin *Origin) error {
 		return err
 	}
 	for k := range w.raw {
-		w.raw[k].Origin, w.raw[k].Index = origin, i
+		w.raw[k].Origin, w.raw[k].Index, w.raw[k].Nth = origin, i, k
 		if w.out, err = w.engine.parts.Resolver.Resolve(w.out, &w.raw[k], w.notes); err != nil {
 			return err
 		}

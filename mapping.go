@@ -57,12 +57,13 @@ type Notes interface {
 	Assign(c ChangeID, key int64)
 }
 
-// ChangeID is the nth row, from 0, that the change with the given place in the
-// transaction Tx brings a key.
+// ChangeID is the nth row, from 0, that a mutation of the change with the given place
+// in the transaction Tx brings a key.
 type ChangeID struct {
-	Tx    string
-	Index int
-	Nth   int
+	Tx       string
+	Index    int
+	Mutation int // Mutation.Nth
+	Nth      int
 }
 
 // Kept counts what lives only in the notes of the state directory.

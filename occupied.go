@@ -2,6 +2,7 @@ package rowferry
 
 import (
 	"context"
+	"slices"
 
 	"github.com/rowferry/rowferry/schema"
 )
@@ -47,15 +48,20 @@ func (e *Engine) checkKeyless(ctx context.Context, keeper CheckpointKeeper, b *b
 	if e.rebuilding {
 		return nil
 	}
-	var names []schema.Name
+	var fresh []*schema.Table
 	for _, t := range b.txs {
 		for _, s := range t.shapes {
-			if e.shapes[s.Name] == nil && s.Identity() == nil {
-				names = append(names, e.parts.Handler.Target(s.Name))
+			if e.shapes[s.Name] == nil && !slices.ContainsFunc(fresh, func(t *schema.Table) bool { return t.Name == s.Name }) {
+				fresh = append(fresh, s)
 			}
 		}
 	}
-	occupied, err := occupiedOf(ctx, keeper, names)
+	targets, err := e.declared(fresh)
+	if err != nil {
+		return err
+	}
+	keyless := slices.DeleteFunc(targets, func(t *schema.Table) bool { return t.Identity() != nil })
+	occupied, err := occupiedOf(ctx, keeper, namesOf(keyless))
 	if err != nil || len(occupied) == 0 {
 		return err
 	}

@@ -133,11 +133,11 @@ func (e *Engine) openOver(ctx context.Context, f found, hint hints) error {
 	if err := e.accept(ctx, f.newest.Checkpoint, f.newest.Rules); err != nil {
 		return err
 	}
-	var names []schema.Name
-	for _, t := range f.newest.Shapes {
-		names = append(names, e.parts.Handler.Target(t.Name))
+	tables, err := e.declared(f.newest.Shapes)
+	if err != nil {
+		return err
 	}
-	occupied, err := keeper.Occupied(ctx, names)
+	occupied, err := keeper.Occupied(ctx, namesOf(tables))
 	if err != nil {
 		return err
 	}

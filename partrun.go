@@ -289,7 +289,7 @@ func (c *partChunk) write(ctx context.Context, rows []Row) error {
 			return err
 		}
 		c.bytes += r.Size()
-		if ms, err = e.parts.Handler.Handle(ms, &Change{Op: Insert, Table: c.table.Shape, After: r}); err != nil {
+		if ms, err = e.copied(ms, c.table.Shape, r, 0); err != nil {
 			return err
 		}
 	}

@@ -34,6 +34,9 @@ func (h *handler) foreignKeys(p *projection) error {
 		if p.rule.keepsRows() && !parent.keepsRows() {
 			why = "which rows that were deleted would break, since those of " + k.Parent.String() + " go"
 		}
+		if k.Acts() && h.rules.custom[k.Parent] != nil {
+			why = "to rows of " + k.Parent.String() + " that a custom handler makes others of"
+		}
 		if k.Acts() && h.events == nil {
 			if err := p.acts(k, parent, why); err != nil {
 				return err

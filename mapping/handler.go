@@ -15,11 +15,13 @@ type handler struct {
 	projections map[*schema.Table]*projection // per version of a shape
 	owners      map[schema.Name]schema.Name   // target name → source name
 	events      func(notice string)           // nil where the target's foreign keys act
+	custom      map[*custom]*customHandler
 }
 
 var _ rowferry.Reshaper = (*handler)(nil)
 
-// NewHandler returns the generic handler for the rules. It belongs to one
+// NewHandler returns the generic handler for the rules, which leaves tables with a
+// custom handler to that. It belongs to one
 // engine. Handle fails with CodeNameCollision where two source tables would
 // become one target table, and with CodeCascades where a foreign key changes
 // rows of a table in scope because of one that is not: neither the log nor the
@@ -30,18 +32,30 @@ var _ rowferry.Reshaper = (*handler)(nil)
 // Rules that do not fit a table fail with CodeBadExpression or CodeRuleRefused when
 // its shape comes, a change that lacks a column which they need with
 // CodeImageLacks, and one of which they have no value with CodeNotComputed.
+//
+// Where a custom handler fails, that is CodeHandlerFailed, and where its answer cannot
+// be applied, CodeHandlerAnswer.
 func NewHandler(r *Rules, events func(notice string)) rowferry.Handler {
-	return &handler{rules: r, projections: map[*schema.Table]*projection{}, owners: map[schema.Name]schema.Name{}, events: events}
+	h := &handler{rules: r, projections: map[*schema.Table]*projection{}, owners: map[schema.Name]schema.Name{}, events: events, custom: map[*custom]*customHandler{}}
+	for _, c := range r.custom {
+		h.custom[c] = &customHandler{custom: c, generic: h, declared: map[schema.Name]*schema.Table{}}
+	}
+	return h
 }
 
 // Target implements rowferry.Handler.
 func (h *handler) Target(source schema.Name) schema.Name { return h.rules.Target(source) }
 
 // Reshapes implements rowferry.Reshaper.
-func (h *handler) Reshapes(source schema.Name) bool { return h.rules.entities[source].reshapes() }
+func (h *handler) Reshapes(source schema.Name) bool {
+	return h.rules.custom[source] != nil || h.rules.entities[source].reshapes()
+}
 
 // Handle implements rowferry.Handler.
 func (h *handler) Handle(dst []rowferry.Mutation, c *rowferry.Change) ([]rowferry.Mutation, error) {
+	if custom := h.rules.custom[c.Table.Name]; custom != nil {
+		return h.custom[custom].handle(dst, c)
+	}
 	p, err := h.projection(c.Table)
 	if err != nil {
 		return dst, err
@@ -61,12 +75,11 @@ func (h *handler) projection(t *schema.Table) (*projection, error) {
 		return known, nil
 	}
 	name := h.rules.Target(t.Name)
-	if owner, taken := h.owners[name]; taken && owner != t.Name {
-		return nil, rowferry.Errorf(rowferry.CodeNameCollision, "tables %s and %s would both become %s", owner, t.Name, name).
-			Remedy("rename", "entities: {%s: {to: %s_%s}}", t.Name, t.Name.Schema, t.Name.Table).
-			Remedy("leave out", `tables: ["*.*", "!%s"]`, t.Name)
+	told := h.owners[name] == t.Name
+	if err := h.own(name, t.Name); err != nil {
+		return nil, err
 	}
-	if err := h.acting(t, h.owners[name] == t.Name); err != nil {
+	if err := h.acting(t, told); err != nil {
 		return nil, err
 	}
 	p, err := newProjection(t, name, h.rules.entities[t.Name], h.rules.pipeline)
@@ -76,9 +89,19 @@ func (h *handler) projection(t *schema.Table) (*projection, error) {
 	if err := h.foreignKeys(p); err != nil {
 		return nil, err
 	}
-	h.owners[name] = t.Name
 	h.projections[t] = p
 	return p, nil
+}
+
+// own notes which source table a target table is of. It is of one.
+func (h *handler) own(target, source schema.Name) error {
+	if owner, taken := h.owners[target]; taken && owner != source {
+		return rowferry.Errorf(rowferry.CodeNameCollision, "tables %s and %s would both become %s", owner, source, target).
+			Remedy("rename", "entities: {%s: {to: %s_%s}}", source, source.Schema, source.Table).
+			Remedy("leave out", `tables: ["*.*", "!%s"]`, source)
+	}
+	h.owners[target] = source
+	return nil
 }
 
 // acting looks at foreign keys that change rows of t by themselves, which the

@@ -149,6 +149,13 @@ func (r *resolver) configured() bool {
 // learn takes in the shape of a table.
 func (r *resolver) learn(source schema.Name, t *schema.Table) error {
 	e := r.entity(t.Name)
+	source = r.rules.entityOf(source)
+	for _, other := range r.entities {
+		if other.table != nil && other != e && other.source == source {
+			return rowferry.Errorf(rowferry.CodeHandlerRefused, "a custom handler that writes several tables does not fit beside rows that get keys of the target's own").
+				Fact("table", "%s", source).Fact("writes", "%s, %s", other.name, e.name)
+		}
+	}
 	e.source, e.table, e.identity = source, t, t.Identity()
 	r.mu.Lock()
 	r.seen[source] = t

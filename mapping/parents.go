@@ -9,6 +9,9 @@ import (
 
 // Parents implements rowferry.Resolver.
 func (r *resolver) Parents(source schema.Name) (all []rowferry.Parent) {
+	if first := r.rules.entityOf(source); first != source { // whose rows its own become a part of
+		all = append(all, rowferry.Parent{Source: first})
+	}
 	e := r.entity(r.rules.Target(source))
 	for i := range e.refs {
 		if p := e.refs[i].parent; p.table != nil {

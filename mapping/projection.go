@@ -265,17 +265,20 @@ func (p *projection) lacking(what string, ordinal int, c *rowferry.Change) error
 		Remedy("then", "start over, with a new copy")
 }
 
-func (p *projection) keyText(c *rowferry.Change) string {
+func (p *projection) keyText(c *rowferry.Change) string { return keyText(p.source, c) }
+
+// keyText is the key of the row that a change is of, for people.
+func keyText(t *schema.Table, c *rowferry.Change) string {
 	row := c.Before
 	if row == nil {
 		row = c.After
 	}
 	text := ""
-	for i, o := range p.source.Identity() {
+	for i, o := range t.Identity() {
 		if i > 0 {
 			text += " "
 		}
-		text += fmt.Sprintf("%s=%s", p.source.Columns[o].Name, row[o])
+		text += fmt.Sprintf("%s=%s", t.Columns[o].Name, row[o])
 	}
 	return text
 }

@@ -61,14 +61,16 @@ type Count struct {
 // NewReader reads the notes of a pipeline with the tables, by their source names.
 // CodeNoKeys where every key is the source's.
 func NewReader(rules *Rules, tables []*schema.Table, from Records) (*Reader, error) {
-	h := &handler{rules: rules, projections: map[*schema.Table]*projection{}, owners: map[schema.Name]schema.Name{}}
+	h := NewHandler(rules, nil)
 	seen := map[schema.Name]*schema.Table{}
 	for _, t := range tables {
-		p, err := h.projection(t)
+		ms, err := h.Handle(nil, &rowferry.Change{Op: rowferry.Shape, Table: t})
 		if err != nil {
 			return nil, err
 		}
-		seen[t.Name] = p.target
+		for i := range ms {
+			seen[ms[i].Source] = ms[i].Table
+		}
 	}
 	return newReader(rules, seen, from)
 }

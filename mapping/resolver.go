@@ -89,7 +89,7 @@ func (r *resolver) Resolve(dst []rowferry.Mutation, m *rowferry.Mutation, n rowf
 	if e.plain && n.Held().Waiting == 0 {
 		return append(dst, *m), nil
 	}
-	s := step{resolver: r, notes: n, dst: dst, origin: m.Origin, index: m.Index}
+	s := step{resolver: r, notes: n, dst: dst, origin: m.Origin, index: m.Index, nth: m.Nth}
 	err := s.change(e, m)
 	return s.dst, err
 }
@@ -132,6 +132,7 @@ type step struct {
 	dst    []rowferry.Mutation
 	origin *rowferry.Origin
 	index  int
+	nth    int
 	given  int // keys
 	key    []byte
 }
@@ -156,7 +157,7 @@ func (s *step) change(e *entity, m *rowferry.Mutation) error {
 // the list to wait in.
 func (s *step) write(e *entity, m *rowferry.Mutation, waited bool) (lacks []byte, err error) {
 	out := *m
-	out.Origin, out.Index = s.origin, s.index
+	out.Origin, out.Index, out.Nth = s.origin, s.index, s.nth
 	if !e.plain || len(e.refs) > 0 && s.notes.Held().Waiting > 0 {
 		if lacks, err = s.translate(e, &out, waited); lacks != nil || err != nil {
 			return lacks, err

@@ -37,6 +37,8 @@ type Options struct {
 	Entities map[string]Entity
 	// Pipeline is the pipeline's name, which provenance columns have.
 	Pipeline string
+	// Custom are handlers that take the place of the generic one.
+	Custom []Custom
 }
 
 // Rules decide scope and names. They are immutable and safe for concurrent
@@ -49,6 +51,7 @@ type Rules struct {
 	system     []string
 	entities   map[schema.Name]*rule
 	pipeline   string
+	custom     map[schema.Name]*custom // by source table; nil where there is none
 }
 
 type pattern struct {
@@ -101,7 +104,10 @@ func New(o Options) (*Rules, error) {
 		}
 		r.renames[source] = target
 	}
-	return r, r.addEntities(o.Entities)
+	if err := r.addEntities(o.Entities); err != nil {
+		return r, err
+	}
+	return r, r.addCustom(o.Custom)
 }
 
 // addEntities checks the rules of single tables. One that says nothing is none.
@@ -199,6 +205,9 @@ func match(pattern, name string) bool {
 
 // Target returns the target's name of a source table.
 func (r *Rules) Target(n schema.Name) schema.Name {
+	if c := r.custom[n]; c != nil {
+		return c.handler.Target(n)
+	}
 	if to, ok := r.renames[n]; ok {
 		return to
 	}
@@ -213,6 +222,11 @@ func (r *Rules) Target(n schema.Name) schema.Name {
 func (r *Rules) Fills(target schema.Name) bool {
 	for from, to := range r.renames {
 		if to == target && r.InScope(from) {
+			return true
+		}
+	}
+	for from := range r.custom {
+		if r.Target(from) == target {
 			return true
 		}
 	}
@@ -283,6 +297,14 @@ func (r *Rules) Canonical() string {
 	for _, s := range slices.SortedFunc(maps.Keys(r.entities), schema.Name.Compare) {
 		fmt.Fprintf(&b, " entity %q.%q={%s}", s.Schema, s.Table, r.entities[s].canonical())
 	}
+	var handlers []string
+	for n, c := range r.custom {
+		if n == c.sources[0] {
+			handlers = append(handlers, c.canonical())
+		}
+	}
+	slices.Sort(handlers)
+	b.WriteString(strings.Join(handlers, ""))
 	return b.String()
 }
 

@@ -303,7 +303,7 @@ func (s *step) next(e *entity, m *rowferry.Mutation, key, was []rowferry.Value) 
 // allocate returns a key of those that were set aside: the same as before, where
 // the batch is resolved again.
 func (s *step) allocate(e *entity) ([]rowferry.Value, error) {
-	id := rowferry.ChangeID{Tx: s.origin.Tx, Index: s.index, Nth: s.given}
+	id := rowferry.ChangeID{Tx: s.origin.Tx, Index: s.index, Mutation: s.nth, Nth: s.given}
 	s.given++
 	key, ok := s.notes.Assigned(id)
 	if !ok {

@@ -12,7 +12,7 @@ import (
 // Main runs the program for this process and returns its exit code. It alone
 // handles signals: the first SIGINT or SIGTERM asks the command to finish
 // what it has in hand, the second ends the process at once.
-func Main() int {
+func Main(options ...Option) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	signals := make(chan os.Signal, 2)
@@ -23,5 +23,5 @@ func Main() int {
 		<-signals
 		os.Exit(int(rowferry.ClassInterrupted))
 	}()
-	return Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ())
+	return Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ(), options...)
 }

@@ -62,8 +62,9 @@ type planTable struct {
 	Make     []string       `json:"make"`     // statements before the rows
 	Complete []string       `json:"complete"` // and behind them
 
-	shape   *schema.Table
-	refused error
+	shape    *schema.Table
+	refused  error
+	uncopied error // why its rows cannot be copied one by one
 }
 
 type planObject struct {
@@ -156,6 +157,7 @@ func newPlan(s *settings, survey *rowferry.Survey) *planResult {
 // mapTables has the handler map the tables. Those without a shape, or that it
 // refuses, have no mutation.
 func (r *planResult) mapTables(h rowferry.Handler) (ms []rowferry.Mutation) {
+	var shapes []*schema.Table
 	for i := range r.Tables {
 		p := &r.Tables[i]
 		if p.shape == nil {
@@ -170,6 +172,9 @@ func (r *planResult) mapTables(h rowferry.Handler) (ms []rowferry.Mutation) {
 		}
 		if ms = more; len(ms) > 0 {
 			p.Becomes = ms[len(ms)-1].Table.Name.String()
+		}
+		if p.uncopied = rowferry.CheckCopyShapes(h, append(shapes, p.shape), ms); p.uncopied == nil {
+			shapes = append(shapes, p.shape)
 		}
 	}
 	return ms
@@ -238,6 +243,9 @@ func (r *planResult) ask(ctx context.Context, s *settings, rules *mapping.Rules,
 				return err
 			}
 			refused = rowferry.CheckOccupied(occupied)
+		}
+		if p.refused == nil && !staged {
+			p.refused = p.uncopied
 		}
 		if p.refused == nil {
 			p.refused = refused

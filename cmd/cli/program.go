@@ -13,6 +13,7 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/mapping"
 )
 
 // program is one run of the program: its streams, its environment, and what
@@ -22,6 +23,7 @@ type program struct {
 	stdout, stderr io.Writer
 	env            map[string]string
 	clock          clock
+	handlers       []mapping.Custom
 
 	// Which of the streams are a person at a terminal.
 	inTerminal, outTerminal, errTerminal bool
@@ -46,8 +48,23 @@ type program struct {
 // the program's name; env holds KEY=value. Cancelling ctx asks the command to
 // finish what it has in hand. Run touches nothing of the process but the
 // runtime's memory limit, and only one may run at a time.
-func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
-	return newProgram(stdin, stdout, stderr, env).run(ctx, args)
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string, options ...Option) int {
+	p := newProgram(stdin, stdout, stderr, env)
+	for _, o := range options {
+		o(p)
+	}
+	return p.run(ctx, args)
+}
+
+// Option makes the program another than the one that is shipped.
+type Option func(*program)
+
+// WithHandler has h say what changes to a source table, "shop.orders", become in the
+// target, in every pipeline of the program. Several tables have commas between: rows
+// of those behind the first may become columns of its rows. tail prints changes as
+// they are.
+func WithHandler(tables string, h rowferry.Handler) Option {
+	return func(p *program) { p.handlers = append(p.handlers, mapping.Custom{Tables: tables, Handler: h}) }
 }
 
 func newProgram(stdin io.Reader, stdout, stderr io.Writer, env []string) *program {

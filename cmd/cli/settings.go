@@ -51,6 +51,7 @@ type settings struct {
 	once     bool
 	accept   bool           // other rules than before
 	part     *rowferry.Part // nil where everything is copied
+	handlers []mapping.Custom
 }
 
 func defaultSettings() *settings {
@@ -86,7 +87,7 @@ func (in *invocation) settings() (*settings, error) {
 	if in.given("tables") {
 		s.tables = in.values["tables"]
 	}
-	s.once, s.accept = in.on("once"), in.on("accept-config")
+	s.once, s.accept, s.handlers = in.on("once"), in.on("accept-config"), in.handlers
 	errs = append(errs, in.checked(s)...)
 	s.defaultScope()
 	if len(errs) == 0 {

@@ -113,7 +113,7 @@ func (w *wiring) close() error {
 
 // rules are the mapping rules that the settings mean.
 func (s *settings) rules() (*mapping.Rules, error) {
-	o := mapping.Options{Tables: s.tables, Renames: s.renames, Postgres: s.fromPostgres(), Entities: s.entities, Pipeline: s.name}
+	o := mapping.Options{Tables: s.tables, Renames: s.renames, Postgres: s.fromPostgres(), Entities: s.entities, Pipeline: s.name, Custom: s.handlers}
 	switch s.targetScheme() {
 	case "mysql", "mariadb":
 		o.Namespaces, o.Into = true, s.sink.endpoint.Database

@@ -87,6 +87,9 @@ func (e *Encoder) AppendEvent(dst []byte, m *rowferry.Mutation) ([]byte, error) 
 	dst = appendString(dst, origin.Tx)
 	dst = append(dst[:len(dst)-1], ':')
 	dst = strconv.AppendInt(dst, int64(m.Index), 10)
+	if m.Nth > 0 {
+		dst = strconv.AppendInt(append(dst, '.'), int64(m.Nth), 10)
+	}
 	dst = append(dst, `","op":"`...)
 	dst = append(dst, op...)
 	dst = append(dst, `","before":`...)
