@@ -81,10 +81,17 @@ func (w *mapper) handle(i int, c *Change, origin *Origin) error {
 		return Errorf(CodeInternal, "the source emitted an operation %d", c.Op)
 	}
 	c.Commit = origin.Commit
-	err := w.told(i, c, origin)
-	var stopped *Error
-	if errors.As(err, &stopped) && (stopped.Code == CodeHandlerFailed || stopped.Code == CodeHandlerAnswer) {
-		stopped.Fact("transaction", "%s", origin.Tx)
+	if err := w.told(i, c, origin); err != nil {
+		return inTransaction(err, origin)
+	}
+	return nil
+}
+
+// inTransaction adds to what is wrong with a custom handler where it was met.
+func inTransaction(err error, origin *Origin) error {
+	var e *Error
+	if errors.As(err, &e) && (e.Code == CodeHandlerFailed || e.Code == CodeHandlerAnswer) {
+		e.Fact("transaction", "%s", origin.Tx)
 	}
 	return err
 }

@@ -32,6 +32,11 @@ func JoinKey(texts []string) string {
 	return strings.Join(parts, ",")
 }
 
+// ParseKey reads a key of a source's table: the values with commas between.
+func ParseKey(t *schema.Table, text string) ([]rowferry.Value, error) {
+	return parseKey(t.Name, t, text)
+}
+
 // parseKey reads a key of a table: see JoinKey. A key of one column that does not
 // begin with a quote is taken as it is. Binary values are hexadecimal, after 0x.
 func parseKey(source schema.Name, t *schema.Table, text string) ([]rowferry.Value, error) {

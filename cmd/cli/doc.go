@@ -10,5 +10,8 @@
 // test keeps the committed ones from drifting.
 //
 // Data goes to standard output; logs, progress and errors to standard error.
+// A program with handlers of its own for single tables is a main function that calls
+// Main with WithHandler; see examples/custom-handler.
+//
 // Nothing here exits the process or handles signals, except Main.
 package cli

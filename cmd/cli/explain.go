@@ -12,9 +12,10 @@ import (
 func explainCommand() *command {
 	return &command{
 		name: "explain", args: "CODE", maxArgs: 1,
-		summary: "say what an error code means and what to do",
+		summary: "say what an error code means, or how it is with a row",
 		about:   "CODE is written as errors print it (RF-2004) or as its number.",
 		example: "rowferry explain RF-2004",
+		sub:     []*command{explainRowCommand()},
 		run:     explain,
 	}
 }

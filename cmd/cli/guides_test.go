@@ -140,6 +140,9 @@ func checkLine(line string) error {
 	list, c := commands(), (*command)(nil)
 	for len(words) > 0 && len(list) > 0 {
 		i := slices.IndexFunc(list, func(c *command) bool { return c.name == words[0] })
+		if i < 0 && c != nil && c.run != nil {
+			break // its own argument
+		}
 		if i < 0 {
 			return fmt.Errorf("there is no command %q", words[0])
 		}

@@ -27,10 +27,16 @@ func rootHelp() string {
 func commandHelp(c *command, full string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "rowferry %s: %s\n\n", full, c.summary)
-	if c.sub != nil {
+	if c.run != nil {
+		fmt.Fprintf(&b, "usage    %s\n", usageLine(full, c))
+	}
+	for _, s := range c.sub {
+		if c.run != nil {
+			fmt.Fprintf(&b, "         %s\n", usageLine(full+" "+s.name, s))
+		}
+	}
+	if c.run == nil {
 		fmt.Fprintf(&b, "usage    rowferry %s COMMAND [flags] [arguments]\n", full)
-	} else {
-		fmt.Fprintf(&b, "usage    %s\n", strings.TrimSpace("rowferry "+full+" [flags] "+c.args))
 	}
 	fmt.Fprintf(&b, "example  %s\n", c.example)
 	if c.about != "" {

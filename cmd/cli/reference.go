@@ -58,7 +58,7 @@ func cliPage() string {
 
 func usageLine(full string, c *command) string {
 	args := c.args
-	if c.sub != nil {
+	if c.run == nil {
 		args = "COMMAND"
 	}
 	return strings.TrimSpace("rowferry " + full + " [flags] " + args)
