@@ -22,7 +22,7 @@ func CheckCopyShapes(h Handler, tables []*schema.Table, shapes []Mutation) error
 				own = append(own, shapes[i].Table)
 			}
 		}
-		why := ""
+		var why string
 		switch {
 		case len(own) != 1:
 			why = "its rows do not become rows of one table"
@@ -51,7 +51,7 @@ func checkCopied(c *Change, ms []Mutation) error {
 		return nil
 	}
 	m := &ms[0]
-	why := ""
+	var why string
 	switch {
 	case len(ms) > 1:
 		why = "it came to several mutations"

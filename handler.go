@@ -38,8 +38,8 @@ type Mutation struct {
 // The first change of a table that it is given is a Shape. It answers that with a
 // Shape mutation for each target table that it writes, which the target then makes
 // or checks: further mutations name these tables, under these shapes, and no others.
-// What else a mutation needs is its Op and its rows: an Insert has After, with the
-// whole key; an Update has Before, with at least the key, and After, of which absent
+// What else a mutation needs is its Op and its rows: an Insert has After, with all
+// columns; an Update has Before, with at least the key, and After, of which absent
 // columns stay as they are; a Delete has Before, with at least the key. Where Before
 // has other columns, the target has to have these values. A row has a Value for each
 // of the table's columns, carried as the column's type is.

@@ -198,7 +198,7 @@ func (h *customHandler) acting(t *schema.Table) error {
 
 // check looks at one mutation of an answer, and takes in what it declares.
 func (h *customHandler) check(c *rowferry.Change, m *rowferry.Mutation) error {
-	why := ""
+	var why string
 	switch {
 	case m.Table == nil:
 		why = "it names no table"
@@ -291,6 +291,11 @@ func wrongKey(m *rowferry.Mutation) string {
 	case m.Op == rowferry.Truncate:
 		return ""
 	case m.Op == rowferry.Insert:
+		for o, c := range m.Table.Columns {
+			if m.After[o].IsAbsent() && c.Generated == schema.NotGenerated {
+				return "it lacks " + c.Name + ", and a new row is whole"
+			}
+		}
 		return missing(m.After, identity)
 	case identity == nil:
 		return missing(m.Before, all(m.Table)) // by all that it has

@@ -87,6 +87,7 @@ func TestCustomAnswers(t *testing.T) {
 		"no old row":                   {is(rowferry.Update, k, nil, after), "Before has 0 values"},
 		"rows of a truncate":           {is(rowferry.Truncate, k, before, nil), "Before is not for it"},
 		"insert of no key":             {is(rowferry.Insert, k, nil, none), "lacks id"},
+		"insert of a part":             {is(rowferry.Insert, k, nil, row(1, "a", "DE", absent{}, 7)), "a new row is whole"},
 		"update of no key":             {is(rowferry.Update, k, none, after), "lacks id"},
 		"update of a key that is NULL": {is(rowferry.Update, k, row(nil, "a", "DE", nil, 7), after), "lacks id"},
 		"update to no key":             {is(rowferry.Update, k, before, row(nil, "a", "FR", nil, 7)), "takes id away"},

@@ -182,3 +182,85 @@ func TestHandlerKeys(t *testing.T) {
 		t.Errorf("several tables beside given keys: %+v", got)
 	}
 }
+
+// notes is a handler of item and part: a part is the note of its item.
+type notes struct{}
+
+func (notes) Target(schema.Name) schema.Name { return schema.Name{Table: "item"} }
+
+var noted = &schema.Table{
+	Name: schema.Name{Table: "item"},
+	Columns: []schema.Column{
+		{Name: "id", Type: schema.Type{Kind: schema.Int, Bits: 64}},
+		{Name: "label", Type: schema.Type{Kind: schema.Text, Charset: "utf8mb4"}},
+		{Name: "note", Type: schema.Type{Kind: schema.Text, Charset: "utf8mb4"}, Nullable: true},
+	},
+	PrimaryKey: []int{0}, ConstraintsKnown: true,
+}
+
+func (notes) Handle(dst []rowferry.Mutation, c *rowferry.Change) ([]rowferry.Mutation, error) {
+	if c.Op == rowferry.Shape {
+		return append(dst, rowferry.Mutation{Op: rowferry.Shape, Table: noted}), nil
+	}
+	if c.Op == rowferry.Truncate {
+		return dst, fmt.Errorf("%s was truncated", c.Table.Name)
+	}
+	if c.Table.Name.Table == "item" {
+		wide := func(r rowferry.Row) rowferry.Row {
+			if r == nil {
+				return nil
+			}
+			return rowferry.Row{r[0], r[1], {}}
+		}
+		if c.Op == rowferry.Insert {
+			return append(dst, rowferry.Mutation{Op: c.Op, Table: noted, After: rowferry.Row{c.After[0], c.After[1], rowferry.NullValue()}}), nil
+		}
+		return append(dst, rowferry.Mutation{Op: c.Op, Table: noted, Before: wide(c.Before), After: wide(c.After)}), nil
+	}
+	if r := c.Before; r != nil {
+		dst = append(dst, rowferry.Mutation{Op: rowferry.Update, Table: noted, Before: rowferry.Row{r[1], {}, r[2]}, After: rowferry.Row{{}, {}, rowferry.NullValue()}})
+	}
+	if r := c.After; r != nil {
+		dst = append(dst, rowferry.Mutation{Op: rowferry.Update, Table: noted, Before: rowferry.Row{r[1], {}, {}}, After: rowferry.Row{{}, {}, r[2]}})
+	}
+	return dst, nil
+}
+
+// TestHandlerFolds: rows of a child become columns of its parent's row, which a copy
+// can bring only where rows come by one, parents first.
+func TestHandlerFolds(t *testing.T) {
+	o := newOrigin(t, testdb.MariaDB1011, "sqlite:shop.db")
+	fold := WithHandler(o.name+".item,"+o.name+".a_part", notes{})
+	o.exec(t, "CREATE TABLE a_part (id BIGINT PRIMARY KEY, item_id BIGINT NOT NULL, note VARCHAR(20), FOREIGN KEY (item_id) REFERENCES item (id) ON DELETE CASCADE)")
+	o.insert(t, 4)
+	o.exec(t, "INSERT INTO a_part VALUES (1, 1, 'one'), (2, 2, 'two'), (3, 3, 'three')")
+	if got := run(t, []string{"run", "-c", "shop.yaml", "--once"}, fold); got.code == 0 || !strings.Contains(got.err, "RF-2034") {
+		t.Errorf("it is copied: %+v", got)
+	}
+	keys := o.file + fmt.Sprintf("entities: {%s.item: {key: {offset: 500}}}\n", o.name)
+	if err := os.WriteFile("keys.yaml", []byte(strings.NewReplacer("shop.db", "keys.db").Replace(keys)+"state: keys\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"run", "-c", "shop.yaml", "--once", "--from", "earliest"}, {"run", "-c", "keys.yaml", "--once"}} {
+		if got := run(t, args, fold); got.code != 0 {
+			t.Fatal(got.err)
+		}
+	}
+	o.exec(t, "UPDATE a_part SET item_id = 4, note = 'moved' WHERE id = 1", "UPDATE item SET label = 'new' WHERE id = 4", "DELETE FROM a_part WHERE id = 2", "DELETE FROM item WHERE id = 3",
+		"INSERT INTO item VALUES (9, 'nine')", "INSERT INTO a_part VALUES (9, 9, 'late')")
+	for _, args := range [][]string{{"run", "-c", "shop.yaml", "--once"}, {"run", "-c", "keys.yaml", "--once"}} {
+		if got := run(t, args, fold); got.code != 0 {
+			t.Fatal(got.err)
+		}
+	}
+	for file, by := range map[string]int{"shop.db": 0, "keys.db": 500} {
+		for where, want := range map[string]string{
+			"1": "4", fmt.Sprintf("id = %d AND label = 'new' AND note = 'moved'", by+4): "1", fmt.Sprintf("id = %d AND note = 'late'", by+9): "1",
+			fmt.Sprintf("id IN (%d, %d) AND note IS NULL", by+1, by+2): "2",
+		} {
+			if got := rows(t, file, "item WHERE "+where); got != want {
+				t.Errorf("%s has %s rows of %s, want %s", file, got, where, want)
+			}
+		}
+	}
+}

@@ -47,7 +47,11 @@ func (customers) Handle(dst []rowferry.Mutation, c *rowferry.Change) ([]rowferry
 		return dst, fmt.Errorf("a %s of %s is not known here", c.Op, c.Table.Name)
 	}
 	if c.Table.Name.Table == "customers" {
-		return append(dst, rowferry.Mutation{Op: c.Op, Table: target, Before: customer(c, c.Before), After: customer(c, c.After)}), nil
+		m := rowferry.Mutation{Op: c.Op, Table: target, Before: customer(c, c.Before), After: customer(c, c.After)}
+		if c.Op == rowferry.Insert { // a new row is whole
+			m.After[3], m.After[4] = rowferry.NullValue(), rowferry.NullValue()
+		}
+		return append(dst, m), nil
 	}
 	if slices.ContainsFunc(slices.Concat(c.Before, c.After), rowferry.Value.IsAbsent) {
 		return dst, fmt.Errorf("an address is not logged whole: binlog_row_image has to be FULL")
