@@ -122,6 +122,9 @@ const (
 	CodeHandlerFailed   Code = "RF-5050"
 	CodeHandlerAnswer   Code = "RF-5051"
 	CodeHandlerRefused  Code = "RF-5052"
+	CodeMatchAmbiguous  Code = "RF-5040"
+	CodeMatchTaken      Code = "RF-5041"
+	CodeMatchUnknown    Code = "RF-5042"
 	CodeInterrupted     Code = "RF-9001"
 	CodeInternal        Code = "RF-9002"
 )

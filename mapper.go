@@ -17,6 +17,7 @@ type mapper struct {
 	out    []Mutation
 	notes  *delta     // nil where keys are the source's
 	raw    []Mutation // of one change, with the source's keys
+	look   bool       // see Resolver.Begin
 }
 
 func newMapper(e *Engine, b *batch) *mapper {
@@ -30,6 +31,9 @@ func newMapper(e *Engine, b *batch) *mapper {
 // run calls emit with the batch's mutations in the source's order, each time
 // there are most of them, and with the rest. They are valid during the call.
 func (w *mapper) run(ctx context.Context, b *batch, most int, emit func([]Mutation) error) error {
+	if w.notes != nil {
+		w.engine.parts.Resolver.Begin(w.look)
+	}
 	for _, t := range b.txs {
 		origin := &Origin{Tx: t.end.ID, Log: t.end.Log, Commit: t.end.CommitTime.UnixMilli()}
 		err := t.each(func(i int, c *Change) error {

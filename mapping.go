@@ -18,8 +18,17 @@ type Resolver interface {
 	// through n alone. ErrKeysShort where no key is left of those that were
 	// reserved: what was resolved of the batch is to be forgotten.
 	Resolve(dst []Mutation, m *Mutation, n Notes) ([]Mutation, error)
-	// Reserve sets keys aside, after ErrKeysShort. It is called while no batch is
-	// open.
+	// Begin begins a batch, or begins one again: Resolve is then given its changes
+	// from the first on. With look they are gone through for what rows of the target
+	// they may meet alone, which Reserve then looks up: what comes of them is to be
+	// forgotten.
+	Begin(look bool)
+	// Looks reports whether new rows may meet rows of the target, which have to be
+	// looked up.
+	Looks() bool
+	// Reserve sets keys aside and looks rows up, after ErrKeysShort. It is called
+	// while no batch is open. What it found holds for the batch that is begun next,
+	// and as long as that one is not resolved.
 	Reserve(ctx context.Context) error
 	// AwaitCircles has rows wait for their parents, whatever the rules say, where tables
 	// refer to each other, or one to itself: in a copy they do not come parents first. It
@@ -37,7 +46,7 @@ type Parent struct {
 	Awaited bool
 }
 
-// ErrKeysShort tells that more keys have to be reserved.
+// ErrKeysShort tells that more keys have to be reserved, or rows looked up.
 var ErrKeysShort = errors.New("no reserved keys are left")
 
 // Notes is what a Resolver remembers as of one batch: what was recorded, with the
@@ -52,7 +61,8 @@ type Notes interface {
 	Held() Kept
 	Count(k Kept)
 	// Assigned returns the key that the nth row of a change was given when the same
-	// batch was resolved before, and Assign notes one.
+	// batch was resolved before, and Assign notes one. Below 0 are keys that were
+	// found: what a row met then it meets again.
 	Assigned(c ChangeID) (int64, bool)
 	Assign(c ChangeID, key int64)
 }
@@ -89,4 +99,23 @@ type Reserver interface {
 	// batch of the sink or its lanes is open. Errors: CodeKeyReserve where the
 	// column counts nothing, or not in a way that keys can be set aside.
 	Reserve(ctx context.Context, table schema.Name, column string, n int) ([]KeyRange, error)
+}
+
+// Finder is a Sink whose rows can be looked up.
+type Finder interface {
+	Sink
+	// Find returns the rows that have one of the values in the given columns, which
+	// are compared as the columns of the target compare them; at most MostFound for
+	// each of the values, in any order. No value is NULL. It is called while no batch
+	// of the sink or its lanes is open, of tables that exist.
+	Find(ctx context.Context, table *schema.Table, columns []int, values [][]Value, key []int) ([]Found, error)
+}
+
+// MostFound is how many rows are found by the same values.
+const MostFound = 10
+
+// Found is a row that was found.
+type Found struct {
+	Value int     // the values that it has
+	Key   []Value // integers as such, and anything else as the target's text
 }

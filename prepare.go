@@ -55,11 +55,19 @@ func (e *Engine) prepareShapes(ctx context.Context, ms []Mutation) error {
 	return p.Prepare(ctx, ms)
 }
 
-// reserve has more keys set aside for a batch that lacks them, which its tables have
-// to be there for. Nothing else is under way.
+// reserve has more keys set aside and rows looked up for a batch that lacks them,
+// which its tables have to be there for. Nothing else is under way.
 func (e *Engine) reserve(ctx context.Context, b *batch) error {
 	if err := e.makeTables(ctx, b); err != nil {
 		return err
+	}
+	if e.parts.Resolver.Looks() {
+		w := newMapper(e, b)
+		w.look = true
+		// What is wrong with a change is met again in its place.
+		if err := w.run(ctx, b, writeChunk, func([]Mutation) error { return nil }); ctx.Err() != nil {
+			return errors.Join(ctx.Err(), err)
+		}
 	}
 	return e.parts.Resolver.Reserve(ctx)
 }

@@ -17,6 +17,7 @@ const (
 	Keep     Strategy = ""         // the source's
 	Offset   Strategy = "offset"   // the source's and a number
 	Allocate Strategy = "allocate" // a new one, of the target table's own counter
+	Match    Strategy = "match"    // that of the row of the target with the same natural key, or else a new one
 )
 
 // Missing says what becomes of a row whose parent is not there.
@@ -36,6 +37,11 @@ const (
 type KeyRule struct {
 	Key    Strategy
 	Offset int64
+	// Match are natural keys, each by source columns, in the order to try them.
+	Match [][]string
+	// Duplicates is what an insert becomes that meets a row of the target. "" is
+	// UpdateDuplicates for Match, and RefuseDuplicates for any other strategy.
+	Duplicates Duplicates
 	// References are foreign keys that the source does not declare, by columns.
 	References []Reference
 	Missing    Missing
@@ -71,6 +77,9 @@ type entity struct {
 	noted bool
 	// keeps tells that deleted rows stay in the target.
 	keeps bool
+	// naturals are the columns by which new rows are looked up in the target, each
+	// alone in the order to try them; nil where they are not.
+	naturals [][]int
 	// cascaded tells that rows may go with others.
 	cascaded bool
 	// plain tells that rows are passed as they are, as long as none waits.
@@ -136,12 +145,12 @@ func (r *resolver) configured() bool {
 	for n, x := range r.rules.entities {
 		rule, e := x.Keys, r.entity(r.rules.Target(n))
 		e.rule, e.source, e.keeps = rule, n, x.Deletes != HardDeletes
-		e.noted = e.noted || rule.Key == Allocate
+		e.noted = e.noted || rule.Key == Allocate || rule.looks()
 		for _, ref := range rule.References {
 			parent := r.entity(r.rules.Target(ref.To.Table))
 			parent.noted = parent.noted || rule.Missing != ""
 		}
-		moved = moved || rule.Key != Keep || rule.Missing != ""
+		moved = moved || rule.Key != Keep || rule.Missing != "" || rule.looks()
 	}
 	return moved
 }
@@ -176,6 +185,9 @@ func (r *resolver) learn(source schema.Name, t *schema.Table) error {
 	}
 	if e.noted && e.identity == nil {
 		return rowferry.Errorf(rowferry.CodeKeyRefused, "rows of %s cannot be waited for: the table has no key", source)
+	}
+	if err := r.lookups(e); err != nil {
+		return err
 	}
 	return r.connectAll()
 }
@@ -306,6 +318,12 @@ func (k KeyRule) canonical() string {
 	}
 	for _, ref := range k.References {
 		parts = append(parts, fmt.Sprintf("reference=%q(%q=%q)%q.%q.%q", ref.Column, ref.Kind, ref.Text, ref.To.Table.Schema, ref.To.Table.Table, ref.To.Name))
+	}
+	for _, columns := range k.Match {
+		parts = append(parts, fmt.Sprintf("match=%q", columns))
+	}
+	if k.Duplicates != "" {
+		parts = append(parts, "duplicates="+string(k.Duplicates))
 	}
 	if k.Missing != "" {
 		parts = append(parts, "missing="+string(k.Missing))

@@ -10,7 +10,9 @@ import (
 
 // The keys of the notes. Numbers are big endian, texts come with their length.
 //
-//	k entity key      the target's key of a row, by the source's
+//	k entity key      the target's key of a row, by the source's, and its flags
+//	m entity key      of tables whose rows are looked up: the source's key of a row,
+//	                  by the target's
 //	q                 the number of the row that began to wait last
 //	e number          a waiting row
 //	t entity key      who has the key: a waiting row that has it now, or gives it up
@@ -20,8 +22,13 @@ import (
 // A list is of rows that wait for a row to come (a entity key) or to leave the
 // room (r number), or that keep others from what they still have in the target: a
 // parent (p entity key, the target's) or a unique value (u entity index values).
+//
+// The flags are a byte behind the key, which is left out where none is set, as it is
+// in notes from before there were any. A row that is adopted was somebody else's: it
+// stays when this pipeline's rows are removed.
 const (
 	mapNote     = 'k'
+	backNote    = 'm'
 	lastNote    = 'q'
 	waitingNote = 'e'
 	holderNote  = 't'
@@ -31,6 +38,13 @@ const (
 	releaseList = 'r'
 	parentList  = 'p'
 	uniqueList  = 'u'
+)
+
+// The flags of a noted key.
+const (
+	adopted = 1 << iota // the row was in the target before
+	merged              // and has values of its own where the source had none
+	skipped             // and nothing of it is ever changed
 )
 
 var errNote = errors.New("a note cannot be read")
@@ -143,6 +157,31 @@ func (r *reader) row() rowferry.Row {
 		row[i] = r.value()
 	}
 	return row
+}
+
+// appendNoted appends what is noted of a row: its key in the target, and the flags.
+func appendNoted(dst []byte, key []rowferry.Value, flags byte) []byte {
+	dst = appendKey(dst, key)
+	if flags != 0 {
+		dst = append(dst, flags)
+	}
+	return dst
+}
+
+// parseNoted reads a key of n values, and the flags behind it.
+func parseNoted(data []byte, n int) (key []rowferry.Value, flags byte, err error) {
+	rd := reader{rest: data}
+	key = make([]rowferry.Value, n)
+	for i := range key {
+		key[i] = rd.value()
+	}
+	if len(rd.rest) > 0 && rd.err == nil {
+		flags = rd.bytes(1)[0]
+	}
+	if len(rd.rest) > 0 && rd.err == nil {
+		rd.err = errNote
+	}
+	return key, flags, rd.err
 }
 
 // keyOf returns the values of a row at the given columns.

@@ -47,7 +47,10 @@ type Found struct {
 }
 
 // Pair is a key in the source and the one in the target.
-type Pair struct{ Key, Target []rowferry.Value }
+type Pair struct {
+	Key, Target []rowferry.Value
+	Adopted     bool // the row was in the target before: it is somebody else's
+}
 
 // Count is how many notes there are of the rows of an entity.
 type Count struct {
@@ -173,7 +176,7 @@ func (r *Reader) LookupTarget(ctx context.Context, source, key string) (*Found, 
 	var at []rowferry.Value
 	wanted := appendKey(nil, values)
 	err = r.scanPairs(ctx, e, func(key, to []byte) error {
-		if !bytes.Equal(to, wanted) {
+		if flags := len(to) - len(wanted); !bytes.HasPrefix(to, wanted) || flags > 1 {
 			return nil
 		}
 		at = r.decode(e, key)
@@ -262,8 +265,9 @@ func (r *Reader) Pairs(ctx context.Context, source string, fn func(Pair) error) 
 		return rowferry.Errorf(rowferry.CodeNoKeys, "the keys of %s are not noted: they are the source's, or follow from them", e.source)
 	}
 	return r.scanPairs(ctx, e, func(key, to []byte) error {
-		p := Pair{r.decode(e, key), r.decode(e, to)}
-		if p.Key == nil || p.Target == nil {
+		target, flags, err := parseNoted(to, len(e.identity))
+		p := Pair{r.decode(e, key), target, flags&adopted != 0}
+		if p.Key == nil || err != nil {
 			return errNote
 		}
 		return fn(p)

@@ -24,6 +24,7 @@ type resolver struct {
 	entities map[schema.Name]*entity // by the target's name
 	short    *entity                 // whose keys were short
 	circles  bool                    // parents in circles are noted
+	sight    sight
 
 	mu   sync.Mutex                    // of seen, which readers use as well
 	seen map[schema.Name]*schema.Table // the target's shapes, by the source's name
@@ -43,14 +44,18 @@ type Keys interface {
 func NewResolver(rules *Rules, keys Keys, waiting int) (rowferry.Resolver, error) {
 	r := newResolver(rules)
 	r.keys, r.most = keys, int64(waiting)
+	r.sight.finder, _ = keys.(Finder)
 	if waiting <= 0 {
 		r.most = DefaultWaiting
 	}
 	if !r.configured() {
 		return nil, nil
 	}
-	if keys == nil && slices.ContainsFunc(r.all(), func(e *entity) bool { return e.rule.Key == Allocate }) {
+	if keys == nil && slices.ContainsFunc(r.all(), func(e *entity) bool { return e.rule.fresh() }) {
 		return nil, rowferry.Errorf(rowferry.CodeKeyRefused, "this target sets no keys aside: 'key: allocate' is not for it")
+	}
+	if r.sight.finder == nil && r.Looks() {
+		return nil, rowferry.Errorf(rowferry.CodeKeyRefused, "no rows are looked up in this target: 'key: match' and 'on_duplicate' are not for it")
 	}
 	return r, nil
 }
@@ -96,8 +101,15 @@ func (r *resolver) Resolve(dst []rowferry.Mutation, m *rowferry.Mutation, n rowf
 
 // Reserve implements rowferry.Resolver.
 func (r *resolver) Reserve(ctx context.Context) error {
+	looked, err := r.find(ctx)
+	if err != nil {
+		return err
+	}
 	e := r.short
-	if e == nil {
+	switch {
+	case e == nil && looked:
+		return nil
+	case e == nil:
 		return rowferry.Errorf(rowferry.CodeInternal, "no keys are short")
 	}
 	ranges, err := r.keys.Reserve(ctx, e.name, e.table.Columns[e.identity[0]].Name, max(blockKeys, 2*e.taken))
@@ -111,6 +123,9 @@ func (r *resolver) Reserve(ctx context.Context) error {
 
 // take returns the next key that was set aside.
 func (r *resolver) take(e *entity) (int64, error) {
+	if r.sight.looking {
+		return r.sight.made(), nil
+	}
 	if len(e.stock) == 0 {
 		r.short = e
 		return 0, rowferry.ErrKeysShort
@@ -135,6 +150,7 @@ type step struct {
 	nth    int
 	given  int // keys
 	key    []byte
+	flags  byte // of the note that was read last
 }
 
 // change brings a mutation to the target, or has it wait.
@@ -163,7 +179,9 @@ func (s *step) write(e *entity, m *rowferry.Mutation, waited bool) (lacks []byte
 			return lacks, err
 		}
 	}
-	s.dst = append(s.dst, out)
+	if out.Op != nothing {
+		s.dst = append(s.dst, out)
+	}
 	if s.notes.Held().Waiting == 0 || m.Op == rowferry.Delete || e.identity == nil {
 		return nil, nil
 	}

@@ -215,18 +215,16 @@ func shifted(v rowferry.Value, by int64) (rowferry.Value, bool) {
 	}
 }
 
-// mapped returns the noted key of a row, nil where there is none.
+// mapped returns the noted key of a row, nil where there is none, and leaves its
+// flags in s.flags.
 func (s *step) mapped(e *entity, key []rowferry.Value) ([]rowferry.Value, error) {
 	data, err := s.notes.Get(s.mapKey(e, key))
 	if data == nil || err != nil {
 		return nil, err
 	}
-	rd := reader{rest: data}
-	there := make([]rowferry.Value, len(key))
-	for i := range there {
-		there[i] = rd.value()
-	}
-	return there, rd.err
+	there, flags, err := parseNoted(data, len(key))
+	s.flags = flags
+	return there, err
 }
 
 func (s *step) mapKey(e *entity, key []rowferry.Value) []byte {
@@ -239,38 +237,60 @@ func (s *step) own(e *entity, m *rowferry.Mutation, old, now rowferry.Row) error
 	if !e.moved() {
 		return nil
 	}
-	was := []rowferry.Value(nil)
+	if m.Op == rowferry.Insert && e.naturals != nil {
+		return s.meet(e, m, now)
+	}
+	was, flags := []rowferry.Value(nil), byte(0)
 	if old != nil {
 		key, err := s.found(e, keyOf(old, e.identity))
 		if err != nil {
 			return err
 		}
 		was = key
+		if e.noted {
+			flags = s.flags
+		}
 		place(m.Before, old, e.identity, was)
 	}
+	to, err := s.become(e, m, old, now, was, flags)
+	if err != nil || e.naturals == nil {
+		return err
+	}
+	if flags&skipped == 0 {
+		s.changed(e, m, was, to)
+	}
+	e.keepOwn(m, flags)
+	return nil
+}
+
+// become gives a row the key that it has after m, and returns it.
+func (s *step) become(e *entity, m *rowferry.Mutation, old, now rowferry.Row, was []rowferry.Value, flags byte) ([]rowferry.Value, error) {
 	switch {
 	case m.Op == rowferry.Delete:
-		s.forget(e, keyOf(old, e.identity))
-		return nil
+		s.forget(e, keyOf(old, e.identity), was)
+		return nil, nil
 	case m.Op == rowferry.Update && !s.moves(e, &rowferry.Mutation{Op: m.Op, Before: old, After: now}):
 		place(m.After, now, e.identity, was)
-		return nil
+		return was, nil
 	}
 	key := after(&rowferry.Mutation{Before: old, After: now}, e.identity)
 	to, err := s.next(e, m, key, was)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if flags&skipped != 0 {
+		to = was
 	}
 	if m.Op == rowferry.Update {
-		s.forget(e, keyOf(old, e.identity))
+		s.forget(e, keyOf(old, e.identity), was)
 	}
-	if err := s.note(e, key, to); err != nil {
-		return err
+	if err := s.note(e, key, to, flags); err != nil {
+		return nil, err
 	}
 	for i, o := range e.identity { // the whole key, where it moves
 		m.After[o] = like(to[i], key[i])
 	}
-	return nil
+	return to, nil
 }
 
 // found returns the key of a row that is there.
@@ -287,7 +307,7 @@ func (s *step) found(e *entity, key []rowferry.Value) ([]rowferry.Value, error) 
 // target's own.
 func (s *step) next(e *entity, m *rowferry.Mutation, key, was []rowferry.Value) ([]rowferry.Value, error) {
 	switch e.rule.Key {
-	case Allocate:
+	case Allocate, Match:
 		if was != nil {
 			return was, nil
 		}
@@ -311,17 +331,17 @@ func (s *step) allocate(e *entity) ([]rowferry.Value, error) {
 		if key, err = s.take(e); err != nil {
 			return nil, err
 		}
-		s.notes.Assign(id, key)
+		s.assign(id, key)
 	}
 	return []rowferry.Value{rowferry.IntValue(key)}, nil
 }
 
 // note notes the key of a row that comes.
-func (s *step) note(e *entity, key, to []rowferry.Value) error {
+func (s *step) note(e *entity, key, to []rowferry.Value, flags byte) error {
 	if !e.noted {
 		return nil
 	}
-	known, err := s.notes.Get(s.mapKey(e, key))
+	known, err := s.mapped(e, key)
 	if err != nil {
 		return err
 	}
@@ -330,16 +350,25 @@ func (s *step) note(e *entity, key, to []rowferry.Value) error {
 	}
 	if known == nil {
 		s.notes.Count(rowferry.Kept{Mapped: 1})
+	} else if e.naturals != nil {
+		s.notes.Put(s.backKey(e, known), nil)
 	}
-	s.notes.Put(s.key, appendKey(nil, to))
+	s.notes.Put(s.mapKey(e, key), appendNoted(nil, to, flags))
+	if e.naturals != nil {
+		s.notes.Put(s.backKey(e, to), appendKey(nil, key))
+	}
 	return nil
 }
 
-func (s *step) forget(e *entity, key []rowferry.Value) {
-	if e.noted {
-		s.notes.Put(s.mapKey(e, key), nil)
-		s.notes.Count(rowferry.Kept{Mapped: -1})
+func (s *step) forget(e *entity, key, was []rowferry.Value) {
+	if !e.noted {
+		return
 	}
+	s.notes.Put(s.mapKey(e, key), nil)
+	if e.naturals != nil {
+		s.notes.Put(s.backKey(e, was), nil)
+	}
+	s.notes.Count(rowferry.Kept{Mapped: -1})
 }
 
 func parentMissing(e *entity, f *reference, key []rowferry.Value) error {

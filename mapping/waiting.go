@@ -110,7 +110,7 @@ func parseWaiting(number uint64, data []byte) (*waiting, error) {
 // follows a parent whose key there stays, its own does too.
 func (s *step) goes(e *entity, m *rowferry.Mutation) (bool, error) {
 	if m.Op == rowferry.Delete || !s.moves(e, m) || e.rule.Key != Keep || !e.noted {
-		return m.Op == rowferry.Delete || s.moves(e, m) && e.rule.Key != Allocate, nil
+		return m.Op == rowferry.Delete || s.moves(e, m) && !e.rule.fresh(), nil
 	}
 	was, err := s.mapped(e, keyOf(m.Before, e.identity))
 	if was == nil || err != nil {

@@ -31,6 +31,7 @@ type key struct {
 	values   []string
 	required bool
 	keys     []*key             // of a mappingKey
+	one      bool               // of a mappingKey: exactly one of its keys is given
 	each     *key               // of a namedKey; its name is a placeholder
 	or       *key               // of a textKey: the mapping that may stand in its place
 	named    func(string) error // checks the free names of a namedKey

@@ -84,6 +84,13 @@ func (l *loader) mapping(k *key, name string, n ast.Node, under []string) {
 	if !ok {
 		return
 	}
+	if k.one && len(seen) != 1 {
+		var names []string
+		for _, sub := range k.keys {
+			names = append(names, sub.name)
+		}
+		l.fail(l.problem(rowferry.CodeMissingKey, firstToken(n), "%s takes one of %s", name, strings.Join(names, " and ")))
+	}
 	for _, sub := range k.keys {
 		if seen[sub.name] == nil && sub.required {
 			e := l.problem(rowferry.CodeMissingKey, firstToken(n), "%s is missing", join(name, sub.name))

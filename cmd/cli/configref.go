@@ -12,6 +12,32 @@ import (
 // strategies are the ways to give keys, by what they are called.
 var strategies = map[string]mapping.Strategy{"keep": mapping.Keep, "allocate": mapping.Allocate}
 
+// duplicates are what an insert can come to that meets a row.
+var duplicates = []string{"error", "update", "merge", "skip"}
+
+// matchBy adds a natural key of a source table, of the columns that a text names.
+func (s *settings) matchBy(table, columns string) {
+	var names []string
+	for name := range strings.SplitSeq(columns, ",") {
+		names = append(names, strings.TrimSpace(name))
+	}
+	s.entity(table, func(e *mapping.Entity) {
+		if e.Keys.Key != mapping.Offset { // which refuses both
+			e.Keys.Key = mapping.Match
+		}
+		e.Keys.Match = append(e.Keys.Match, names)
+	})
+}
+
+func checkMatchBy(text string) error {
+	for name := range strings.SplitSeq(text, ",") {
+		if strings.TrimSpace(name) == "" {
+			return rowferry.Errorf(rowferry.CodeBadValue, "rows are matched by a column, or by several with commas between, not by %q", text)
+		}
+	}
+	return nil
+}
+
 // refer adds a reference of a source table, by "column", or by "kind,column" where
 // text is what the first of them has.
 func (s *settings) refer(table, columns, text, to string) {
@@ -59,19 +85,30 @@ func keyKeys() []*key {
 	return []*key{
 		{
 			name: "key", values: []string{"keep", "allocate"}, def: "keep", example: "allocate",
-			doc: "The key that a row has in the target. `keep`: the source's. `allocate`: a new one, of the target table's own counter, for tables that hold other rows already; its key is one integer column. `offset`: the source's and a number. Foreign keys follow: the columns that refer to a row have its key in the target.",
+			doc: "The key that a row has in the target. `keep`: the source's. `allocate`: a new one, of the target table's own counter, for tables that hold other rows already; its key is one integer column. `offset`: the source's and a number. `match`: that of the row of the target with the same values in other columns, or else a new one. Foreign keys follow: the columns that refer to a row have its key in the target.",
 			set: func(s *settings, under []string, v string) {
 				s.entity(under[0], func(e *mapping.Entity) { e.Keys.Key = strategies[v] })
 			},
-			or: &key{kind: mappingKey, keys: []*key{{
-				name: "offset", kind: numberKey, required: true, example: "1000000", check: checkOffset,
-				doc: "What is added to the source's key, an integer. It may be negative.",
-				set: func(s *settings, under []string, v string) {
-					n, _ := strconv.ParseInt(v, 10, 64) // checked before it is set
-					s.entity(under[0], func(e *mapping.Entity) { e.Keys.Key, e.Keys.Offset = mapping.Offset, n })
+			or: &key{kind: mappingKey, one: true, keys: []*key{
+				{
+					name: "offset", kind: numberKey, example: "1000000", check: checkOffset,
+					doc: "What is added to the source's key, an integer. It may be negative.",
+					set: func(s *settings, under []string, v string) {
+						n, _ := strconv.ParseInt(v, 10, 64) // checked before it is set
+						s.entity(under[0], func(e *mapping.Entity) { e.Keys.Key, e.Keys.Offset = mapping.Offset, n })
+					},
 				},
-			}}},
+				{
+					name: "match", kind: listKey, example: `[email, "first,last"]`, check: checkMatchBy,
+					doc: "Source columns by which a new row finds its row of the target, several of one natural key with commas between. They are tried in this order; one that is NULL or empty in the row is passed over. Where several rows of the target match, the pipeline stops. The table's key is one integer column that counts. See [Rows that are there already](../guides/keys.md#rows-that-are-there-already).",
+					set: func(s *settings, under []string, v string) { s.matchBy(under[0], v) },
+				},
+			}},
 		},
+		entityText(key{
+			name: "on_duplicate", values: duplicates, example: "merge",
+			doc: "What an insert comes to that meets a row of the target, by its key or by `match`. `error`: the pipeline stops. `update`: the row gets all values of the new one. `merge`: it gets those that are not NULL or empty. `skip`: it stays as it is, and later changes and the delete of the source's row do not touch it either. Without the key, `update` with `match`, and else `error`.",
+		}, func(e *mapping.Entity, v string) { e.Keys.Duplicates = mapping.Duplicates(v) }),
 		{
 			name: "references", kind: namedKey, named: checkReferring, example: "{author_id: shop.users.id}",
 			doc: "Foreign keys that the source does not declare, by column. `\"subject_type,subject_id\": {user: shop.users.id, order: shop.orders.id}` has the second column lead to a table that the text in the first one names.",

@@ -227,6 +227,9 @@ func schemaOf(k *key) map[string]any {
 			}
 		}
 		s["type"], s["properties"], s["additionalProperties"] = "object", props, false
+		if k.one {
+			s["minProperties"], s["maxProperties"] = 1, 1
+		}
 		if len(required) > 0 {
 			slices.Sort(required)
 			s["required"] = required

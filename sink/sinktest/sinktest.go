@@ -94,6 +94,9 @@ func Run(t *testing.T, open func(t *testing.T) rowferry.Sink, o Options) {
 	if _, reserves := s.(rowferry.Reserver); reserves {
 		run(reserveClauses)
 	}
+	if _, finds := s.(rowferry.Finder); finds {
+		run(findClauses)
+	}
 	if _, loads := s.(rowferry.Loader); loads {
 		run(slices.Concat(loadClauses, chunkClauses, loadFenceClauses, completeClauses, orphanClauses, indexClauses, mergeClauses, reviveClauses))
 	}

@@ -1,0 +1,45 @@
+package sqlsink
+
+import (
+	"strconv"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// FoundKeys collects what a Find comes to.
+type FoundKeys struct {
+	Table *schema.Table
+	Key   []int
+	All   []rowferry.Found
+	times map[int]int
+}
+
+// Add takes a row with the given key, as text, that has the values of the given number.
+func (f *FoundKeys) Add(value int, texts []string) error {
+	if f.times == nil {
+		f.times = map[int]int{}
+	}
+	if f.times[value]++; f.times[value] > rowferry.MostFound {
+		return nil
+	}
+	key := make([]rowferry.Value, len(texts))
+	for i, text := range texts {
+		if f.Table.Columns[f.Key[i]].Type.Kind != schema.Int {
+			key[i] = rowferry.TextValue(text)
+			continue
+		}
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			key[i] = rowferry.IntValue(n)
+			continue
+		}
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			return rowferry.Errorf(rowferry.CodeTarget, "a key of the target is no integer").
+				Fact("table", "%s", f.Table.Name).Fact("key", "%s", Shorten(text))
+		}
+		key[i] = rowferry.UintValue(n)
+	}
+	f.All = append(f.All, rowferry.Found{Value: value, Key: key})
+	return nil
+}
