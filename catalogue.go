@@ -29,7 +29,7 @@ const again = "run the same command again"
 
 // catalogue explains every code. `rowferry explain CODE` prints it and the
 // reference page is generated from it, so it is written for operators.
-var catalogue = slices.Concat(configCodes, sourceCodes, targetCodes, stateCodes, keyCodes, handlerCodes, programCodes)
+var catalogue = slices.Concat(configCodes, sourceCodes, targetCodes, stateCodes, keyCodes, matchCodes, handlerCodes, programCodes)
 
 var configCodes = []CodeInfo{
 	{CodeUnknownKey, ClassUsage, "unknown configuration key",
@@ -374,15 +374,6 @@ var keyCodes = []CodeInfo{
 	{CodeKeyText, ClassUsage, "this is no key of the table",
 		"A key has as many values as the table's key has columns, with commas between, in the table's own order, and each is one of its column's type. A value that has a comma or begins with - stands in double quotes, a binary one in hexadecimal after 0x.",
 		notChanged, ways("write", "rowferry map lookup shop.order_lines 17,3")},
-	{CodeMatchAmbiguous, ClassRuntime, "a new row matches several of the target",
-		"With key: match, a new row takes the place of the row of the target that has the same values in the columns of the rule. Several rows have them, and which one is meant cannot be told.",
-		applied, ways("mend", "the target's rows, so that one of them has the values, and "+again, "choose", "columns that tell rows apart, in a new pipeline")},
-	{CodeMatchTaken, ClassRuntime, "two rows are one in the target",
-		"A new row meets a row of the target that another row of the source has become, or that one of the same transaction becomes. Neither is written over the other.",
-		applied, ways("look", "at the two rows in the source: rowferry map lookup tells of the one that is there", "choose", "columns that tell rows apart, in a new pipeline")},
-	{CodeMatchUnknown, ClassRuntime, "what a new row matches cannot be told",
-		"Another change of the same transaction gives a row other values in the columns of the rule, and the log does not tell all of them.",
-		applied, ways("prevent", "binlog_row_image=FULL, or REPLICA IDENTITY FULL, on the source", "choose", "single columns under key: match, in a new pipeline")},
 }
 
 var programCodes = []CodeInfo{

@@ -33,7 +33,7 @@ type sight struct {
 	asked   []question
 	names   map[string]bool // of what was asked
 	bytes   int
-	lent   int64 // keys, while looking
+	lent    int64 // keys, while looking
 
 	values map[string][]string // of the rows that the batch has changed, by question; see changed
 	taken  map[string]holder   // by question, folded
@@ -50,7 +50,9 @@ type question struct {
 	values []rowferry.Value
 }
 
-func (q *question) kind() string { return string(binary.AppendUvarint(slices.Clone(q.e.id), uint64(q.nth))) }
+func (q *question) kind() string {
+	return string(binary.AppendUvarint(slices.Clone(q.e.id), uint64(q.nth)))
+}
 
 func (q *question) name() string { return q.kind() + string(appendKey(nil, q.values)) }
 

@@ -45,7 +45,11 @@ func (w *world) row(table string) rowferry.Row {
 		if w.rnd.IntN(20) == 0 {
 			boss = id
 		}
-		return rowferry.Row{id, uid, uid, boss, w.orNull(func() rowferry.Value { return w.some("teams") })}
+		email := uid
+		if n := len(w.foreign); n > 0 && w.rnd.IntN(2) == 0 {
+			email, w.foreign = rowferry.IntValue(w.foreign[n-1]), w.foreign[:n-1]
+		}
+		return rowferry.Row{id, uid, email, boss, w.orNull(func() rowferry.Value { return w.some("teams") })}
 	case "teams":
 		return rowferry.Row{id, uid, w.orNull(func() rowferry.Value { return w.some("users") })}
 	case "orders":
@@ -159,7 +163,7 @@ func (w *world) changed(table string, old, now rowferry.Row) rowferry.Change {
 func (w *world) swap(table string, i int) {
 	rows := w.source[table]
 	k := w.rnd.IntN(len(rows))
-	if i == k {
+	if i == k || rows[i][2].Int() < 0 { // which another row has in the target, where this one waits
 		return
 	}
 	w.uid++

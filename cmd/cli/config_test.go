@@ -13,6 +13,7 @@ import (
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/connect"
+	"github.com/rowferry/rowferry/mapping"
 	"github.com/rowferry/rowferry/source/csv"
 )
 
@@ -45,7 +46,7 @@ func TestConfigCodes(t *testing.T) {
 		"wrongtypes":  {"RF-1002", "RF-1002", "RF-1002", "RF-1002", "RF-1002", "RF-1002", "RF-1002", "RF-1002", "RF-1002"},
 		"badvalues":   {"RF-1004", "RF-1004", "RF-1004", "RF-1004", "RF-1004", "RF-1004", "RF-1004", "RF-1004", "RF-1004"},
 		"missing":     {"RF-1003"},
-		"rules":       {"RF-1016", "RF-1016", "RF-1002", "RF-1004", "RF-1001", "RF-1001", "RF-1002", "RF-1002", "RF-1017", "RF-1017"},
+		"rules":       {"RF-1016", "RF-1016", "RF-1002", "RF-1004", "RF-1001", "RF-1001", "RF-1002", "RF-1002", "RF-1004", "RF-1003", "RF-1003", "RF-1004", "RF-1017", "RF-1017", "RF-1017", "RF-1017", "RF-1017"},
 		"syntax":      {"RF-1005"},
 	} {
 		_, err := loadConfig("testdata/config/"+file+".yaml", nil, false)
@@ -88,6 +89,12 @@ func TestConfigValid(t *testing.T) {
 		sink: server{endpoint: connect.Endpoint{
 			Scheme: "mariadb", Host: "staging", Port: 3306, User: "rowferry", Password: connect.NewSecret("s3cret"), Database: "shop", Timeout: 2 * time.Minute,
 		}},
+		entities: map[string]mapping.Entity{
+			"shop.users":    {Keys: mapping.KeyRule{Key: mapping.Match, Match: [][]string{{"uid"}, {"email"}, {"first", "last"}}, Duplicates: mapping.MergeDuplicates}},
+			"shop.tags":     {Keys: mapping.KeyRule{Duplicates: mapping.UpdateDuplicates}},
+			"shop.orders":   {Keys: mapping.KeyRule{Key: mapping.Allocate}},
+			"shop.products": {Keys: mapping.KeyRule{Key: mapping.Offset, Offset: 1000}},
+		},
 		throttle: rowferry.Limits{RowsPerSecond: 5000, SourceRunning: 32},
 		copies:   copySettings{workers: 8, rows: 50000, orphans: rowferry.NullOrphans}, renames: map[string]string{}, waiting: 1000, memory: 256 << 20, patience: "10m", state: "./state",
 	}

@@ -22,9 +22,7 @@ func (s *settings) matchBy(table, columns string) {
 		names = append(names, strings.TrimSpace(name))
 	}
 	s.entity(table, func(e *mapping.Entity) {
-		if e.Keys.Key != mapping.Offset { // which refuses both
-			e.Keys.Key = mapping.Match
-		}
+		e.Keys.Key = mapping.Match
 		e.Keys.Match = append(e.Keys.Match, names)
 	})
 }
