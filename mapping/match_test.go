@@ -272,6 +272,19 @@ func TestAdopted(t *testing.T) {
 	}
 }
 
+// TestSkippedMoves: a row that is left as it is keeps its key in the target.
+func TestSkippedMoves(t *testing.T) {
+	w := people(t, mapping.KeyRule{Duplicates: mapping.SkipDuplicates}, "7 a@x - - -")
+	for _, tx := range []string{"+7 - - - -", "7 - - - ->9 - - - -"} {
+		if err := w.bring(tx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f, err := w.reader().Lookup("shop.people", "9"); err != nil || text(f.Target) != "7" {
+		t.Errorf("the row is %+v, %v", f, err)
+	}
+}
+
 // TestMatchRefused: tables and targets that it is not for.
 func TestMatchRefused(t *testing.T) {
 	r := rules(t, mapping.Options{Tables: []string{"shop.*"}, Namespaces: true, Entities: map[string]mapping.Entity{"shop.people": {Keys: byMail}}})

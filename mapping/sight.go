@@ -17,7 +17,7 @@ type Finder interface {
 }
 
 const (
-	// mostAsked bounds what is looked up for one batch, in bytes.
+	// mostAsked bounds what is known of the rows that one batch may meet, in bytes.
 	mostAsked = 64 << 20
 	// findRows is how many values are looked up at once.
 	findRows = 500
@@ -32,8 +32,8 @@ type sight struct {
 	answers map[string][][]rowferry.Value
 	asked   []question
 	names   map[string]bool // of what was asked
-	bytes   int
-	lent    int64 // keys, while looking
+	bytes   int             // of all that was asked for the batch
+	lent    int64           // keys, while looking
 
 	values map[string][]string // of the rows that the batch has changed, by question; see changed
 	taken  map[string]holder   // by question, folded
@@ -110,7 +110,7 @@ func (v *sight) ask(q *question) {
 		v.names = map[string]bool{}
 	}
 	v.names[name] = true
-	v.bytes += 64 + 2*len(name)
+	v.bytes += 512 + 4*len(name) // with what is noted of the row later
 	v.asked = append(v.asked, *q)
 }
 
@@ -134,7 +134,7 @@ func (r *resolver) find(ctx context.Context) (bool, error) {
 		}
 		v.asked = v.asked[min(n, findRows):]
 	}
-	v.asked, v.names, v.bytes = nil, nil, 0
+	v.asked, v.names = nil, nil
 	return looked, nil
 }
 

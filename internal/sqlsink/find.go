@@ -43,3 +43,24 @@ func (f *FoundKeys) Add(value int, texts []string) error {
 	f.All = append(f.All, rowferry.Found{Value: value, Key: key})
 	return nil
 }
+
+// Held returns the places of the values that the columns can hold, as holds tells.
+// The others are no row's.
+func Held(values [][]rowferry.Value, columns []int, holds func(o int, v rowferry.Value) *rowferry.Error) (places []int, err error) {
+	for place, row := range values {
+		held := true
+		for i, o := range columns {
+			switch err := holds(o, row[i]); {
+			case err == nil:
+			case err.Code == rowferry.CodeOutOfRange:
+				held = false
+			default:
+				return nil, err
+			}
+		}
+		if held {
+			places = append(places, place)
+		}
+	}
+	return places, nil
+}

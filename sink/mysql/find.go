@@ -27,12 +27,14 @@ func (s *Sink) Find(ctx context.Context, table *schema.Table, columns []int, val
 			return err
 		}
 		found := &sqlsink.FoundKeys{Table: table, Key: key}
-		at := 0
-		for some := range slices.Chunk(values, findTerms) {
-			if err := s.findSome(ctx, t, columns, some, at, found); err != nil {
+		places, err := sqlsink.Held(values, columns, func(o int, v rowferry.Value) *rowferry.Error { return s.parameter(nowhere{}, &t.columns[o], v) })
+		if err != nil {
+			return err
+		}
+		for some := range slices.Chunk(places, findTerms) {
+			if err := s.findSome(ctx, t, columns, values, some, found); err != nil {
 				return err
 			}
-			at += len(some)
 		}
 		all = found.All
 		return nil
@@ -40,8 +42,8 @@ func (s *Sink) Find(ctx context.Context, table *schema.Table, columns []int, val
 	return all, err
 }
 
-// findSome looks up values, of which the first is the one with the given number.
-func (s *Sink) findSome(ctx context.Context, t *target, columns []int, values [][]rowferry.Value, at int, found *sqlsink.FoundKeys) error {
+// findSome looks up the values at some places.
+func (s *Sink) findSome(ctx context.Context, t *target, columns []int, values [][]rowferry.Value, places []int, found *sqlsink.FoundKeys) error {
 	var where, keys []string
 	for _, o := range columns {
 		where = append(where, t.indexed("", o, " = "))
@@ -49,16 +51,16 @@ func (s *Sink) findSome(ctx context.Context, t *target, columns []int, values []
 	for _, o := range found.Key {
 		keys = append(keys, shown(&t.Shape.Columns[o], t.Columns[o].Quoted))
 	}
-	terms := make([]string, len(values))
-	for i := range values {
-		terms[i] = "(SELECT " + strconv.Itoa(at+i) + ", " + strings.Join(keys, ", ") + " FROM " + t.quoted +
+	terms := make([]string, len(places))
+	for i, place := range places {
+		terms[i] = "(SELECT " + strconv.Itoa(place) + ", " + strings.Join(keys, ", ") + " FROM " + t.quoted +
 			" WHERE " + strings.Join(where, " AND ") + " LIMIT " + strconv.Itoa(rowferry.MostFound) + ")"
 	}
 	bind := func() error {
-		for _, row := range values {
+		for _, place := range places {
 			for i, o := range columns {
-				if err := s.parameter(s.session.conn, &t.columns[o], row[i]); err != nil {
-					return err.Fact("table", "%s", t.Shape.Name).Fact("column", "%s", t.Shape.Columns[o].Name)
+				if err := s.parameter(s.session.conn, &t.columns[o], values[place][i]); err != nil {
+					return err
 				}
 			}
 		}
@@ -76,3 +78,13 @@ func (s *Sink) findSome(ctx context.Context, t *target, columns []int, values []
 		return found.Add(value, texts)
 	}, bind)
 }
+
+// nowhere takes values that are only to be looked at.
+type nowhere struct{}
+
+func (nowhere) Null()         {}
+func (nowhere) Int(int64)     {}
+func (nowhere) Uint(uint64)   {}
+func (nowhere) Float(float64) {}
+func (nowhere) Text(string)   {}
+func (nowhere) Bytes(string)  {}

@@ -28,17 +28,25 @@ func (s *Sink) Find(ctx context.Context, table *schema.Table, columns []int, val
 		}
 		v := &unnested{statement: &statement{}}
 		var on []string
-		var args []any
+		arrays, args := make([]array, len(columns)), make([]any, len(columns))
 		for i, o := range columns {
-			c := &t.columns[o]
-			on = append(on, "o."+t.Columns[o].Quoted+" "+c.equality+" "+v.add(c))
-			a := array{column: c}
-			for _, row := range values {
-				if err := a.add(row[i]); err != nil {
-					return err.Fact("table", "%s", table.Name).Fact("column", "%s", table.Columns[o].Name)
+			arrays[i].column = &t.columns[o]
+			on = append(on, "o."+t.Columns[o].Quoted+" "+t.columns[o].equality+" "+v.add(&t.columns[o]))
+		}
+		places, err := sqlsink.Held(values, columns, func(o int, v rowferry.Value) *rowferry.Error {
+			_, err := t.columns[o].encode(v)
+			return err
+		})
+		if len(places) == 0 || err != nil {
+			return err
+		}
+		for i := range columns {
+			for _, place := range places {
+				if err := arrays[i].add(values[place][i]); err != nil {
+					return err
 				}
 			}
-			args = append(args, string(a.text()))
+			args[i] = string(arrays[i].text())
 		}
 		shown := []string{"v.place"}
 		for _, o := range key {
@@ -55,7 +63,7 @@ func (s *Sink) Find(ctx context.Context, table *schema.Table, columns []int, val
 			for i := range texts {
 				texts[i] = r.Text(i + 1)
 			}
-			return found.Add(int(n)-1, texts)
+			return found.Add(places[n-1], texts)
 		}, args...)
 	})
 	return found.All, err

@@ -2,6 +2,7 @@ package sinktest
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -48,6 +49,11 @@ var findClauses = []clause{
 		e.apply(shape(t), insert(t, "k", 1, "x"), insert(t, "k", 2, "x"))
 		e.found(t, []int{0, 1}, "0:k,2", vals("k", 2), vals("k", 3))
 		e.found(t, []int{2}, "0:k,1 0:k,2", vals("x"))
+	}},
+	{"find: what no column holds is not there", func(e *env) {
+		t := table("narrow", 1, column("id", integer), nullable("n", schema.Type{Kind: schema.Int, Bits: 64, Unsigned: true}))
+		e.apply(shape(t), insert(t, 1, uint64(5)))
+		e.found(t, []int{1}, "1:1", vals(uint64(math.MaxUint64)), vals(uint64(5)))
 	}},
 	{"find: a table that is not there", func(e *env) {
 		_, err := e.sink.(rowferry.Finder).Find(ctx, table("missing", 1, column("id", integer)), []int{0}, [][]rowferry.Value{row(vals(1))}, []int{0})

@@ -39,11 +39,15 @@ func (s *Sink) findAll(t *target, columns []int, values [][]rowferry.Value, foun
 		return s.translate(err)
 	}
 	defer func() { err = errors.Join(err, s.translate(stmt.Finalize())) }()
+	places, err := sqlsink.Held(values, columns, func(o int, v rowferry.Value) *rowferry.Error { return bindValue(stmt, 1, t.carry[o], v) })
+	if err != nil {
+		return err
+	}
 	texts := make([]string, len(keys))
-	for n, row := range values {
+	for _, place := range places {
 		for i, o := range columns {
-			if err := bindValue(stmt, 1+i, t.carry[o], row[i]); err != nil {
-				return err.Fact("table", "%s", t.Shape.Name).Fact("column", "%s", t.Shape.Columns[o].Name)
+			if err := bindValue(stmt, 1+i, t.carry[o], values[place][i]); err != nil {
+				return err
 			}
 		}
 		for {
@@ -57,7 +61,7 @@ func (s *Sink) findAll(t *target, columns []int, values [][]rowferry.Value, foun
 			for i := range texts {
 				texts[i] = stmt.ColumnText(i)
 			}
-			if err := found.Add(n, texts); err != nil {
+			if err := found.Add(place, texts); err != nil {
 				return err
 			}
 		}
