@@ -205,6 +205,7 @@ func (r *matchRig) stops(code rowferry.Code, kept string) {
 func TestMatched(t *testing.T) {
 	for _, p := range []pair{{testdb.MariaDB1011, testdb.Postgres15, ""}, {testdb.Postgres15, testdb.MySQL97, ""}} {
 		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
 			r := newMatchRig(t, p)
 			from := "latest"
 			if !p.fromPostgres() {
@@ -222,6 +223,7 @@ func TestMatched(t *testing.T) {
 		})
 	}
 	t.Run("a copy", func(t *testing.T) {
+		t.Parallel()
 		r := newMatchRig(t, pair{testdb.MariaDB1011, testdb.Postgres15, ""})
 		r.people()
 		r.struck("recorded:kill@1/carry")
@@ -246,4 +248,32 @@ func (r *matchRig) refusals() {
 	}
 	execAll(t, r.db, "INSERT INTO person VALUES (7004, 'calm3', NULL, NULL, 1)", "INSERT INTO person VALUES (7005, 't100@x', NULL, NULL, 2)")
 	r.stops(rowferry.CodeMatchTaken, "calm3")
+}
+
+// TestMatchedLarge: a transaction that does not fit into memory is matched as well.
+func TestMatchedLarge(t *testing.T) {
+	s := newStream(t, testdb.MariaDB1011, sqliteKind)
+	s.exec(t, "CREATE TABLE person (id BIGINT PRIMARY KEY, mail VARCHAR(60) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, pad TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin)")
+	execNewSQLite(t, s.goal.path, "CREATE TABLE person (id INTEGER PRIMARY KEY AUTOINCREMENT, mail TEXT UNIQUE, pad TEXT) STRICT")
+	execSQLite(t, s.goal.path, "WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < 1000) INSERT INTO person SELECT value, 't' || (3 * value), 'own' FROM n")
+	config := filepath.Join(t.TempDir(), "large.yaml")
+	text := fmt.Sprintf("name: large\nsource: {url: 'mysql://root@127.0.0.1:%d/%[2]s'}\ntarget: {url: '%s'}\nstate: %s\nmemory: 96MiB\nentities: {%[2]s.person: {key: {match: [mail]}}}\n",
+		s.source.Port, s.database, s.goal.url, s.state)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	from := logEnd(t, s.source)
+	s.exec(t, "INSERT INTO person SELECT seq, CONCAT('t', seq), REPEAT(SHA2(seq, 512), 16) FROM seq_1_to_6000")
+	o := must(t, "-c", config, "run", "--once", "--from", from)
+	if !strings.Contains(o.stdout, "larger than memory") {
+		t.Errorf("nothing went through the state directory: the test does not test\n%s", o.stdout)
+	}
+	for query, want := range map[string]int64{
+		"SELECT COUNT(*) FROM person WHERE pad <> 'own'": 6000, "SELECT COUNT(*) FROM person WHERE id <= 1000 AND pad <> 'own' AND mail = 't' || (3 * id)": 1000,
+		"SELECT COUNT(*) FROM person": 6000,
+	} {
+		if got := intOf(t, s.goal.path, query); got != want {
+			t.Errorf("%s: %d, want %d", query, got, want)
+		}
+	}
 }
