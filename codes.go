@@ -122,6 +122,11 @@ const (
 	CodeHandlerFailed   Code = "RF-5050"
 	CodeHandlerAnswer   Code = "RF-5051"
 	CodeHandlerRefused  Code = "RF-5052"
+	CodeNotOwned        Code = "RF-5030"
+	CodeRowsUntold      Code = "RF-5031"
+	CodeRemoving        Code = "RF-5032"
+	CodeRowReferred     Code = "RF-5033"
+	CodeRowCircle       Code = "RF-5034"
 	CodeInterrupted     Code = "RF-9001"
 	CodeInternal        Code = "RF-9002"
 )
