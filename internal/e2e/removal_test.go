@@ -202,6 +202,9 @@ func testTakeOut(t *testing.T, away, stays pair) {
 
 	other := startFollowing(t, b)
 	requireReferredRefused(t, g, a)
+	if left := must(t, a.args("destroy", "--rows", "--dry-run")...).stdout; !strings.Contains(left, " 0 rows of ") {
+		t.Errorf("what is gone is still noted:\n%s", left)
+	}
 	for i, at := range []string{"recorded:kill@2", "commit.sent:kill@5", "recorded:kill@4"} {
 		o := call{tag: "failpoint", env: []string{"ROWFERRY_FAILPOINT=" + at}, args: a.args("destroy", "--rows", "--yes")}.run(t)
 		if o.code != -1 {
