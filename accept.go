@@ -7,7 +7,7 @@ import (
 
 // accept refuses a checkpoint that the options contradict.
 func (e *Engine) accept(ctx context.Context, at Checkpoint, rules string) error {
-	if err := e.refusePart(at); err != nil {
+	if err := errors.Join(removal(at), e.refusePart(at)); err != nil {
 		return err
 	}
 	if err := e.sameRules(at, rules); err != nil {

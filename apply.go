@@ -136,7 +136,7 @@ func (e *Engine) record(a *attempt) Record {
 			all++
 		}
 	}
-	cp.Held = Held{Shapes: all, Copy: cp.Held.Copy, Notes: cp.Held.Notes}
+	cp.Held = Held{Shapes: all, Copy: cp.Held.Copy, Notes: cp.Held.Notes, Fence: cp.Fence}
 	if a.notes != nil {
 		cp.Held.Notes = a.notes.kept
 	}

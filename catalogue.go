@@ -374,6 +374,21 @@ var keyCodes = []CodeInfo{
 	{CodeKeyText, ClassUsage, "this is no key of the table",
 		"A key has as many values as the table's key has columns, with commas between, in the table's own order, and each is one of its column's type. A value that has a comma or begins with - stands in double quotes, a binary one in hexadecimal after 0x.",
 		notChanged, ways("write", "rowferry map lookup shop.order_lines 17,3")},
+	{CodeNotOwned, ClassUsage, "it is not recorded which rows are the pipeline's",
+		"destroy --rows removes rows whose keys are noted: those of tables with key: allocate, and of tables whose keys contain such a key. Of the tables that are named nothing is noted, so that rows of others under the same keys could not be told from the pipeline's.",
+		"No row was removed.", ways("remove", "the rows of these tables yourself, by the column of provenance.source if there is one, and leave --rows out")},
+	{CodeRowsUntold, ClassPosition, "it cannot be told which rows are in the target",
+		"Which rows the pipeline has in the target is told by its state directory, as of the checkpoint in the target. One of them is missing, the target is no database, or a copy has not ended.",
+		"No row was removed.", ways("restore", "the table rowferry_checkpoint, or the state directory", "end", "the copy, and "+again)},
+	{CodeRemoving, ClassUsage, "the pipeline's rows are being removed",
+		"destroy --rows was begun and did not end. Some of the pipeline's rows are gone, so that it cannot be gone on with.",
+		notChanged, ways("end it", "rowferry destroy --rows", "start over", "the same afterwards, with --from or a copy")},
+	{CodeRowReferred, ClassRuntime, "a row of another refers to one that is to be removed",
+		"A row that this pipeline did not bring has a foreign key to a row that it brought, and would be refused, deleted or changed with it.",
+		"Nothing of the batch was removed, and no row of another was changed. Batches before it are removed.", ways("look", "at the row that refers to it: delete it or have it refer to another, and "+again)},
+	{CodeRowCircle, ClassRuntime, "rows to be removed refer to each other in a circle",
+		"Tables refer to each other, or one to itself, and no column of that takes NULL, so that no order of removing their rows breaks nothing.",
+		"No row was removed.", ways("let", "a column of the circle take NULL in the target, and "+again)},
 }
 
 var programCodes = []CodeInfo{

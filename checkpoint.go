@@ -38,6 +38,11 @@ type Held struct {
 	Copy CopyState `json:"copy,omitzero"`
 	// Notes counts what a Resolver has in the state directory.
 	Notes Kept `json:"notes,omitzero"`
+	// Fence is that of the engine whose batch it was. Another engine's batch of the
+	// same sequence and position may have given rows other keys.
+	Fence uint64 `json:"fence,omitempty"`
+	// Removing is set while the pipeline's rows are taken out of the target.
+	Removing bool `json:"removing,omitempty"`
 }
 
 // CopyState is how far a copy is; zero where the pipeline began without one.

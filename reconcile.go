@@ -75,7 +75,7 @@ func (f found) whyMissing() string {
 		return fmt.Sprintf("the state directory is older (sequence %d) than the target (%d)", f.newest.Checkpoint.Sequence, f.row.Sequence)
 	case f.at == nil || f.at.Checkpoint.Sequence != f.row.Sequence:
 		return fmt.Sprintf("the state directory no longer knows the target's batch (sequence %d)", f.row.Sequence)
-	case f.at.Checkpoint.StateID != f.row.StateID || f.at.Checkpoint.Position != f.row.Position:
+	case f.at.Checkpoint.StateID != f.row.StateID || f.at.Checkpoint.Position != f.row.Position || f.at.Checkpoint.Held.Fence != f.row.Held.Fence:
 		return "target and state directory disagree about the same batch"
 	default:
 		return ""

@@ -113,6 +113,20 @@ func (l *lock) sign() error {
 
 func (l *lock) release() { _ = l.file.Close() } // the lock goes with the descriptor whatever Close says
 
+// lost fails where the directory is no longer the one that was locked: it was deleted,
+// or another was put in its place.
+func (l *lock) lost(dir string) error {
+	held, err := l.file.Stat()
+	if err != nil {
+		return err
+	}
+	there, err := os.Stat(filepath.Join(dir, lockName))
+	if err == nil && !os.SameFile(held, there) {
+		err = errors.New("another directory was put in its place")
+	}
+	return err
+}
+
 func lockedError(dir string) *rowferry.Error {
 	e := rowferry.Errorf(rowferry.CodeStateLocked, "another engine uses the state directory").Fact("directory", "%s", dir)
 	h, err := readHolder(dir)

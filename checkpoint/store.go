@@ -254,6 +254,12 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	var errs []error
+	if s.db != nil && !s.readOnly {
+		if err := s.lock.lost(s.dir); err != nil {
+			// Badger would try for ever to write there.
+			s.db, errs = nil, append(errs, unwritable(s.dir, err))
+		}
+	}
 	if s.db != nil {
 		s.refresh(nil, (*recent).forget)
 		err := s.db.Close()
@@ -295,7 +301,11 @@ func (s *Store) writable() error {
 		return rowferry.Errorf(rowferry.CodeInternal, "the state directory is closed")
 	case s.readOnly:
 		return errReadOnly()
-	default:
+	case s.failed != nil:
 		return s.failed
 	}
+	if err := s.lock.lost(s.dir); err != nil {
+		return unwritable(s.dir, err)
+	}
+	return nil
 }

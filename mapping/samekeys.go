@@ -19,7 +19,7 @@ func keyWords(canonical string) (found []string) {
 			entity, w = name, rest
 		}
 		w = strings.TrimSuffix(w, "}")
-		for _, about := range []string{"keys=", "reference=", "missing="} {
+		for _, about := range []string{"keys=", "reference=", "missing=", "duplicates=", "match="} {
 			if entity != "" && strings.HasPrefix(w, about) {
 				found = append(found, entity+" "+w)
 			}

@@ -16,9 +16,10 @@ func destroyCommand() *command {
 		name:    "destroy",
 		summary: "give a pipeline up: its slot, publication, checkpoint and state",
 		about: "Shows what the pipeline has, asks, and removes it: at a PostgreSQL source the replication slot and the publication, in the target its checkpoint, and the state directory. Rows and tables stay, at the source and in the target.\n\n" +
+			"With --rows it removes from the target the rows that the pipeline brought, first, and no others: those whose keys are noted (`key: allocate`, and keys that contain such a key). A pipeline with other tables is refused. Children go before their parents, in transactions of a thousand rows; a row of another that refers to one of them stops it. Once begun it has to be ended: no run goes on.\n\n" +
 			"A pipeline that runs is refused. A publication is dropped only if Rowferry made it for this pipeline, a slot only if it is the one that this pipeline reads. What is not dropped is listed with the reason. A removal that was cut off is gone on with by the same command.",
 		example: "rowferry destroy -c shop.yaml --dry-run",
-		options: []*option{dryRunOption, yesOption, sourceOption, filesOption, targetOption, stateOption, nameOption},
+		options: []*option{{name: "rows", usage: "remove the rows too that the pipeline brought into the target"}, dryRunOption, yesOption, sourceOption, filesOption, targetOption, stateOption, nameOption},
 		run:     destroy,
 	}
 }
@@ -37,6 +38,7 @@ type destroyView struct {
 	Name string `json:"name"`
 	What string `json:"what"`
 	Keep string `json:"kept_because,omitempty"`
+	Rows int64  `json:"rows,omitempty"`
 }
 
 // doomed is a pipeline that is to be given up.
@@ -83,7 +85,11 @@ func destroy(ctx context.Context, in *invocation) (err error) {
 		return err
 	}
 	r.Destroyed = true
-	return in.gone(r, "pipeline "+s.name+" is gone; its rows are where they were")
+	rows := "; its rows are where they were"
+	if in.on("rows") {
+		rows = ", with its rows"
+	}
+	return in.gone(r, "pipeline "+s.name+" is gone"+rows)
 }
 
 // find collects what the pipeline has. The state directory comes first: who has
@@ -94,6 +100,11 @@ func (d *doomed) find(ctx context.Context) (err error) {
 		return err
 	}
 	d.row, d.known = sv.row, sv.decides != nil
+	if d.in.on("rows") {
+		if err := d.findRows(ctx, sv); err != nil {
+			return err
+		}
+	}
 	if d.state, err = checkpoint.Seize(ctx, checkpoint.Options{Dir: d.s.state, Pipeline: d.s.name}); err != nil {
 		return err
 	}
@@ -130,7 +141,7 @@ func (d *doomed) atSource(ctx context.Context, at *rowferry.Checkpoint) error {
 	}
 	all, err := d.source.Belongings(ctx, d.known)
 	for _, b := range all {
-		d.things = append(d.things, destroyView(b))
+		d.things = append(d.things, destroyView{Kind: b.Kind, Name: b.Name, What: b.What, Keep: b.Keep})
 	}
 	return err
 }
@@ -148,6 +159,11 @@ func (d *doomed) nothing() bool {
 // remove removes the checkpoint first, so that an engine elsewhere can no longer
 // commit, and the state last: with it, a removal that was cut off is known again.
 func (d *doomed) remove(ctx context.Context) error {
+	if d.row != nil && d.in.on("rows") {
+		if err := d.removeRows(ctx); err != nil {
+			return err
+		}
+	}
 	if d.row != nil {
 		if err := d.forget(ctx); err != nil {
 			return err

@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -183,27 +182,18 @@ func testEntityState(t *testing.T) {
 	f := newStop(t, "")
 	f.s.exec(t, "INSERT INTO p VALUES (1, 'first')", "INSERT INTO c VALUES (1, 'a', 1)")
 	f.follows()
-	keep := func(from, to string) {
-		t.Helper()
-		if err := os.RemoveAll(to); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
-	keep(f.state, f.state+".earlier")
+	keepDir(t, f.state, f.state+".earlier")
 	f.loose("INSERT INTO c VALUES (2, 'b', 2)", "UPDATE p SET id = 3 WHERE id = 1", "UPDATE c SET p_id = 3 WHERE id = 1", "INSERT INTO p VALUES (1, 'second')")
 	f.follows()
-	keep(f.state, f.state+".now")
+	keepDir(t, f.state, f.state+".now")
 	f.s.exec(t, "INSERT INTO c VALUES (3, 'c', 1)", "INSERT INTO p VALUES (2, 'late')")
 	if err := os.RemoveAll(f.state); err != nil {
 		t.Fatal(err)
 	}
 	f.refused(rowferry.CodeStateNeeded)
-	keep(f.state+".earlier", f.state)
+	keepDir(t, f.state+".earlier", f.state)
 	f.refused(rowferry.CodeStateNeeded)
-	keep(f.state+".now", f.state)
+	keepDir(t, f.state+".now", f.state)
 	f.follows()
 	f.requireTarget([]string{"a", "first"}, []string{"b", "late"}, []string{"c", "second"})
 }

@@ -224,8 +224,14 @@ func (b *batch) cascadeHits(ctx context.Context, t *target, m *rowferry.Mutation
 	}
 	st := &statement{}
 	where := t.where(st, m, "p.")
+	return b.found(ctx, "SELECT FROM "+child+" c JOIN "+t.quoted+" p ON "+strings.Join(on, " AND ")+" WHERE "+where+" LIMIT 1", t, st, m)
+}
+
+// found reports whether a query, which takes the old values of a statement, has rows.
+func (b *batch) found(ctx context.Context, sql string, t *target, st *statement, m *rowferry.Mutation) (bool, error) {
 	values := make([][]byte, 0, len(st.match))
 	for _, o := range st.match {
+		var err error
 		if values, err = t.append(values, o, m.Before[o], m); err != nil {
 			return false, err
 		}
@@ -234,8 +240,6 @@ func (b *batch) cascadeHits(ctx context.Context, t *target, m *rowferry.Mutation
 	if err != nil {
 		return false, err
 	}
-	answer := conn.ExecParams(ctx, "SELECT FROM "+child+" c JOIN "+t.quoted+" p ON "+strings.Join(on, " AND ")+" WHERE "+where+" LIMIT 1",
-		values, st.types, st.formats, nil)
-	tag, err := answer.Close()
+	tag, err := conn.ExecParams(ctx, sql, values, st.types, st.formats, nil).Close()
 	return tag.RowsAffected() > 0, b.sink.translate(ctx, err)
 }

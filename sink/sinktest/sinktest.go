@@ -98,7 +98,7 @@ func Run(t *testing.T, open func(t *testing.T) rowferry.Sink, o Options) {
 		run(findClauses)
 	}
 	if _, loads := s.(rowferry.Loader); loads {
-		run(slices.Concat(loadClauses, chunkClauses, loadFenceClauses, completeClauses, orphanClauses, indexClauses, mergeClauses, reviveClauses))
+		run(slices.Concat(loadClauses, chunkClauses, loadFenceClauses, completeClauses, orphanClauses, indexClauses, mergeClauses, removeClauses, reviveClauses))
 	}
 	if inBulk(t, s) {
 		run(bulkClauses)
