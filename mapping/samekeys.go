@@ -19,7 +19,7 @@ func keyWords(canonical string) (found []string) {
 			entity, w = name, rest
 		}
 		w = strings.TrimSuffix(w, "}")
-		for _, about := range []string{"keys=", "reference=", "missing=", "duplicates=", "match="} {
+		for _, about := range []string{"keys=", "reference=", "missing=", "duplicates="} {
 			if entity != "" && strings.HasPrefix(w, about) {
 				found = append(found, entity+" "+w)
 			}
