@@ -24,31 +24,54 @@ const writeChunk = 512
 // one that the log rolled back, moves the position only.
 func (e *Engine) apply(ctx context.Context, a *attempt) error {
 	b := a.batch
-	err := e.insist(ctx, a)
-	if err == nil || !worthSplitting(err) {
-		return located(err, b)
+	if err := e.bring(ctx, a); err != nil {
+		return err
 	}
-	if a.plan != nil && aboutRow(err) {
-		e.stats.fellBack()
-		e.opts.Log.Debug("a batch is applied in the source's own order", "because", err)
-		if err = e.insist(ctx, newAttempt(e, b)); err == nil || !worthSplitting(err) {
+	if b.notes != nil {
+		b.notes.kept = e.at.Held.Notes // of its last part
+	}
+	b.notes.settle()
+	return nil
+}
+
+// bring applies a batch, and again in parts and in other forms where it is refused.
+func (e *Engine) bring(ctx context.Context, a *attempt) error {
+	for {
+		err := e.insist(ctx, a)
+		b := a.batch
+		switch {
+		case err == nil:
+			return nil
+		case a.refused != nil:
+			if b, err = e.setAside(ctx, b, a.refused); err != nil {
+				return err
+			}
+		case !worthSplitting(err):
 			return located(err, b)
+		case a.plan != nil && aboutRow(err):
+			e.stats.fellBack()
+			e.opts.Log.Debug("a batch is applied in the source's own order", "because", err)
+		case len(b.txs) == 1:
+			return located(err, b)
+		default:
+			return e.bringSingly(ctx, b)
 		}
+		a = newAttempt(e, b)
 	}
-	if len(b.txs) == 1 {
-		return located(err, b)
-	}
+}
+
+// bringSingly applies a batch one transaction at a time.
+func (e *Engine) bringSingly(ctx context.Context, b *batch) error {
 	e.stats.split()
 	parts := b.split()
 	if b.notes != nil {
 		b.notes.apart(parts)
 	}
 	for _, one := range parts {
-		if err := e.insist(ctx, newAttempt(e, one)); err != nil {
-			return located(err, one)
+		if err := e.bring(ctx, newAttempt(e, one)); err != nil {
+			return err
 		}
 	}
-	b.notes.settle()
 	return nil
 }
 

@@ -27,6 +27,10 @@ type attempt struct {
 	// sent is set while a COMMIT may have reached the target whose answer did
 	// not come back, and why it did not.
 	sent error
+	// refused is the refusal of a row that is to be put aside, of the last run.
+	refused *Error
+	// stale tells that it was planned before an earlier batch put rows aside.
+	stale bool
 }
 
 // newAttempt returns one that writes the batch in the source's own order.
@@ -48,6 +52,7 @@ func (a *attempt) run(ctx context.Context) error {
 		}
 	}
 	e := a.engine
+	a.refused = nil
 	if err := e.checkOccupied(ctx, a.batch); err != nil {
 		return err
 	}
@@ -67,7 +72,9 @@ func (a *attempt) run(ctx context.Context) error {
 			}
 			return a.run(ctx)
 		}
-		return e.refused(ctx, err)
+		err = e.refused(ctx, err)
+		a.refused = a.refusal(err)
+		return err
 	}
 	if err := a.commit(ctx, tx); err != nil {
 		return err

@@ -19,6 +19,7 @@ type txn struct {
 	undone  []span          // indices of changes that a rollback to a savepoint undid
 	count   int             // changes collected, undone ones included
 	bytes   int             // of changes
+	wish    *Wish           // what is done in place of changes; nil where it is a transaction of the source
 }
 
 // span is a half-open range of change indices.
@@ -159,6 +160,11 @@ func (b *batch) split() []*batch {
 		parts[i] = &batch{txs: []*txn{t}}
 	}
 	return parts
+}
+
+// cut returns the first n transactions and the rest as batches of their own.
+func (b *batch) cut(n int) (before, rest *batch) {
+	return &batch{txs: b.txs[:n:n]}, &batch{txs: b.txs[n:]}
 }
 
 // spilled reports whether the batch streams from a spool.

@@ -22,6 +22,7 @@ type queue struct {
 	limit   int
 	inHand  int   // batches that were taken and are not applied yet
 	stopped bool  // nobody takes any more
+	poked   bool  // who waits for a batch is to look around
 	end     error // nobody puts any more, and why
 }
 
@@ -78,6 +79,14 @@ func (q *queue) stop() {
 	q.changed.Broadcast()
 }
 
+// poke has await return.
+func (q *queue) poke() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.poked = true
+	q.changed.Broadcast()
+}
+
 // applied says what became of a batch that was taken.
 func (q *queue) applied() {
 	q.mu.Lock()
@@ -103,15 +112,18 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// await waits until take has a batch, and reports false where it would have none.
+// await waits until take has a batch, and reports false where it would have none,
+// or was poked.
 func (q *queue) await() (bool, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.there()
+	there, err := q.there()
+	q.poked = false
+	return there, err
 }
 
 func (q *queue) there() (bool, error) {
-	for len(q.txs) == 0 && q.end == nil && !q.stopped {
+	for len(q.txs) == 0 && q.end == nil && !q.stopped && !q.poked {
 		if q.inHand > 0 {
 			return false, nil
 		}
@@ -120,10 +132,10 @@ func (q *queue) there() (bool, error) {
 	switch {
 	case q.stopped:
 		return false, context.Canceled
-	case len(q.txs) == 0:
-		return false, q.end
-	default:
+	case len(q.txs) > 0:
 		return true, nil
+	default:
+		return false, q.end
 	}
 }
 

@@ -60,7 +60,7 @@ func (e *Engine) newCopying(fresh bool) (*copying, error) {
 	if c.copier, c.loader, err = CanCopy(e.parts.Source, e.parts.Sink); err != nil {
 		return nil, err
 	}
-	if e.parts.Resolver == nil {
+	if !e.givesKeys() {
 		return c, nil
 	}
 	c.handler = asIs{}
@@ -117,7 +117,7 @@ func (e *Engine) openCopy(ctx context.Context) error {
 // checkCopyInto refuses tables of the target that hold rows already.
 func (e *Engine) checkCopyInto(ctx context.Context) error {
 	c := e.copying
-	if e.parts.Resolver != nil {
+	if e.givesKeys() {
 		return nil // into tables of others as well: rows are inserted one by one, and never over any
 	}
 	names := make([]schema.Name, len(c.shapes))
@@ -270,7 +270,7 @@ func (e *Engine) copyTables(ctx context.Context) error {
 			e.copying.setUntil(next.Until)
 		case Merging:
 			next.Phase = Completing
-			if e.parts.Resolver != nil {
+			if e.givesKeys() {
 				next.Phase = Carrying
 			}
 			err = e.merge(ctx)

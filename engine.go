@@ -111,6 +111,8 @@ type Engine struct {
 	part       *parting // nil where all rows are copied
 	acks       *acks    // of the reader that runs; nil until one does
 	throttle   *Throttle
+	aside      int // refused rows that were put aside
+	wishes     wishes
 
 	mu        sync.Mutex // guards reader and queue for Progress
 	reader    Reader     // nil while a lost source is waited for
@@ -169,6 +171,7 @@ func (o *Options) setDefaults() {
 // opening it again where the target is. Run is called once.
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.watch(ctx)()
+	defer e.wishes.end()
 	if e.part != nil {
 		err := e.copyPart(ctx)
 		if err != nil && ctx.Err() != nil {

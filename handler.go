@@ -21,6 +21,7 @@ type Mutation struct {
 	Origin *Origin
 	Index  int // 0-based place of the change in its transaction
 	Nth    int // 0-based place among the mutations of its change; with Index and Origin.Tx a stable idempotency key
+	Turn   int // 0-based place among what a Resolver had come of its change
 	// ChecksOff and ChecksLate: see Change. Sinks are told of ChecksOff alone,
 	// which then stands for both.
 	ChecksOff, ChecksLate bool

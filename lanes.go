@@ -97,8 +97,16 @@ func (l *lanes) step(ctx context.Context) error {
 	case l.next != nil:
 		return l.land(ctx)
 	}
+	if l.engine.wishes.any() {
+		if len(l.flights) > 0 {
+			return l.land(ctx)
+		}
+		return l.grant(ctx)
+	}
 	b, err := l.take(ctx)
 	switch {
+	case len(l.flights) == 0 && b == nil && err == nil:
+		return nil // somebody has a wish
 	case len(l.flights) > 0 && (b == nil || err != nil):
 		return l.land(ctx)
 	case err != nil:
@@ -193,7 +201,14 @@ func (l *lanes) alone(ctx context.Context) error {
 		}
 	}
 	l.again = l.again[1:]
+	if a.stale {
+		a = l.anew(ctx, a.batch)
+	}
+	aside := l.engine.aside
 	err := l.engine.apply(ctx, a)
+	if l.engine.aside != aside {
+		l.outdate()
+	}
 	l.applied()
 	if closeErr := a.batch.close(); err == nil {
 		err = closeErr

@@ -36,6 +36,11 @@ func (w *mapper) run(ctx context.Context, b *batch, most int, emit func([]Mutati
 	}
 	for _, t := range b.txs {
 		origin := &Origin{Tx: t.end.ID, Log: t.end.Log, Commit: t.end.CommitTime.UnixMilli()}
+		if t.wish != nil {
+			if err := w.grant(*t.wish, origin); err != nil {
+				return err
+			}
+		}
 		err := t.each(func(i int, c *Change) error {
 			if err := w.handle(i, c, origin); err != nil {
 				return err
@@ -133,6 +138,7 @@ func (w *mapper) resolve(i int, c *Change, origin *Origin) error {
 	if w.raw, err = w.engine.parts.Handler.Handle(w.raw[:0], c); err != nil {
 		return err
 	}
+	w.notes.change(origin.Tx, i)
 	for k := range w.raw {
 		w.raw[k].Origin, w.raw[k].Index, w.raw[k].Nth = origin, i, k
 		if w.out, err = w.engine.parts.Resolver.Resolve(w.out, &w.raw[k], w.notes); err != nil {

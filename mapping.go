@@ -37,6 +37,14 @@ type Resolver interface {
 	// Parents tells which tables the rows of one refer to, by the source's names, as
 	// far as Resolve was given their shapes.
 	Parents(source schema.Name) []Parent
+	// SetsAside reports whether the row of m, which the target has refused, is put
+	// aside by the rules, and can be.
+	SetsAside(m *Mutation) bool
+	// Reconsider carries out a Wish, as Resolve does a mutation. A row that is not
+	// there, or was not put aside, is left as it is.
+	Reconsider(dst []Mutation, w Wish, o *Origin, n Notes) ([]Mutation, error)
+	// Keeps reports whether every key is the source's.
+	Keeps() bool
 }
 
 // Parent is a table that rows refer to. Where it is Awaited, they wait for its rows:
@@ -44,6 +52,21 @@ type Resolver interface {
 type Parent struct {
 	Source  schema.Name
 	Awaited bool
+}
+
+// Wish is what becomes of a row that the target has refused and that was put aside.
+type Wish struct {
+	Number uint64 // of the row, in the order of waiting
+	// Drop gives it up: it stays where it is, with its later changes, for good. Else
+	// it is tried again.
+	Drop bool
+}
+
+// Refusal is why the target refused a row, and when, in Unix milliseconds.
+type Refusal struct {
+	Code Code
+	Why  string
+	At   int64
 }
 
 // ErrKeysShort tells that more keys have to be reserved, or rows looked up.
@@ -65,10 +88,14 @@ type Notes interface {
 	// found: what a row met then it meets again.
 	Assigned(c ChangeID) (int64, bool)
 	Assign(c ChangeID, key int64)
+	// Next counts what comes of the change that is being resolved, from 0, and tells
+	// why the target has refused that: nil where it has not, or was not asked yet.
+	Next() (nth int, refused *Refusal)
 }
 
-// ChangeID is the nth row, from 0, that a mutation of the change with the given place
-// in the transaction Tx brings a key.
+// ChangeID is the nth, from 0, of what the change with the given place in the
+// transaction Tx brings: rows that get a key by one of its mutations, or all that
+// comes of it.
 type ChangeID struct {
 	Tx       string
 	Index    int
@@ -79,10 +106,14 @@ type ChangeID struct {
 // Kept counts what lives only in the notes of the state directory.
 type Kept struct {
 	Mapped  int64 `json:"mapped,omitempty"`  // rows whose key is noted
-	Waiting int64 `json:"waiting,omitempty"` // rows that wait
+	Waiting int64 `json:"waiting,omitempty"` // rows that wait, those that were put aside among them
+	// Rejected is rows that the target refused and that were put aside.
+	Rejected int64 `json:"rejected,omitempty"`
 }
 
-func (k Kept) plus(o Kept) Kept { return Kept{k.Mapped + o.Mapped, k.Waiting + o.Waiting} }
+func (k Kept) plus(o Kept) Kept {
+	return Kept{k.Mapped + o.Mapped, k.Waiting + o.Waiting, k.Rejected + o.Rejected}
+}
 
 // Note is a key of the State's notes and its new value; nil removes it.
 type Note struct{ Key, Value []byte }

@@ -21,6 +21,9 @@ type delta struct {
 	values map[string][]byte // nil: removed
 	bytes  int
 	given  map[ChangeID]int64 // keys, by what they were given to; nil where they are not noted
+	// refused are the mutations that the target refused, and that are put aside.
+	refused map[ChangeID]*Refusal
+	at      ChangeID // what is resolved next
 }
 
 var _ Notes = (*delta)(nil)
@@ -44,7 +47,7 @@ func (e *Engine) notes(b *batch) *delta {
 func (d *delta) apart(parts []*batch) {
 	before := d.before
 	for _, b := range parts {
-		b.notes = &delta{state: d.state, before: before, given: d.given, base: d.base}
+		b.notes = &delta{state: d.state, before: before, given: d.given, refused: d.refused, base: d.base}
 		before = b.notes
 	}
 }
@@ -97,6 +100,35 @@ func (d *delta) Assign(c ChangeID, key int64) {
 	if d.given != nil {
 		d.given[c] = key
 	}
+}
+
+// change says which change is resolved now.
+func (d *delta) change(tx string, index int) { d.at = ChangeID{Tx: tx, Index: index} }
+
+// Next implements Notes.
+func (d *delta) Next() (nth int, refused *Refusal) {
+	at := d.at
+	d.at.Nth++
+	return at.Nth, d.refused[at]
+}
+
+// refuse has a mutation put aside when the batch is resolved again. What comes
+// after it is another then, and may be given other keys. It reports false where that
+// did not help before.
+func (d *delta) refuse(m *Mutation, why *Refusal) bool {
+	id := ChangeID{Tx: m.Origin.Tx, Index: m.Index, Nth: m.Turn}
+	if d.refused[id] != nil {
+		return false
+	}
+	if d.refused == nil {
+		d.refused = map[ChangeID]*Refusal{}
+	}
+	maps.DeleteFunc(d.refused, func(at ChangeID, _ *Refusal) bool {
+		return at.Tx == id.Tx && (at.Index > id.Index || at.Index == id.Index && at.Nth > id.Nth)
+	})
+	d.refused[id] = why
+	clear(d.given)
+	return true
 }
 
 // list returns what is to be recorded, in order of key.

@@ -54,6 +54,9 @@ func (e *Engine) open(ctx context.Context) error {
 	return nil
 }
 
+// givesKeys reports whether keys are others than the source's.
+func (e *Engine) givesKeys() bool { return e.parts.Resolver != nil && !e.parts.Resolver.Keeps() }
+
 // learn tells the resolver of the tables that are known.
 func (e *Engine) learn(shapes []Mutation) error {
 	if e.parts.Resolver == nil {
@@ -210,6 +213,9 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	if err != nil {
 		return err
 	}
+	if at.Held.Notes.Waiting > 0 && e.parts.Resolver == nil {
+		return Errorf(CodeRejectsLeft, "%d rows were put aside or wait for those, and no rule puts rows aside any more", at.Held.Notes.Waiting)
+	}
 	if !at.Held.Copy.going() {
 		if err := e.read(ctx, Start{Position: at.Position, Lineage: at.Lineage, Tables: known.Shapes, Hint: hint}); err != nil {
 			return err
@@ -235,7 +241,7 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	if err := e.parts.State.DropStage(); err != nil { // a copy's that was done right before a crash
 		return err
 	}
-	if e.parts.Resolver != nil && at.Held.Copy.Phase != "" {
+	if e.givesKeys() && at.Held.Copy.Phase != "" {
 		e.parts.Resolver.AwaitCircles()
 	}
 	if err := e.learn(ms); err != nil {
@@ -265,7 +271,7 @@ func (e *Engine) openRebuilt(ctx context.Context, f found, hint hints) error {
 		return stateNeeded(f, f.whyMissing(), nil)
 	}
 	if at.Held.Copy.going() { // the shapes are those of the tables
-		if e.parts.Resolver != nil && at.Held.Copy.Phase != Loading {
+		if e.givesKeys() && at.Held.Copy.Phase != Loading {
 			return stateNeeded(f, f.whyMissing()+" of a copy that is "+string(at.Held.Copy.Phase), nil)
 		}
 		if err := e.parts.State.Reset(); err != nil {

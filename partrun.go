@@ -20,7 +20,7 @@ func (e *Engine) openPart(ctx context.Context, kind ResumeKind, f found) error {
 		return Errorf(CodeUsage, "this source cannot be copied in part").Remedy("copy it whole", "without --limit, --ids and --since")
 	case !loads:
 		return Errorf(CodeUsage, "nothing can be copied into this target")
-	case e.parts.Resolver != nil:
+	case e.givesKeys():
 		return Errorf(CodeUsage, "rows whose keys are not kept cannot be copied in part").Remedy("copy them whole", "without --limit, --ids and --since")
 	case kind != Fresh:
 		return e.partOver(f)

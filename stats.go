@@ -153,7 +153,11 @@ func (s *stats) committed(b *batch, t tally, cp Checkpoint) {
 	if cp.Held.Copy.Phase == Carrying {
 		s.progress.Copy.At = b.last().Log
 	} else {
-		s.progress.Transactions += uint64(len(b.txs))
+		for _, tx := range b.txs {
+			if tx.wish == nil {
+				s.progress.Transactions++
+			}
+		}
 	}
 	s.progress.Batches++
 	s.progress.MostTransactions = max(s.progress.MostTransactions, len(b.txs))

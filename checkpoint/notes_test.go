@@ -339,7 +339,7 @@ func TestLostStepIsNoticed(t *testing.T) {
 func TestHeldNotesAreRecorded(t *testing.T) {
 	s := open(t, stateDir(t))
 	r := recordOf(1)
-	r.Checkpoint.Held.Notes = rowferry.Kept{Mapped: 7, Waiting: 3}
+	r.Checkpoint.Held.Notes = rowferry.Kept{Mapped: 7, Waiting: 3, Rejected: 2}
 	mustRecord(t, s, r)
 	if got := mustLoad(t, s, 1).Checkpoint; got != r.Checkpoint {
 		t.Fatalf("loaded %+v, want %+v", got, r.Checkpoint)

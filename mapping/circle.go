@@ -129,6 +129,9 @@ func either(m *rowferry.Mutation) rowferry.Row {
 // that did not come yet.
 func (s *step) awaited(w *waiting) (*waiting, error) {
 	list := w.lacks.list
+	if isAside(list) {
+		return nil, nil
+	}
 	if list[0] == releaseList {
 		return s.load(binary.BigEndian.Uint64(list[1:]))
 	}

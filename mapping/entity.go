@@ -42,6 +42,10 @@ type Entity struct {
 	Deletes           Deletes
 	DeletedAt         string // "" is DefaultDeletedAt
 	Keys              KeyRule
+	// OnReject says what becomes of rows that the target refuses; "" is what Options
+	// say. It changes nothing about rows that were applied, and so is not in
+	// Rules.Canonical.
+	OnReject OnReject
 }
 
 // rule is an Entity that was checked.

@@ -80,6 +80,8 @@ type entity struct {
 	// naturals are the columns by which new rows are looked up in the target, each
 	// alone in the order to try them; nil where they are not.
 	naturals [][]int
+	// rejects tells that rows which the target refuses are put aside.
+	rejects bool
 	// cascaded tells that rows may go with others.
 	cascaded bool
 	// plain tells that rows are passed as they are, as long as none waits.
@@ -139,7 +141,7 @@ func (r *resolver) entity(target schema.Name) *entity {
 }
 
 // configured makes the entities that the rules name, and reports whether any key
-// is not the source's.
+// is not the source's, or rows are put aside.
 func (r *resolver) configured() bool {
 	moved := false
 	for n, x := range r.rules.entities {
@@ -152,7 +154,7 @@ func (r *resolver) configured() bool {
 		}
 		moved = moved || rule.Key != Keep || rule.Missing != "" || rule.looks()
 	}
-	return moved
+	return moved || r.rules.rejecting()
 }
 
 // learn takes in the shape of a table.
@@ -166,6 +168,7 @@ func (r *resolver) learn(source schema.Name, t *schema.Table) error {
 		}
 	}
 	e.source, e.table, e.identity = source, t, t.Identity()
+	e.rejects = r.rules.setsAside(source)
 	r.mu.Lock()
 	r.seen[source] = t
 	r.mu.Unlock()

@@ -40,7 +40,7 @@ func at(r rowferry.Row, columns []int) (values []rowferry.Value) {
 // newMatchedWorld is one whose target has users of its own, some of which the source
 // has too, under other keys.
 func newMatchedWorld(t *testing.T, seed uint64) *world {
-	w := newWorldOf(t, seed, mapping.KeyRule{Key: mapping.Match, Match: [][]string{{"email"}}})
+	w := newWorldOf(t, seed, worldRules(mapping.KeyRule{Key: mapping.Match, Match: [][]string{{"email"}}}))
 	for i := int64(1); i <= 60; i++ {
 		n := rowferry.IntValue(-i)
 		w.target["users"] = append(w.target["users"], rowferry.Row{rowferry.IntValue(900_000 + i), n, n, rowferry.NullValue(), rowferry.NullValue()})

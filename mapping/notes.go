@@ -20,7 +20,8 @@ import (
 //	l list slot       the number of a waiting row
 //
 // A list is of rows that wait for a row to come (a entity key) or to leave the
-// room (r number), or that keep others from what they still have in the target: a
+// room (r number), that the target refused (x), of which some were given up (g), or
+// that keep others from what they still have in the target: a
 // parent (p entity key, the target's) or a unique value (u entity index values).
 //
 // The flags are a byte behind the key, which is left out where none is set, as it is
@@ -38,6 +39,8 @@ const (
 	releaseList = 'r'
 	parentList  = 'p'
 	uniqueList  = 'u'
+	rejectList  = 'x'
+	droppedList = 'g'
 )
 
 // The flags of a noted key.

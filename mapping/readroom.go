@@ -30,6 +30,9 @@ type Awaited struct {
 	// written first: that one still has its key, a unique value or a parent of it in
 	// the target. Elsewhere it waits for the row that it refers to.
 	Leaves bool
+	// Aside tells that it waits for nothing but that somebody decides: the target
+	// has refused it.
+	Aside bool
 	// Waits tells that the row that it refers to is known, and waits itself.
 	Waits bool
 }
@@ -64,7 +67,9 @@ func (r *Reader) tell(w *waiting) (*WaitingRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.lacks.list[0] == releaseList {
+	if isAside(w.lacks.list) {
+		row.For.Aside = true
+	} else if w.lacks.list[0] == releaseList {
 		row.For.Leaves = true
 		if x != nil {
 			row.For.Entity, row.For.Key = x.e.source, keyOf(either(&x.change), x.e.identity)

@@ -21,6 +21,7 @@ type resolver struct {
 	rules    *Rules
 	keys     Keys
 	most     int64
+	rejects  int64                   // that may be put aside at the same time
 	entities map[schema.Name]*entity // by the target's name
 	short    *entity                 // whose keys were short
 	circles  bool                    // parents in circles are noted
@@ -37,16 +38,19 @@ type Keys interface {
 	Reserve(ctx context.Context, table schema.Name, column string, n int) ([]rowferry.KeyRange, error)
 }
 
-// NewResolver returns what gives rows the keys that the rules say, or nil where
-// every key is the source's. keys may be nil where the target can set none aside:
-// CodeKeyRefused where they are needed. At most waiting rows wait; 0 means
-// DefaultWaiting.
-func NewResolver(rules *Rules, keys Keys, waiting int) (rowferry.Resolver, error) {
+// NewResolver returns what gives rows the keys that the rules say, and puts aside
+// what the target refuses, or nil where every key is the source's and no row is put
+// aside. keys may be nil where the target can set none aside:
+// CodeKeyRefused where they are needed.
+func NewResolver(rules *Rules, keys Keys, limits Limits) (rowferry.Resolver, error) {
 	r := newResolver(rules)
-	r.keys, r.most = keys, int64(waiting)
+	r.keys, r.most, r.rejects = keys, DefaultWaiting, DefaultStopAfter
 	r.sight.finder, _ = keys.(Finder)
-	if waiting <= 0 {
-		r.most = DefaultWaiting
+	if limits.Waiting > 0 {
+		r.most = int64(limits.Waiting)
+	}
+	if limits.Rejects > 0 {
+		r.rejects = int64(limits.Rejects)
 	}
 	if !r.configured() {
 		return nil, nil
@@ -90,9 +94,6 @@ func (r *resolver) Resolve(dst []rowferry.Mutation, m *rowferry.Mutation, n rowf
 		return append(dst, *m), nil
 	default:
 		return dst, rowferry.Errorf(rowferry.CodeInternal, "an operation %s cannot be given keys", m.Op)
-	}
-	if e.plain && n.Held().Waiting == 0 {
-		return append(dst, *m), nil
 	}
 	s := step{resolver: r, notes: n, dst: dst, origin: m.Origin, index: m.Index, nth: m.Nth}
 	err := s.change(e, m)
@@ -151,6 +152,8 @@ type step struct {
 	given  int // keys
 	key    []byte
 	flags  byte // of the note that was read last
+	// refused is why the row that is about to be parked is.
+	refused *rowferry.Refusal
 }
 
 // change brings a mutation to the target, or has it wait.
@@ -170,10 +173,13 @@ func (s *step) change(e *entity, m *rowferry.Mutation) error {
 
 // write appends what a mutation, which has waited or not, is in the target, and then
 // what was waiting for it. Where a parent is not there it does nothing, and returns
-// the list to wait in.
+// the list to wait in. That is of its own where the target has refused it.
 func (s *step) write(e *entity, m *rowferry.Mutation, waited bool) (lacks []byte, err error) {
 	out := *m
 	out.Origin, out.Index, out.Nth = s.origin, s.index, s.nth
+	if out.Turn, s.refused = s.notes.Next(); s.refused != nil {
+		return []byte{rejectList}, nil
+	}
 	if !e.plain || len(e.refs) > 0 && s.notes.Held().Waiting > 0 {
 		if lacks, err = s.translate(e, &out, waited); lacks != nil || err != nil {
 			return lacks, err

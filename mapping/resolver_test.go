@@ -26,6 +26,9 @@ type book struct {
 	notes map[string][]byte
 	kept  rowferry.Kept
 	given map[rowferry.ChangeID]int64
+	// at is what is resolved next, refused what the target took not.
+	at      rowferry.ChangeID
+	refused map[rowferry.ChangeID]*rowferry.Refusal
 }
 
 func (b *book) Get(key []byte) ([]byte, error) { return b.notes[string(key)], nil }
@@ -36,8 +39,17 @@ func (b *book) Put(key, value []byte) {
 	}
 	b.notes[string(key)] = slices.Clone(value)
 }
-func (b *book) Held() rowferry.Kept   { return b.kept }
-func (b *book) Count(k rowferry.Kept) { b.kept.Mapped += k.Mapped; b.kept.Waiting += k.Waiting }
+func (b *book) Held() rowferry.Kept { return b.kept }
+func (b *book) Count(k rowferry.Kept) {
+	b.kept.Mapped += k.Mapped
+	b.kept.Waiting += k.Waiting
+	b.kept.Rejected += k.Rejected
+}
+func (b *book) Next() (int, *rowferry.Refusal) {
+	at := b.at
+	b.at.Nth++
+	return at.Nth, b.refused[at]
+}
 func (b *book) Assigned(c rowferry.ChangeID) (int64, bool) {
 	k, ok := b.given[c]
 	return k, ok
@@ -45,7 +57,7 @@ func (b *book) Assigned(c rowferry.ChangeID) (int64, bool) {
 func (b *book) Assign(c rowferry.ChangeID, key int64) { b.given[c] = key }
 
 func (b *book) copied() *book {
-	return &book{notes: maps.Clone(b.notes), kept: b.kept, given: b.given}
+	return &book{notes: maps.Clone(b.notes), kept: b.kept, given: b.given, refused: b.refused}
 }
 
 // TestReferences: whatever comes before what it refers to, keys that are given anew,

@@ -187,6 +187,11 @@ func (s *step) place(w *waiting, lacks []byte) error {
 	if m.Op == rowferry.Insert || s.moves(e, m) {
 		s.hold(e, after(m, e.identity), w.number, false)
 	}
+	if lacks[0] == rejectList {
+		if err := s.reject(w); err != nil {
+			return err
+		}
+	}
 	var err error
 	if w.lacks, err = s.enter(lacks, w.number); err != nil {
 		return err
@@ -210,6 +215,8 @@ func (s *step) join(w *waiting, m *rowferry.Mutation) error {
 	case before.Op == rowferry.Insert && m.Op == rowferry.Delete:
 		s.notes.Count(rowferry.Kept{Waiting: -1})
 		return s.wake(releaseOf(w.number))
+	case isAside(lacks) && m.Op != rowferry.Delete: // until somebody has mended what it was refused for
+		return s.settle(w, lacks)
 	case before.Op == rowferry.Insert, m.Op == rowferry.Delete || changes(m, all(e.table)):
 		return s.retry(w)
 	default:
@@ -220,7 +227,7 @@ func (s *step) join(w *waiting, m *rowferry.Mutation) error {
 // joined returns two changes of one row as one.
 func joined(a, b *rowferry.Mutation) rowferry.Mutation {
 	m := *b
-	m.Op, m.Before = a.Op, a.Before
+	m.Op, m.Before, m.Revives = a.Op, a.Before, a.Revives
 	switch {
 	case b.Op == rowferry.Delete:
 		m.Op = rowferry.Delete
@@ -302,6 +309,9 @@ func (s *step) remove(w *waiting) error {
 	}
 	if err := s.giveBack(w); err != nil {
 		return err
+	}
+	if w.lacks.list[0] == rejectList {
+		s.notes.Count(rowferry.Kept{Rejected: -1})
 	}
 	w.keeps = nil
 	for _, p := range w.pins {

@@ -35,6 +35,9 @@ type Options struct {
 	Postgres bool
 	// Entities are rules for the rows of single tables, by "database.table".
 	Entities map[string]Entity
+	// OnReject is what becomes of rows that the target refuses, where their Entity
+	// does not say.
+	OnReject OnReject
 	// Pipeline is the pipeline's name, which provenance columns have.
 	Pipeline string
 	// Custom are handlers that take the place of the generic one.
@@ -52,6 +55,8 @@ type Rules struct {
 	entities   map[schema.Name]*rule
 	pipeline   string
 	custom     map[schema.Name]*custom // by source table; nil where there is none
+	onReject   OnReject
+	rejects    map[schema.Name]OnReject // of tables that say
 }
 
 type pattern struct {
@@ -72,7 +77,8 @@ const checkpointTable = "rowferry_checkpoint"
 // New checks the options. Errors of the tables and names are CodeBadValue, those of
 // entities CodeBadExpression and CodeRuleRefused, which are all returned, joined.
 func New(o Options) (*Rules, error) {
-	r := &Rules{renames: map[schema.Name]schema.Name{}, namespaces: o.Namespaces, into: o.Into, system: systemSchemas, entities: map[schema.Name]*rule{}, pipeline: o.Pipeline}
+	r := &Rules{renames: map[schema.Name]schema.Name{}, namespaces: o.Namespaces, into: o.Into, system: systemSchemas, entities: map[schema.Name]*rule{}, pipeline: o.Pipeline,
+		onReject: o.OnReject, rejects: map[schema.Name]OnReject{}}
 	if o.Postgres {
 		r.system = postgresSchemas
 	}
@@ -121,6 +127,9 @@ func (r *Rules) addEntities(entities map[string]Entity) error {
 		}
 		rule, wrong := newRule(from, entities[from])
 		errs = append(errs, wrong...)
+		if rule.OnReject != "" {
+			r.rejects[source] = rule.OnReject
+		}
 		if rule.canonical() != "" {
 			r.entities[source] = rule
 		}

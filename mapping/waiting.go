@@ -24,6 +24,8 @@ type waiting struct {
 	// keeps names them while the row is out of the room, nil where they are not
 	// known yet.
 	keeps [][]byte
+	// rejection is why the target refused it; nil where it did not.
+	rejection *rejection
 }
 
 // slot is a place in a list.
@@ -45,6 +47,8 @@ func (s *step) save(w *waiting) {
 	for _, p := range append([]slot{w.lacks}, w.pins...) {
 		b = binary.AppendUvarint(appendText(b, string(p.list)), p.at)
 	}
+	b = binary.AppendUvarint(b, uint64(w.change.Revives))
+	b = w.rejection.appendTo(b)
 	s.notes.Put(waitingKey(w.number), b)
 }
 
@@ -102,6 +106,12 @@ func parseWaiting(number uint64, data []byte) (*waiting, error) {
 			continue
 		}
 		w.pins = append(w.pins, p)
+	}
+	if len(r.rest) > 0 { // which were not written always
+		m.Revives = int(r.uvarint())
+	}
+	if len(r.rest) > 0 {
+		w.rejection = r.rejection()
 	}
 	return w, r.err
 }

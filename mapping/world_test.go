@@ -59,7 +59,10 @@ type world struct {
 	waited   int
 	minimal  bool    // old images have the key alone
 	foreign  []int64 // emails of users that the target had before, and that no user of the source had yet
-	stopped  bool
+	strict   bool    // no row comes before its parent
+	// refuses reports whether the target refuses a mutation for what it holds.
+	refuses func(m *rowferry.Mutation) bool
+	stopped bool
 }
 
 // leads are the references of the world, by table and column.
@@ -69,11 +72,10 @@ var leads = map[string]string{
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
-	return newWorldOf(t, seed, mapping.KeyRule{Key: mapping.Allocate})
+	return newWorldOf(t, seed, worldRules(mapping.KeyRule{Key: mapping.Allocate}))
 }
 
-// newWorldOf makes a world whose users get their keys by the given rule.
-func newWorldOf(t *testing.T, seed uint64, users mapping.KeyRule) *world {
+func newWorldOf(t *testing.T, seed uint64, o mapping.Options) *world {
 	w := &world{
 		t: t, rnd: rand.New(rand.NewPCG(seed, 1)), tables: map[string]*schema.Table{}, source: map[string][]rowferry.Row{}, target: map[string][]rowferry.Row{},
 		notes: &book{notes: map[string][]byte{}, given: map[rowferry.ChangeID]int64{}}, late: map[string][]int64{},
@@ -85,7 +87,19 @@ func newWorldOf(t *testing.T, seed uint64, users mapping.KeyRule) *world {
 		s := worded(t, words)
 		w.tables[s.Name.Table] = s
 	}
-	o := mapping.Options{Tables: []string{"shop.*"}, Namespaces: true, Entities: map[string]mapping.Entity{
+	r := rules(t, o)
+	w.rules, w.handler = r, mapping.NewHandler(r, nil)
+	var err error
+	if w.resolver, err = mapping.NewResolver(r, &finder{counter{last: 100_000}, w}, mapping.Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// worldRules are rules under which keys are given anew in many ways, those of users by
+// the given one.
+func worldRules(users mapping.KeyRule) mapping.Options {
+	return mapping.Options{Tables: []string{"shop.*"}, Namespaces: true, Entities: map[string]mapping.Entity{
 		"shop.users":    {Keys: users},
 		"shop.orders":   {Keys: mapping.KeyRule{Key: mapping.Allocate}},
 		"shop.teams":    {Keys: mapping.KeyRule{Key: mapping.Allocate}},
@@ -98,13 +112,6 @@ func newWorldOf(t *testing.T, seed uint64, users mapping.KeyRule) *world {
 			{Column: "subject", Kind: "kind", Text: "order", To: mapping.Column{Table: schema.Name{Schema: "shop", Table: "orders"}, Name: "id"}},
 		}}},
 	}}
-	r := rules(t, o)
-	w.rules, w.handler = r, mapping.NewHandler(r, nil)
-	var err error
-	if w.resolver, err = mapping.NewResolver(r, &finder{counter{last: 100_000}, w}, 0); err != nil {
-		t.Fatal(err)
-	}
-	return w
 }
 
 // apply brings changes to the target, sometimes after an attempt that is forgotten.
@@ -115,13 +122,21 @@ func (w *world) apply(changes ...rowferry.Change) {
 	}
 	w.tx++
 	origin := &rowferry.Origin{Tx: fmt.Sprint(w.tx)}
-	attempts := 1 + w.rnd.IntN(2)
+	w.bring(1+w.rnd.IntN(2), func(notes *book) ([]rowferry.Mutation, error) { return w.goThrough(changes, origin, notes) })
+}
+
+// bring resolves something and brings it to the target, as often as attempts says, and
+// anew for each row that the target refuses.
+func (w *world) bring(attempts int, resolve func(*book) ([]rowferry.Mutation, error)) {
+	w.t.Helper()
 	var out []rowferry.Mutation
+	w.notes.refused = map[rowferry.ChangeID]*rowferry.Refusal{}
 	for n := 0; n < attempts; {
 		notes := w.notes.copied()
-		got, err := w.resolve(changes, origin, notes)
+		w.resolver.Begin(false)
+		got, err := resolve(notes)
 		if errors.Is(err, rowferry.ErrKeysShort) {
-			w.reserve(changes, origin)
+			w.reserve(resolve)
 			continue
 		}
 		if w.minimal && rowferry.CodeOf(err) == rowferry.CodeWaitCycle {
@@ -130,6 +145,13 @@ func (w *world) apply(changes ...rowferry.Change) {
 		}
 		if err != nil {
 			w.t.Fatalf("transaction %d: %v", w.tx, err)
+		}
+		if at := slices.IndexFunc(got, func(m rowferry.Mutation) bool { return w.refuses != nil && w.refuses(&m) }); at >= 0 {
+			m := &got[at]
+			w.notes.refused[rowferry.ChangeID{Tx: m.Origin.Tx, Index: m.Index, Nth: m.Turn}] = &rowferry.Refusal{Code: rowferry.CodeRowRefused, Why: "poison"}
+			clear(w.notes.given)
+			n, out = 0, nil
+			continue
 		}
 		if n > 0 && !slices.EqualFunc(out, got, func(a, b rowferry.Mutation) bool {
 			return a.Op == b.Op && slices.Equal(a.Before, b.Before) && slices.Equal(a.After, b.After)
@@ -148,10 +170,10 @@ func (w *world) apply(changes ...rowferry.Change) {
 }
 
 // reserve is what the engine does when keys, or what is known of rows, are short.
-func (w *world) reserve(changes []rowferry.Change, origin *rowferry.Origin) {
+func (w *world) reserve(resolve func(*book) ([]rowferry.Mutation, error)) {
 	w.t.Helper()
 	w.resolver.Begin(true)
-	_, _ = w.goThrough(changes, origin, w.notes.copied()) // what is wrong is met again
+	_, _ = resolve(w.notes.copied()) // what is wrong is met again
 	if err := w.resolver.Reserve(context.Background()); err != nil {
 		w.t.Fatal(err)
 	}
@@ -168,6 +190,7 @@ func (w *world) goThrough(changes []rowferry.Change, origin *rowferry.Origin, no
 		if err != nil {
 			return nil, err
 		}
+		notes.at = rowferry.ChangeID{Tx: origin.Tx, Index: i}
 		for k := range ms {
 			ms[k].Origin, ms[k].Index = origin, i
 			if out, err = w.resolver.Resolve(out, &ms[k], notes); err != nil {

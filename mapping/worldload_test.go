@@ -10,7 +10,10 @@ import (
 // some returns the key of a row to refer to, of one that is to come now and then.
 func (w *world) some(table string) rowferry.Value {
 	rows := w.source[table]
-	if len(rows) == 0 || w.rnd.IntN(8) == 0 {
+	if w.strict && len(rows) == 0 {
+		return rowferry.NullValue()
+	}
+	if len(rows) == 0 || !w.strict && w.rnd.IntN(8) == 0 {
 		if late := w.late[table]; len(late) > 0 && w.rnd.IntN(2) == 0 {
 			return rowferry.IntValue(late[w.rnd.IntN(len(late))])
 		}

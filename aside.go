@@ -1,0 +1,80 @@
+package rowferry
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// refusal returns the refusal of one row which the rules put aside, nil where err is
+// another error, or does not surely name the row: changes written in bulk, and
+// what a commit finds, do not.
+func (a *attempt) refusal(err error) *Error {
+	e := a.engine
+	var r *Error
+	if a.plan != nil || e.copying != nil || e.parts.Resolver == nil || !errors.As(err, &r) || r.Mutation == nil || r.Mutation.Origin == nil {
+		return nil
+	}
+	switch r.Code {
+	case CodeRowRefused, CodeOutOfRange, CodeForeignRow:
+	case CodeRowMissing, CodeRowDiffers:
+		if a.batch.txs[0].wish == nil { // elsewhere it says that something is wrong with the target
+			return nil
+		}
+	default:
+		return nil
+	}
+	if !e.parts.Resolver.SetsAside(r.Mutation) {
+		return nil
+	}
+	return r
+}
+
+// setAside notes that a row which the target refused is to be put aside, and returns
+// what is left of the batch to apply: from the row's transaction on. What comes
+// before it was not refused, and is applied first, so that a batch is written
+// twice however many of its rows are refused.
+func (e *Engine) setAside(ctx context.Context, b *batch, refused *Error) (*batch, error) {
+	m := refused.Mutation
+	if at := slices.IndexFunc(b.txs, func(t *txn) bool { return t.end.ID == m.Origin.Tx }); at > 0 {
+		before, rest := b.cut(at)
+		b.notes.apart([]*batch{before, rest})
+		if err := e.bring(ctx, newAttempt(e, before)); err != nil {
+			return nil, err
+		}
+		b = rest
+	}
+	why := &Refusal{Code: refused.Code, Why: strings.TrimPrefix(refused.Error(), string(refused.Code)+": "), At: time.Now().UnixMilli()}
+	if !b.notes.refuse(m, why) {
+		return nil, located(refused, b)
+	}
+	e.aside++
+	e.opts.Log.Warn("a row is put aside", "because", refused)
+	return b, nil
+}
+
+// outdate has what was planned behind a batch that put rows aside planned again:
+// rows of it may have to wait, and keys to be others.
+func (l *lanes) outdate() {
+	if l.next != nil {
+		l.again = append(l.again, l.next)
+		l.next = nil
+	}
+	for _, a := range l.again {
+		a.stale = a.plan != nil
+		if a.batch.notes != nil {
+			clear(a.batch.notes.given)
+		}
+	}
+}
+
+// anew plans a batch again.
+func (l *lanes) anew(ctx context.Context, b *batch) *attempt {
+	a, err := l.engine.planned(ctx, b)
+	if err != nil { // what is wrong is met again in its place
+		return newAttempt(l.engine, b)
+	}
+	return a
+}

@@ -1,0 +1,188 @@
+package mapping
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// OnReject says what becomes of a row that the target refuses for what it holds.
+type OnReject string
+
+// The policies. Without one, Stop.
+const (
+	Stop OnReject = "stop" // the pipeline stops
+	// Quarantine puts the row aside, with its later changes and with all that
+	// depends on it, until somebody has mended what it was refused for.
+	Quarantine OnReject = "quarantine"
+)
+
+// DefaultStopAfter is how many rows may be put aside at the same time.
+const DefaultStopAfter = 1000
+
+// Limits bound how many rows may wait, and how many of them may be such that the
+// target refused. 0 means DefaultWaiting and DefaultStopAfter.
+type Limits struct{ Waiting, Rejects int }
+
+// setsAside reports whether rows of a source table are put aside where the target
+// refuses them.
+func (r *Rules) setsAside(source schema.Name) bool {
+	policy, told := r.rejects[source]
+	if !told {
+		policy = r.onReject
+	}
+	return policy == Quarantine
+}
+
+// rejecting reports whether rows of any table are put aside.
+func (r *Rules) rejecting() bool {
+	if r.onReject == Quarantine {
+		return true
+	}
+	for _, policy := range r.rejects {
+		if policy == Quarantine {
+			return true
+		}
+	}
+	return false
+}
+
+// A row that the target refused waits like one that lacks its parent, in a list of
+// its own: so its later changes join it, its children wait for it, and what would
+// take from the target what it still has there waits behind it. A row that was
+// given up stays in the room for the same reasons, in another list.
+
+func isAside(list []byte) bool { return list[0] == rejectList || list[0] == droppedList }
+
+// rejection is why and how often the target refused a row. Times are Unix
+// milliseconds.
+type rejection struct {
+	code        rowferry.Code
+	why         string
+	tries       uint64
+	first, last int64
+}
+
+// longestWhy bounds what is kept of the target's words.
+const longestWhy = 1000
+
+func (j *rejection) appendTo(b []byte) []byte {
+	if j == nil {
+		return b
+	}
+	b = binary.AppendUvarint(appendText(appendText(b, string(j.code)), j.why), j.tries)
+	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(j.first)), uint64(j.last))
+}
+
+func (r *reader) rejection() *rejection {
+	return &rejection{code: rowferry.Code(r.text()), why: r.text(), tries: r.uvarint(), first: int64(r.uvarint()), last: int64(r.uvarint())}
+}
+
+// reject notes that a row is put aside, and why where it was refused just now.
+func (s *step) reject(w *waiting) error {
+	s.notes.Count(rowferry.Kept{Rejected: 1})
+	why := s.refused
+	if why == nil {
+		return nil
+	}
+	s.refused = nil
+	j := rejection{code: why.Code, why: strings.ToValidUTF8(why.Why[:min(len(why.Why), longestWhy)], ""), tries: 1, first: why.At, last: why.At}
+	if w.rejection != nil {
+		j.tries, j.first = w.rejection.tries+1, w.rejection.first
+	}
+	w.rejection = &j
+	if n := s.notes.Held().Rejected; n > s.rejects {
+		return rowferry.Errorf(rowferry.CodeRejectsFull, "the target has refused %d rows, and no more than %d are put aside", n, s.rejects).
+			Fact("table", "%s", w.e.source).Fact("key", "%s", JoinKey(KeyTexts(keyOf(either(&w.change), w.e.identity)))).
+			Fact("refused", "%s: %s", j.code, j.why)
+	}
+	return nil
+}
+
+// SetsAside implements rowferry.Resolver.
+func (r *resolver) SetsAside(m *rowferry.Mutation) bool {
+	e := r.entities[m.Table.Name]
+	isRow := m.Op == rowferry.Insert || m.Op == rowferry.Update || m.Op == rowferry.Delete
+	return isRow && e != nil && e.rejects && e.identity != nil
+}
+
+// Keeps implements rowferry.Resolver.
+func (r *resolver) Keeps() bool {
+	return !slices.ContainsFunc(r.all(), func(e *entity) bool { return e.rule.Key != Keep || e.rule.Missing != "" || e.rule.looks() })
+}
+
+// Reconsider implements rowferry.Resolver.
+func (r *resolver) Reconsider(dst []rowferry.Mutation, wish rowferry.Wish, o *rowferry.Origin, n rowferry.Notes) ([]rowferry.Mutation, error) {
+	s := step{resolver: r, notes: n, dst: dst, origin: o}
+	w, err := s.load(wish.Number)
+	if w == nil || err != nil || !isAside(w.lacks.list) {
+		return dst, err
+	}
+	if err := s.remove(w); err != nil {
+		return dst, err
+	}
+	if wish.Drop {
+		err = s.place(w, []byte{droppedList})
+	} else {
+		err = s.retry(w)
+	}
+	return s.dst, err
+}
+
+// RejectedRow is a row that the target refused.
+type RejectedRow struct {
+	WaitingRow
+	Dropped     bool // it was given up
+	Code        rowferry.Code
+	Why         string // in the target's words
+	Tries       int
+	First, Last time.Time // when it was refused
+}
+
+// Rejected calls fn with the rows that were put aside, in the order in which they
+// began to wait.
+func (r *Reader) Rejected(ctx context.Context, fn func(*RejectedRow) error) error {
+	var numbers []uint64
+	for _, list := range []byte{rejectList, droppedList} {
+		more, err := r.members([]byte{list})
+		if err != nil {
+			return err
+		}
+		numbers = append(numbers, more...)
+	}
+	slices.Sort(numbers)
+	for _, number := range numbers {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		w, err := r.load(number)
+		if err != nil {
+			return err
+		}
+		if w == nil || w.rejection == nil || !isAside(w.lacks.list) {
+			continue // it has left meanwhile
+		}
+		row, err := r.tell(w)
+		if err != nil {
+			return err
+		}
+		j := w.rejection
+		err = fn(&RejectedRow{
+			WaitingRow: *row, Dropped: w.lacks.list[0] == droppedList, Code: j.code, Why: j.why, Tries: int(j.tries),
+			First: time.UnixMilli(j.first).UTC(), Last: time.UnixMilli(j.last).UTC(),
+		})
+		if errors.Is(err, ErrEnough) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package mapping_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/mapping"
+)
+
+// rejecting is a world whose target refuses rows, of keys that are kept or given
+// anew.
+func rejecting(t *testing.T, seed uint64) *world {
+	o := worldRules(mapping.KeyRule{Key: mapping.Allocate})
+	if seed%2 == 0 {
+		o.Entities = nil
+	}
+	o.OnReject = mapping.Quarantine
+	w := newWorldOf(t, seed, o)
+	w.strict = seed%2 == 0
+	w.poison()
+	return w
+}
+
+// poison has the target refuse one in eleven values, whether they come with a row or
+// later, and one delete in eleven.
+func (w *world) poison() {
+	w.refuses = func(m *rowferry.Mutation) bool {
+		row, o := m.After, 1
+		if m.Table.Name.Table == "users" || m.Table.Name.Table == "products" {
+			o = 2
+		}
+		if m.Op == rowferry.Delete {
+			row = m.Before
+		}
+		return row[o].Kind() == rowferry.Int && row[o].Int()%11 == 0
+	}
+}
+
+// rejected returns the numbers of the rows that were put aside.
+func (w *world) rejected() (numbers []uint64) {
+	w.t.Helper()
+	err := w.reader().Rejected(w.t.Context(), func(r *mapping.RejectedRow) error {
+		if r.Why != "poison" || r.Tries < 1 || r.Key == nil || !r.For.Aside {
+			w.t.Fatalf("transaction %d: %+v", w.tx, r)
+		}
+		if !r.Dropped {
+			numbers = append(numbers, r.Number)
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if int64(len(numbers)) != w.notes.kept.Rejected {
+		w.t.Fatalf("transaction %d: %d rows are listed, %d counted", w.tx, len(numbers), w.notes.kept.Rejected)
+	}
+	return numbers
+}
+
+func (w *world) wish(wishes ...rowferry.Wish) {
+	w.t.Helper()
+	w.tx++
+	for _, x := range wishes {
+		if w.stopped {
+			return
+		}
+		o := &rowferry.Origin{Tx: fmt.Sprintf("%d of %d", x.Number, w.tx)}
+		w.bring(1, func(notes *book) ([]rowferry.Mutation, error) {
+			notes.at = rowferry.ChangeID{Tx: o.Tx}
+			return w.resolver.Reconsider(nil, x, o, notes)
+		})
+	}
+}
+
+// step makes one random change.
+func (w *world) step() {
+	for _, table := range []string{"users", "teams", "orders", "products"} {
+		if w.strict && len(w.source[table]) == 0 {
+			w.insert(table)
+		}
+	}
+	names := slices.Sorted(maps.Keys(w.tables))
+	table := names[w.rnd.IntN(len(names))]
+	switch w.rnd.IntN(6) {
+	case 0, 1, 2:
+		w.insert(table)
+	case 3, 4:
+		w.update(table)
+	default:
+		w.remove(table)
+	}
+}
+
+// TestRejects: whatever rows the target refuses, it is brought no change that would
+// break anything else, and once it takes them and they are tried again, it is equal
+// to the source.
+func TestRejects(t *testing.T) {
+	most, all := int64(0), worlds(150, 40_000)
+	for seed := range all {
+		w := rejecting(t, seed)
+		for range 250 {
+			w.step()
+			if n := w.rejected(); len(n) > 0 && w.rnd.IntN(20) == 0 { // which helps where its row can be deleted by now
+				w.wish(rowferry.Wish{Number: n[w.rnd.IntN(len(n))]})
+			}
+			most = max(most, w.notes.kept.Rejected)
+		}
+		if !w.strict {
+			w.arrive()
+		}
+		w.refuses = nil
+		for n := w.rejected(); len(n) > 0; n = w.rejected() {
+			w.wish(rowferry.Wish{Number: n[0]})
+		}
+		if w.notes.kept.Waiting != 0 {
+			t.Fatalf("seed %d: %d rows still wait", seed, w.notes.kept.Waiting)
+		}
+		for key := range w.notes.notes {
+			if key[0] != 'k' && key[0] != 'q' {
+				t.Fatalf("seed %d: a note %q is left in the empty room", seed, key)
+			}
+		}
+		if want, got := w.natural(w.source), w.natural(w.target); !slices.Equal(want, got) {
+			t.Fatalf("seed %d: the source has\n%v\nand the target\n%v", seed, want, got)
+		}
+	}
+	if most < 8 {
+		t.Errorf("at most %d rows were put aside at the same time", most)
+	}
+}
