@@ -13,7 +13,7 @@ func (e *Engine) accept(ctx context.Context, at Checkpoint, rules string) error 
 	if err := e.sameRules(at, rules); err != nil {
 		return err
 	}
-	if err := e.sameOrphans(at); err != nil {
+	if err := errors.Join(e.sameOrphans(at), e.rejectsLeft(at)); err != nil {
 		return err
 	}
 	if !e.opts.FromGiven {

@@ -78,3 +78,11 @@ func (l *lanes) anew(ctx context.Context, b *batch) *attempt {
 	}
 	return a
 }
+
+// rejectsLeft refuses to go on where rows are aside and nothing knows of them.
+func (e *Engine) rejectsLeft(at Checkpoint) error {
+	if at.Held.Notes.Waiting == 0 || e.parts.Resolver != nil {
+		return nil
+	}
+	return Errorf(CodeRejectsLeft, "%d rows are put aside, or wait for those, and the rules put no rows aside any more", at.Held.Notes.Waiting)
+}

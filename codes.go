@@ -122,6 +122,7 @@ const (
 	CodeRejectsFull     Code = "RF-5020"
 	CodeRejectUnknown   Code = "RF-5021"
 	CodeRejectsLeft     Code = "RF-5022"
+	CodeRejected        Code = "RF-5023"
 	CodeNotOwned        Code = "RF-5030"
 	CodeRowsUntold      Code = "RF-5031"
 	CodeRemoving        Code = "RF-5032"

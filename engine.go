@@ -71,6 +71,9 @@ type Options struct {
 	// from a few tries for locks of other sessions. LongestPause bounds the
 	// jittered pauses between two tries.
 	Patience, LongestPause time.Duration
+	// Wishes are granted before anything else; Granted is told what came of it.
+	Wishes  []Wish
+	Granted func(error)
 	// Throttle holds the engine back. Nil: nothing does.
 	Throttle *Throttle
 	// Log receives notices. Errors are returned, never logged.
@@ -134,6 +137,9 @@ func Open(ctx context.Context, parts Parts, opts Options) (*Engine, error) {
 	}
 	if err := e.open(ctx); err != nil {
 		return nil, errors.Join(err, e.closeReader(), e.closeCopy())
+	}
+	if len(opts.Wishes) > 0 && parts.Resolver != nil {
+		e.wishes.add(opts.Wishes, opts.Granted)
 	}
 	e.stats.progress.Checkpoint = e.at
 	e.stats.progress.Copy.Phase = e.at.Held.Copy.Phase

@@ -213,9 +213,6 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	if err != nil {
 		return err
 	}
-	if at.Held.Notes.Waiting > 0 && e.parts.Resolver == nil {
-		return Errorf(CodeRejectsLeft, "%d rows were put aside or wait for those, and no rule puts rows aside any more", at.Held.Notes.Waiting)
-	}
 	if !at.Held.Copy.going() {
 		if err := e.read(ctx, Start{Position: at.Position, Lineage: at.Lineage, Tables: known.Shapes, Hint: hint}); err != nil {
 			return err

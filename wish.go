@@ -16,7 +16,7 @@ type wishes struct {
 
 type wishing struct {
 	list []Wish
-	done chan error // one
+	done func(error)
 }
 
 func (w *wishes) any() bool {
@@ -25,16 +25,14 @@ func (w *wishes) any() bool {
 	return len(w.waiting) > 0
 }
 
-func (w *wishes) add(list []Wish) chan error {
-	done := make(chan error, 1)
+func (w *wishes) add(list []Wish, done func(error)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.over {
-		done <- errEnding()
-	} else {
-		w.waiting = append(w.waiting, wishing{list, done})
+		done(errEnding())
+		return
 	}
-	return done
+	w.waiting = append(w.waiting, wishing{list, done})
 }
 
 func (w *wishes) take() wishing {
@@ -51,7 +49,7 @@ func (w *wishes) end() {
 	defer w.mu.Unlock()
 	w.over = true
 	for _, x := range w.waiting {
-		x.done <- errEnding()
+		x.done(errEnding())
 	}
 	w.waiting = nil
 }
@@ -65,7 +63,11 @@ func errEnding() error {
 // the error that kept it from being done: those before the one it is about were.
 // Safe for concurrent use while Run runs.
 func (e *Engine) Grant(ctx context.Context, list []Wish) error {
-	done := e.wishes.add(list)
+	if len(list) == 0 {
+		return nil
+	}
+	done := make(chan error, 1)
+	e.wishes.add(list, func(err error) { done <- err })
 	e.mu.Lock()
 	q := e.queue
 	e.mu.Unlock()
@@ -99,7 +101,7 @@ func (l *lanes) grant(ctx context.Context) error {
 		b.txs = append(b.txs, &txn{end: end, wish: &w.list[i]})
 	}
 	err := e.apply(ctx, newAttempt(e, b))
-	w.done <- err
+	w.done(err)
 	if err != nil && worthSplitting(err) && !CodeOf(err).Transient() {
 		e.newest = nil // nothing that is not committed is built upon
 		return nil

@@ -135,17 +135,18 @@ func (r *resolver) Reconsider(dst []rowferry.Mutation, wish rowferry.Wish, o *ro
 	return s.dst, err
 }
 
-// RejectedRow is a row that the target refused.
+// RejectedRow is a row that the target refused, or did before it waited for
+// something else.
 type RejectedRow struct {
 	WaitingRow
-	Dropped     bool // it was given up
-	Code        rowferry.Code
-	Why         string // in the target's words
+	Dropped     bool          // it was given up
+	Code        rowferry.Code // "" where the target did not refuse it
+	Why         string        // in the target's words
 	Tries       int
 	First, Last time.Time // when it was refused
 }
 
-// Rejected calls fn with the rows that were put aside, in the order in which they
+// Rejected calls fn with the rows that are put aside, in the order in which they
 // began to wait.
 func (r *Reader) Rejected(ctx context.Context, fn func(*RejectedRow) error) error {
 	var numbers []uint64
@@ -158,31 +159,38 @@ func (r *Reader) Rejected(ctx context.Context, fn func(*RejectedRow) error) erro
 	}
 	slices.Sort(numbers)
 	for _, number := range numbers {
-		if err := ctx.Err(); err != nil {
+		row, err := r.InRoom(number)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
 			return err
-		}
-		w, err := r.load(number)
-		if err != nil {
-			return err
-		}
-		if w == nil || w.rejection == nil || !isAside(w.lacks.list) {
+		case row == nil || !row.For.Aside:
 			continue // it has left meanwhile
 		}
-		row, err := r.tell(w)
-		if err != nil {
-			return err
-		}
-		j := w.rejection
-		err = fn(&RejectedRow{
-			WaitingRow: *row, Dropped: w.lacks.list[0] == droppedList, Code: j.code, Why: j.why, Tries: int(j.tries),
-			First: time.UnixMilli(j.first).UTC(), Last: time.UnixMilli(j.last).UTC(),
-		})
-		if errors.Is(err, ErrEnough) {
+		if err := fn(row); errors.Is(err, ErrEnough) {
 			return nil
-		}
-		if err != nil {
+		} else if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// InRoom returns the row that waits under a number, nil where there is none.
+func (r *Reader) InRoom(number uint64) (*RejectedRow, error) {
+	w, err := r.load(number)
+	if w == nil || err != nil {
+		return nil, err
+	}
+	row, err := r.tell(w)
+	if err != nil {
+		return nil, err
+	}
+	x := &RejectedRow{WaitingRow: *row, Dropped: w.lacks.list[0] == droppedList}
+	if j := w.rejection; j != nil {
+		x.Code, x.Why, x.Tries = j.code, j.why, int(j.tries)
+		x.First, x.Last = time.UnixMilli(j.first).UTC(), time.UnixMilli(j.last).UTC()
+	}
+	return x, nil
 }

@@ -30,7 +30,7 @@ type command struct {
 func commands() []*command {
 	return []*command{
 		runCommand(), replayCommand(), tailCommand(), doctorCommand(), planCommand(), statusCommand(), pauseCommand(), resumeCommand(),
-		setCommand(), checkpointCommand(), mapCommand(), sequencesCommand(), destroyCommand(), explainCommand(), completionCommand(), versionCommand(),
+		setCommand(), checkpointCommand(), mapCommand(), rejectsCommand(), sequencesCommand(), destroyCommand(), explainCommand(), completionCommand(), versionCommand(),
 	}
 }
 

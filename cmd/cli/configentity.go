@@ -79,6 +79,10 @@ func entityKeys() []*key {
 			name: "deleted_at", example: "gone_at", check: checkColumn,
 			doc: "The target's column that soft deletes set, a timestamp. Without the key, `deleted_at`.",
 		}, func(e *mapping.Entity, v string) { e.DeletedAt = v }),
+		entityText(key{
+			name: "on_reject", values: rejectModes, example: "quarantine",
+			doc: "The same as `on_reject` of the pipeline, for this table alone.",
+		}, func(e *mapping.Entity, v string) { e.OnReject = mapping.OnReject(v) }),
 	})
 }
 

@@ -82,6 +82,7 @@ func configKeys() *key {
 			doc: "How many rows may wait for their parents at the same time; see `missing_parent`. They wait in the state directory. Where one more would have to, the pipeline stops.",
 			set: func(s *settings, _ []string, v string) { s.waiting, _ = strconv.Atoi(v) }, // checked before it is set
 		},
+		onRejectKey, stopAfterKey,
 		{
 			name: "patience", flag: "patience", example: "10m", check: checkPatience,
 			doc: "How long a server that is lost or busy is waited for before giving up, as `10m`, `0s` or `forever`. Without the key, `forever` in `run` and `0s` in `replay`.",

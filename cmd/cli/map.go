@@ -110,17 +110,22 @@ func (m *monitor) tellMap(ctx context.Context, raw json.RawMessage, emit func(an
 	if own := m.w.settings.name; a.Pipeline != own {
 		return rowferry.Errorf(rowferry.CodeNoEngine, "the engine in this state directory runs pipeline %q, not %q", own, a.Pipeline)
 	}
-	m.mu.Lock()
-	notes := m.notes
-	m.mu.Unlock()
-	if notes == nil {
-		return rowferry.Errorf(rowferry.CodeNoEngine, "the engine is starting or ending, and cannot tell yet").Remedy("wait", "a moment, and ask again")
-	}
-	r, err := notes()
+	r, err := m.reader()
 	if err != nil {
 		return err
 	}
 	return a.answer(ctx, r, emit)
+}
+
+// reader reads what the running engine has recorded.
+func (m *monitor) reader() (*mapping.Reader, error) {
+	m.mu.Lock()
+	notes := m.notes
+	m.mu.Unlock()
+	if notes == nil {
+		return nil, rowferry.Errorf(rowferry.CodeNoEngine, "the engine is starting or ending, and cannot tell yet").Remedy("wait", "a moment, and ask again")
+	}
+	return notes()
 }
 
 // askMap asks the engine that runs the pipeline or, where none does, the state

@@ -79,6 +79,8 @@ func viewWaiting(w *mapping.WaitingRow) mapWaitRow {
 		v.Since = &w.Since
 	}
 	switch {
+	case w.For.Aside:
+		v.For.Reason = "the target refused it; see rowferry rejects"
 	case w.For.Leaves && w.For.Key == nil:
 		v.For.Reason = "what it waited for was just written"
 	case w.For.Leaves:

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -30,6 +31,7 @@ type monitor struct {
 	progress func() rowferry.Progress // nil until there is an engine
 	meter    *meter
 	notes    func() (*mapping.Reader, error) // nil where there is no engine
+	grant    func(context.Context, []rowferry.Wish) error
 	done     chan struct{}
 	wg       sync.WaitGroup
 }
@@ -52,11 +54,11 @@ func (m *monitor) waits(what string) {
 }
 
 // running says that the engine begins its work.
-func (m *monitor) running(progress func() rowferry.Progress) {
+func (m *monitor) running(e *rowferry.Engine) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.phase = m.w.mode.command
-	m.progress, m.meter = progress, newMeter(m.w.in.clock.Now(), progress(), m.w)
+	m.progress, m.grant, m.meter = e.Progress, e.Grant, newMeter(m.w.in.clock.Now(), e.Progress(), m.w)
 	m.notes = func() (*mapping.Reader, error) { return mapping.ReaderBeside(m.w.parts.Resolver, m.w.parts.State) }
 	ticks, stop := m.w.in.clock.Tick(sampleEvery)
 	m.wg.Go(func() { // the goroutine "samples"
@@ -176,7 +178,7 @@ func (w *wiring) serve() {
 		"status": m.status, "set": m.controlled(m.setLimits),
 		"pause":  m.controlled(func(controlArgs) (bool, error) { return w.throttle.Pause(), nil }),
 		"resume": m.controlled(func(controlArgs) (bool, error) { return w.throttle.Resume(), nil }),
-	}, lists{"map": m.tellMap}, w.in.log)
+	}, lists{"map": m.tellMap, "rejects": m.tellRejects}, w.in.log)
 	if err != nil {
 		w.in.log.Warn("rowferry status cannot ask this engine", "error", err)
 		return

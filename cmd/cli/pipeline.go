@@ -83,11 +83,14 @@ func (w *wiring) run(ctx context.Context) (*summary, error) {
 	}
 	in.say("resume", w.resumed(engine))
 	begun := in.clock.Now()
-	w.monitor.running(engine.Progress)
+	w.monitor.running(engine)
 	stop := in.follow(ctx, w, engine.Progress)
 	err = engine.Run(ctx)
 	stop()
 	w.monitor.ending()
+	if err == nil {
+		err = w.settings.rejected(engine.Checkpoint().Held.Notes.Rejected)
+	}
 	sum := summarise(w, engine, in.clock.Now().Sub(begun), w.mode.ended(ctx, err))
 	return sum, errors.Join(err, engine.Close())
 }

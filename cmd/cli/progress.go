@@ -92,7 +92,8 @@ func (r reading) kept() []slog.Attr {
 	if !r.keyed {
 		return nil
 	}
-	return []slog.Attr{slog.Int64("waiting_rows", r.progress.Checkpoint.Held.Notes.Waiting)}
+	kept := r.progress.Checkpoint.Held.Notes
+	return []slog.Attr{slog.Int64("waiting_rows", kept.Waiting), slog.Int64("rejected_rows", kept.Rejected)}
 }
 
 // waiting is how many rows wait for others, for a terminal.
@@ -100,7 +101,12 @@ func (r reading) waiting() string {
 	if !r.keyed {
 		return ""
 	}
-	return "  waiting " + brief(float64(r.progress.Checkpoint.Held.Notes.Waiting))
+	kept := r.progress.Checkpoint.Held.Notes
+	text := "  waiting " + brief(float64(kept.Waiting))
+	if kept.Rejected > 0 {
+		text += "  rejected " + brief(float64(kept.Rejected))
+	}
+	return text
 }
 
 // held is what holds the run back, for the log.

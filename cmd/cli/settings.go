@@ -43,6 +43,7 @@ type settings struct {
 	renames  map[string]string
 	entities map[string]mapping.Entity
 	waiting  int // rows at most; 0 is the default
+	rejects  rejectSettings
 	memory   int64
 	patience string // "" is the command's own
 	state    string

@@ -61,7 +61,8 @@ type checkpointView struct {
 	StateID   string     `json:"state_id"`
 	Shapes    int        `json:"shapes"`
 	Mapped    int64      `json:"mapped_rows"`  // whose key in the target is noted
-	Waiting   int64      `json:"waiting_rows"` // for others to come
+	Waiting   int64      `json:"waiting_rows"` // for others to come, or because the target refused them
+	Rejected  int64      `json:"rejected_rows"`
 	Format    int        `json:"format"`
 }
 
@@ -72,7 +73,7 @@ func viewOf(c *rowferry.Checkpoint) *checkpointView {
 	v := &checkpointView{
 		Pipeline: c.Pipeline, Position: string(c.Position), Log: c.Log, Recorded: c.Updated.UTC(), Start: string(c.Start),
 		Sequence: c.Sequence, Fence: c.Fence, Lineage: c.Lineage, Config: c.Config, StateID: c.StateID,
-		Shapes: c.Held.Shapes, Mapped: c.Held.Notes.Mapped, Waiting: c.Held.Notes.Waiting, Format: c.Format,
+		Shapes: c.Held.Shapes, Mapped: c.Held.Notes.Mapped, Waiting: c.Held.Notes.Waiting, Rejected: c.Held.Notes.Rejected, Format: c.Format,
 	}
 	if !c.Commit.IsZero() {
 		at := c.Commit.UTC()
@@ -242,14 +243,18 @@ func (v *checkpointView) lines(now time.Time) [][2]string {
 	lines = append(lines, [2]string{"recorded", recorded}, [2]string{"started", v.Start},
 		[2]string{"batch", fmt.Sprintf("%d, fence %d", v.Sequence, v.Fence)})
 	if v.Mapped+v.Waiting > 0 {
-		lines = append(lines, [2]string{"keys", keysText(v.Mapped, v.Waiting)})
+		lines = append(lines, [2]string{"keys", keysText(v.Mapped, v.Waiting, v.Rejected)})
 	}
 	return lines
 }
 
 // keysText is what is noted of keys, for people.
-func keysText(mapped, waiting int64) string {
-	return fmt.Sprintf("%s mapped, waiting %s", plural(uint64(mapped), "row", "rows"), count(uint64(waiting)))
+func keysText(mapped, waiting, rejected int64) string {
+	text := fmt.Sprintf("%s mapped, waiting %s", plural(uint64(mapped), "row", "rows"), count(uint64(waiting)))
+	if rejected > 0 {
+		text += ", rejected " + count(uint64(rejected))
+	}
+	return text
 }
 
 func ago(d time.Duration) string {

@@ -90,10 +90,13 @@ func summarise(w *wiring, e *rowferry.Engine, took time.Duration, err error) *su
 	}
 	sum.Tables = summaryTables(&p)
 	sum.Orphans = summaryOrphan(p.Copy.Orphans)
-	if kept := cp.Held.Notes; w.parts.Resolver != nil {
-		sum.Keys = &summaryKeys{kept.Mapped, kept.Waiting}
+	if r, kept := w.parts.Resolver, cp.Held.Notes; r != nil && (!r.Keeps() || kept != rowferry.Kept{}) {
+		sum.Keys = &summaryKeys{kept.Mapped, kept.Waiting, kept.Rejected}
 		if kept.Waiting > 0 && err == nil {
 			sum.Next = append(sum.Next, s.again("map waiting"))
+		}
+		if kept.Rejected > 0 {
+			sum.Next = append(sum.Next, s.again("rejects list"))
 		}
 	}
 	if took := p.Copy.Took; took > 0 {
@@ -129,8 +132,9 @@ func summaryTables(p *rowferry.Progress) []summaryTable {
 
 // summaryKeys is what is noted of rows in all, not by this run alone.
 type summaryKeys struct {
-	Mapped  int64 `json:"mapped_rows"`
-	Waiting int64 `json:"waiting_rows"`
+	Mapped   int64 `json:"mapped_rows"`
+	Waiting  int64 `json:"waiting_rows"`
+	Rejected int64 `json:"rejected_rows"` // of those, by the target
 }
 
 // summaryCopy is what a copy loaded in this run.
@@ -217,7 +221,7 @@ func (s *summary) text(ink ink) string {
 		line("committed", s.Committed.Format(time.RFC3339)+" at the source")
 	}
 	if s.Keys != nil {
-		line("keys", keysText(s.Keys.Mapped, s.Keys.Waiting))
+		line("keys", keysText(s.Keys.Mapped, s.Keys.Waiting, s.Keys.Rejected))
 	}
 	line("batches", s.batches())
 	line("held back", waitedText(s.Waited))

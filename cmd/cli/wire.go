@@ -83,18 +83,22 @@ func (w *wiring) open(ctx context.Context) error {
 		Copy: w.copies(), Ends: s.until != "", CopyWorkers: s.copies.workers, ChunkRows: s.copies.rows, Orphans: s.copies.orphans, Part: s.part,
 		Throttle: w.throttle, Patience: w.mode.patience, LongestPause: min(rowferry.DefaultLongestPause, s.shortestTimeout()/4),
 	}
+	if w.options.Wishes, err = s.notedWishes(); err != nil {
+		return err
+	}
+	w.options.Granted = w.wishesDone
 	return w.examine(ctx)
 }
 
 // resolver gives rows the target's keys; nil where they are the source's.
 func (s *settings) resolver(rules *mapping.Rules, sink rowferry.Sink) (rowferry.Resolver, error) {
 	keys, _ := sink.(rowferry.Reserver)
-	r, err := mapping.NewResolver(rules, keys, s.waiting)
+	r, err := mapping.NewResolver(rules, keys, mapping.Limits{Waiting: s.waiting, Rejects: s.rejects.most})
 	if r == nil || err != nil {
 		return nil, err
 	}
 	if _, ok := sink.(rowferry.CheckpointKeeper); !ok {
-		return nil, rowferry.Errorf(rowferry.CodeKeyRefused, "this target keeps no keys of its own: 'key' and 'missing_parent' are for databases")
+		return nil, rowferry.Errorf(rowferry.CodeKeyRefused, "this target keeps no keys of its own: 'key', 'missing_parent' and 'on_reject' are for databases")
 	}
 	return r, nil
 }
@@ -113,7 +117,7 @@ func (w *wiring) close() error {
 
 // rules are the mapping rules that the settings mean.
 func (s *settings) rules() (*mapping.Rules, error) {
-	o := mapping.Options{Tables: s.tables, Renames: s.renames, Postgres: s.fromPostgres(), Entities: s.entities, Pipeline: s.name, Custom: s.handlers}
+	o := mapping.Options{Tables: s.tables, Renames: s.renames, Postgres: s.fromPostgres(), Entities: s.entities, OnReject: s.rejects.policy, Pipeline: s.name, Custom: s.handlers}
 	switch s.targetScheme() {
 	case "mysql", "mariadb":
 		o.Namespaces, o.Into = true, s.sink.endpoint.Database

@@ -1,0 +1,232 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowferry/rowferry/internal/testdb"
+)
+
+// rejectTables refer to each other; the target refuses rows of all but the last.
+var rejectTables = []string{
+	"CREATE TABLE client (id INT NOT NULL PRIMARY KEY, name VARCHAR(40) NOT NULL, code VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin UNIQUE, boss INT, FOREIGN KEY (boss) REFERENCES client (id))",
+	"CREATE TABLE buy (id INT NOT NULL PRIMARY KEY, client_id INT NOT NULL, amount INT NOT NULL, FOREIGN KEY (client_id) REFERENCES client (id))",
+	"CREATE TABLE line (buy_id INT NOT NULL, n INT NOT NULL, note VARCHAR(40), PRIMARY KEY (buy_id, n), FOREIGN KEY (buy_id) REFERENCES buy (id))",
+}
+
+// poisoned are the target's checks, which the source does not have.
+var poisoned = []string{"ALTER TABLE %sclient ADD CONSTRAINT no_poison CHECK (name <> 'poison')", "ALTER TABLE %sbuy ADD CONSTRAINT no_amount CHECK (amount <> 666)"}
+
+var mended = []string{"ALTER TABLE %sclient DROP CONSTRAINT no_poison", "ALTER TABLE %sbuy DROP CONSTRAINT no_amount"}
+
+// rejectLoad makes random transactions, and knows which rows the target refuses, and
+// which it cannot have without those.
+type rejectLoad struct {
+	rnd     *rand.Rand
+	clients []bool // by id - 1: not in the target, since it, or a boss that it came with, was refused
+	buys    []bool // by id - 1: not in the target
+	refused int    // rows that were tried and refused
+}
+
+// transaction returns one; now and then it is to be refused.
+func (l *rejectLoad) transaction(poison bool) []string {
+	all := []string{"START TRANSACTION"}
+	switch what := l.rnd.IntN(10); {
+	case len(l.clients) < 10 || what < 3:
+		id, boss, absent, name := len(l.clients)+1, "NULL", false, "client"
+		if len(l.clients) > 0 && !poison && l.rnd.IntN(2) == 0 {
+			b := l.rnd.IntN(len(l.clients))
+			boss, absent = fmt.Sprint(b+1), l.clients[b]
+		}
+		if poison {
+			name, absent = "poison", true
+			l.refused++
+		}
+		l.clients = append(l.clients, absent)
+		all = append(all, fmt.Sprintf("INSERT INTO client VALUES (%d, '%s', 'c%[1]d', %[3]s)", id, name, boss))
+	case what < 7:
+		id, c, amount := len(l.buys)+1, l.rnd.IntN(len(l.clients)), l.rnd.IntN(600)
+		absent := l.clients[c]
+		if poison {
+			if !absent {
+				l.refused++
+			}
+			amount, absent = 666, true
+		}
+		l.buys = append(l.buys, absent)
+		all = append(all, fmt.Sprintf("INSERT INTO buy VALUES (%d, %d, %d)", id, c+1, amount))
+		for n := range l.rnd.IntN(4) {
+			all = append(all, fmt.Sprintf("INSERT INTO line VALUES (%d, %d, 'line')", id, n))
+		}
+	case what < 8: // which does not bring a client whose boss is not there
+		a, b := l.rnd.IntN(len(l.clients)), l.rnd.IntN(len(l.clients))
+		all = append(all, fmt.Sprintf("UPDATE client SET boss = %d WHERE id = %d", a+1, b+1))
+	case len(l.buys) > 0:
+		b := l.rnd.IntN(len(l.buys)) + 1
+		all = append(all, fmt.Sprintf("UPDATE line SET note = 'changed %d' WHERE buy_id = %d", l.rnd.IntN(1000), b), fmt.Sprintf("DELETE FROM line WHERE buy_id = %d AND n = 2", b))
+	}
+	return append(all, "COMMIT")
+}
+
+func (l *rejectLoad) run(t *testing.T, s *stream, transactions, every int) {
+	t.Helper()
+	var all []string
+	for n := range transactions {
+		all = append(all, l.transaction(n%every == every-1)...)
+	}
+	s.exec(t, all...)
+}
+
+// TestRejects: one row in hundreds is refused by the target. It is put aside with what
+// depends on it and the rest arrives, whenever the engine is killed; once the
+// cause is mended and the rows are tried again, source and target are equal.
+func TestRejects(t *testing.T) {
+	for _, p := range []pair{{testdb.MariaDB1011, testdb.Postgres15, ""}, {testdb.MySQL97, testdb.MariaDB1011, ""}} {
+		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
+			testRejects(t, p)
+		})
+	}
+}
+
+// rejectPlace is a pipeline that puts rows aside.
+type rejectPlace struct {
+	*stream
+	t      *testing.T
+	config string
+	load   *rejectLoad
+}
+
+func newRejects(t *testing.T, p pair) *rejectPlace {
+	t.Helper()
+	s := newStream(t, p.source, p.target)
+	r := &rejectPlace{stream: s, t: t, config: filepath.Join(t.TempDir(), "rejects.yaml"), load: &rejectLoad{rnd: rand.New(rand.NewPCG(24, 1))}}
+	text := fmt.Sprintf("name: rejects\nsource: {url: 'mysql://root@127.0.0.1:%d/%s'}\ntarget: {url: '%s'}\nstate: %s\non_reject: quarantine\n", s.source.Port, s.database, s.goal.url, s.state)
+	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.exec(t, rejectTables...)
+	must(t, r.args("run", "--once", "--from", s.from)...)
+	r.target(poisoned)
+	return r
+}
+
+func (r *rejectPlace) args(words ...string) []string {
+	return append([]string{"-c", r.config}, words...)
+}
+
+func (r *rejectPlace) target(statements []string) {
+	r.t.Helper()
+	for _, q := range statements {
+		if r.goal.kind.Flavor() == testdb.MySQL {
+			q = strings.Replace(q, "DROP CONSTRAINT", "DROP CHECK", 1)
+		}
+		r.goal.exec(r.t, fmt.Sprintf(q, r.goal.ns))
+	}
+}
+
+// rejects runs a command of that name, and returns the rows of its result.
+func (r *rejectPlace) rejects(words ...string) []rejectResult {
+	r.t.Helper()
+	o := must(r.t, append([]string{"rejects", words[0], "-o", "json", "-c", r.config}, words[1:]...)...)
+	var e struct{ Result []rejectResult }
+	if err := json.Unmarshal([]byte(o.stdout), &e); err != nil {
+		r.t.Fatalf("%v: %s", err, o.stdout)
+	}
+	return e.Result
+}
+
+type rejectResult struct {
+	Number                            uint64
+	Table, Status, Outcome, Why, Code string
+	Tries, Behind                     int
+}
+
+// requireRest compares what is in the target with what can be.
+func (r *rejectPlace) requireRest() {
+	r.t.Helper()
+	clients, buys := 0, []string{"0"}
+	for _, absent := range r.load.clients {
+		if !absent {
+			clients++
+		}
+	}
+	for i, absent := range r.load.buys {
+		if absent {
+			buys = append(buys, fmt.Sprint(i+1))
+		}
+	}
+	for table, want := range map[string]string{
+		"client": fmt.Sprint(clients), "buy": fmt.Sprint(len(r.load.buys) - len(buys) + 1),
+		"line": queryRows(r.t, r.db, "SELECT COUNT(*) FROM line WHERE buy_id NOT IN ("+strings.Join(buys, ",")+")")[0][0],
+	} {
+		if got := r.goal.rows(r.t, "SELECT COUNT(*) FROM "+r.goal.ns+table)[0][0]; got != want {
+			r.t.Errorf("the target has %s of %s, want %s", got, table, want)
+		}
+	}
+	list := r.rejects("list", "--limit", "0")
+	if len(list) != r.load.refused {
+		r.t.Errorf("%d rows are put aside, %d were refused", len(list), r.load.refused)
+	}
+	for _, x := range list {
+		if x.Status != "rejected" || x.Code != "RF-3002" || !strings.Contains(x.Why, "no_") || x.Tries < 1 || !strings.HasPrefix(x.Table, r.database+".") {
+			r.t.Errorf("%+v", x)
+		}
+	}
+}
+
+// answers waits until the engine answers a command.
+func (e *engine) answers(t *testing.T, args []string) {
+	t.Helper()
+	for begun := time.Now(); !strings.Contains(e.output.String(), "resume") || run(t, args...).code != 0; {
+		select {
+		case <-e.ended:
+			t.Fatalf("the engine ended by itself with %d", e.cmd.ProcessState.ExitCode())
+		case <-time.After(20 * time.Millisecond):
+		}
+		if time.Since(begun) > hung {
+			t.Fatal("the engine does not answer")
+		}
+	}
+}
+
+func testRejects(t *testing.T, p pair) {
+	r := newRejects(t, p)
+	r.load.run(t, r.stream, scaled(4000, 40_000), 97)
+	random := rand.New(rand.NewPCG(3, 3))
+	for _, s := range []stage{{"recorded", 2, 9}, {"commit.sent", 2, 9}} {
+		if !killed(t, s, random, r.args("run", "--once")) {
+			t.Fatalf("not killed at %s", s.name)
+		}
+	}
+	if o := run(t, r.args("run", "--once")...); o.code != 4 || !strings.Contains(o.stderr, "RF-5023") {
+		t.Fatalf("exit %d:\n%s%s", o.code, o.stdout, o.stderr)
+	}
+	r.requireRest()
+	e := startEngine(t, "", r.args("run"))
+	e.answers(t, r.args("rejects", "list"))
+	for _, x := range r.rejects("retry", "--all") {
+		if x.Outcome != "rejected" && x.Outcome != "waiting" { // for another one of them
+			t.Errorf("tried again and refused: %+v", x)
+		}
+	}
+	r.load.run(t, r.stream, scaled(500, 4000), 97)
+	r.target(mended)
+	for _, x := range r.rejects("retry", "--all") {
+		if x.Outcome != "written" {
+			t.Errorf("tried again: %+v", x)
+		}
+	}
+	e.end(t)
+	must(t, r.args("run", "--once")...)
+	r.requireEqual(t)
+	if list := r.rejects("list"); len(list) != 0 {
+		t.Errorf("%+v", list)
+	}
+}
