@@ -96,7 +96,7 @@ func TestConfigValid(t *testing.T) {
 			"shop.products": {Keys: mapping.KeyRule{Key: mapping.Offset, Offset: 1000}},
 		},
 		throttle: rowferry.Limits{RowsPerSecond: 5000, SourceRunning: 32},
-		copies:   copySettings{workers: 8, rows: 50000, orphans: rowferry.NullOrphans}, renames: map[string]string{}, waiting: 1000, memory: 256 << 20, patience: "10m", state: "./state",
+		copies:   copySettings{workers: 8, rows: 50000, orphans: rowferry.NullOrphans}, renames: map[string]string{}, waiting: 1000, rejects: rejectSettings{policy: mapping.Quarantine, most: 50}, memory: 256 << 20, patience: "10m", state: "./state",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
