@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/rowferry/rowferry/internal/failpoint"
 )
 
 // refusal returns the refusal of one row which the rules put aside, nil where err is
@@ -46,7 +47,7 @@ func (e *Engine) setAside(ctx context.Context, b *batch, refused *Error) (*batch
 		}
 		b = rest
 	}
-	why := &Refusal{Code: refused.Code, Why: strings.TrimPrefix(refused.Error(), string(refused.Code)+": "), At: time.Now().UnixMilli()}
+	why := &Refusal{Code: refused.Code, Why: refused.Reason(), At: time.Now().UnixMilli()}
 	if !b.notes.refuse(m, why) {
 		return nil, located(refused, b)
 	}
@@ -61,6 +62,9 @@ func (l *lanes) outdate() {
 	if l.next != nil {
 		l.again = append(l.again, l.next)
 		l.next = nil
+	}
+	if failpoint.On("plan-nothing-again") {
+		return
 	}
 	for _, a := range l.again {
 		a.stale = a.plan != nil

@@ -389,15 +389,6 @@ var keyCodes = []CodeInfo{
 	{CodeRowCircle, ClassRuntime, "rows to be removed refer to each other in a circle",
 		"Tables refer to each other, or one to itself, and no column of that takes NULL, so that no order of removing their rows breaks nothing.",
 		"No row was removed.", ways("let", "a column of the circle take NULL in the target, and "+again)},
-	{CodeRejectsFull, ClassRuntime, "the target refuses too many rows",
-		"More rows were put aside at the same time than stop_after allows. So many are rarely wrong one by one: a constraint or a column of the target is.",
-		applied, ways("look", "why they were refused: rowferry rejects list", "mend", "what refuses them in the target, "+again+", and then rowferry rejects retry --all", "raise", "stop_after")},
-	{CodeRejectUnknown, ClassUsage, "no row of that number is put aside",
-		"Rows that the target refused are named by the number that rowferry rejects list prints. A row that was written, or deleted in the source, is not in the list any more.",
-		notChanged, ways("list", "them: rowferry rejects list")},
-	{CodeRejectsLeft, ClassRuntime, "rows are put aside, and the configuration does not say so",
-		"Rows that the target refused are in the state directory, with their later changes and the rows that depend on them. Without on_reject: quarantine anywhere they would be forgotten.",
-		notChanged, ways("put back", "on_reject: quarantine, at least on one table", "first", "rowferry rejects retry, until no row waits")},
 }
 
 var programCodes = []CodeInfo{

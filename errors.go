@@ -75,6 +75,9 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Reason returns the sentence and the facts on one line.
+func (e *Error) Reason() string { return strings.TrimPrefix(e.Error(), string(e.Code)+": ") }
+
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 

@@ -71,7 +71,7 @@ func (s *step) open(circle []*waiting) error {
 			return err
 		}
 	}
-	return inCircle(circle)
+	return s.giveWay(circle)
 }
 
 // without returns the change of a row but for what refers to rows that wait too, and
@@ -110,7 +110,7 @@ func (s *step) without(w *waiting) (m rowferry.Mutation, opens bool, err error) 
 	return m, true, nil
 }
 
-func inCircle(rows []*waiting) error {
+func inCircle(rows []*waiting) *rowferry.Error {
 	err := rowferry.Errorf(rowferry.CodeWaitCycle, "%d rows wait for each other in a circle", len(rows))
 	for _, w := range rows[:min(len(rows), 5)] {
 		err.Fact("row", "%s %v", w.e.source, keyOf(either(&w.change), w.e.identity))

@@ -67,6 +67,7 @@ type rejection struct {
 	why         string
 	tries       uint64
 	first, last int64
+	dropped     bool // it was given up
 }
 
 // longestWhy bounds what is kept of the target's words.
@@ -77,11 +78,15 @@ func (j *rejection) appendTo(b []byte) []byte {
 		return b
 	}
 	b = binary.AppendUvarint(appendText(appendText(b, string(j.code)), j.why), j.tries)
-	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(j.first)), uint64(j.last))
+	b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(j.first)), uint64(j.last))
+	if j.dropped {
+		return append(b, 1)
+	}
+	return append(b, 0)
 }
 
 func (r *reader) rejection() *rejection {
-	return &rejection{code: rowferry.Code(r.text()), why: r.text(), tries: r.uvarint(), first: int64(r.uvarint()), last: int64(r.uvarint())}
+	return &rejection{code: rowferry.Code(r.text()), why: r.text(), tries: r.uvarint(), first: int64(r.uvarint()), last: int64(r.uvarint()), dropped: r.bytes(1)[0] != 0}
 }
 
 // reject notes that a row is put aside, and why where it was refused just now.
@@ -103,6 +108,31 @@ func (s *step) reject(w *waiting) error {
 			Fact("refused", "%s: %s", j.code, j.why)
 	}
 	return nil
+}
+
+// giveWay ends a circle that cannot be opened: a row of it is put aside, as if the
+// target had refused it, one that was before by choice. Without such a row the
+// pipeline stops.
+func (s *step) giveWay(circle []*waiting) error {
+	var gives *waiting
+	for _, w := range circle {
+		if w.e.rejects && (gives == nil || gives.rejection == nil) {
+			gives = w
+		}
+	}
+	if gives == nil {
+		return inCircle(circle)
+	}
+	w, err := s.load(gives.number)
+	if w == nil || err != nil {
+		return err
+	}
+	if err := s.remove(w); err != nil {
+		return err
+	}
+	why := inCircle(circle)
+	s.refused = &rowferry.Refusal{Code: why.Code, Why: why.Reason(), At: s.origin.Commit}
+	return s.place(w, []byte{rejectList})
 }
 
 // SetsAside implements rowferry.Resolver.
@@ -127,12 +157,29 @@ func (r *resolver) Reconsider(dst []rowferry.Mutation, wish rowferry.Wish, o *ro
 	if err := s.remove(w); err != nil {
 		return dst, err
 	}
-	if wish.Drop {
-		err = s.place(w, []byte{droppedList})
-	} else {
-		err = s.retry(w)
+	if w.rejection != nil {
+		w.rejection.dropped = wish.Drop
 	}
+	err = s.retry(w)
 	return s.dst, err
+}
+
+// joinAside has a row that was put aside stay there after another change, until
+// somebody has mended what it was refused for. To delete it may be possible. One that
+// comes under a key which another row still has waits for that one first.
+func (s *step) joinAside(w *waiting, deleted bool, list []byte) error {
+	if deleted {
+		w.rejection.dropped = false
+		return s.retry(w)
+	}
+	number, err := s.pinned(w.e, &w.change)
+	if err != nil {
+		return err
+	}
+	if number != 0 {
+		list = releaseOf(number)
+	}
+	return s.settle(w, list)
 }
 
 // RejectedRow is a row that the target refused, or did before it waited for

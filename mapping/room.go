@@ -215,8 +215,8 @@ func (s *step) join(w *waiting, m *rowferry.Mutation) error {
 	case before.Op == rowferry.Insert && m.Op == rowferry.Delete:
 		s.notes.Count(rowferry.Kept{Waiting: -1})
 		return s.wake(releaseOf(w.number))
-	case isAside(lacks) && m.Op != rowferry.Delete: // until somebody has mended what it was refused for
-		return s.settle(w, lacks)
+	case isAside(lacks):
+		return s.joinAside(w, m.Op == rowferry.Delete, lacks)
 	case before.Op == rowferry.Insert, m.Op == rowferry.Delete || changes(m, all(e.table)):
 		return s.retry(w)
 	default:
@@ -251,6 +251,9 @@ func (s *step) retry(w *waiting) error {
 	}
 	if number != 0 {
 		return s.settle(w, releaseOf(number))
+	}
+	if w.rejection != nil && w.rejection.dropped {
+		return s.settle(w, []byte{droppedList})
 	}
 	s.notes.Count(rowferry.Kept{Waiting: -1})
 	lacks, err := s.write(w.e, &w.change, true)

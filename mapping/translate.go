@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/failpoint"
 )
 
 // translate gives the row and its parents their keys in the target. A reference
@@ -23,7 +24,7 @@ func (s *step) translate(e *entity, m *rowferry.Mutation, waited bool) (lacks []
 	var self []*reference
 	for i := range e.refs {
 		f := &e.refs[i]
-		if !f.parent.moved() && s.notes.Held().Waiting == 0 {
+		if !f.parent.moved() && (s.notes.Held().Waiting == 0 || failpoint.On("forget-dependents")) {
 			continue
 		}
 		if old != nil && f.parent.moved() {
