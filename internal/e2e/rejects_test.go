@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/testdb"
 )
 
@@ -144,7 +145,12 @@ func (r *rejectPlace) target(statements []string) {
 // rejects runs a command of that name, and returns the rows of its result.
 func (r *rejectPlace) rejects(words ...string) []rejectResult {
 	r.t.Helper()
-	o := must(r.t, append([]string{"rejects", words[0], "-o", "json", "-c", r.config}, words[1:]...)...)
+	return r.results("rejects", words...)
+}
+
+func (r *rejectPlace) results(command string, words ...string) []rejectResult {
+	r.t.Helper()
+	o := must(r.t, append([]string{command, words[0], "-o", "json", "-c", r.config}, words[1:]...)...)
 	var e struct{ Result []rejectResult }
 	if err := json.Unmarshal([]byte(o.stdout), &e); err != nil {
 		r.t.Fatalf("%v: %s", err, o.stdout)
@@ -180,7 +186,15 @@ func (r *rejectPlace) requireRest() {
 			r.t.Errorf("the target has %s of %s, want %s", got, table, want)
 		}
 	}
-	list := r.rejects("list", "--limit", "0")
+	list, waiting := r.rejects("list", "--limit", "0"), r.results("map", "waiting", "--limit", "0")
+	var held rowferry.Held
+	text := r.goal.rows(r.t, strings.Replace(r.goal.sequenceQuery(), "sequence", "held", 1))[0][0]
+	if err := json.Unmarshal([]byte(text), &held); err != nil {
+		r.t.Fatal(err)
+	}
+	if held.Notes.Rejected != int64(len(list)) || held.Notes.Waiting != int64(len(waiting)) {
+		r.t.Errorf("%d rows are put aside and %d wait, and the checkpoint counts %+v", len(list), len(waiting), held.Notes)
+	}
 	if len(list) != r.load.refused {
 		r.t.Errorf("%d rows are put aside, %d were refused", len(list), r.load.refused)
 	}
@@ -229,7 +243,8 @@ func (e *engine) answers(t *testing.T, args []string) {
 
 func testRejects(t *testing.T, p pair, given bool) {
 	r := newRejects(t, p, given)
-	r.load.run(t, r.stream, scaled(2500, 40_000), 97)
+	r.load.run(t, r.stream, scaled(1000, 10_000), 97)
+	r.load.run(t, r.stream, scaled(2000, 40_000), 499) // so that whole batches are without
 	random := rand.New(rand.NewPCG(3, 3))
 	for _, s := range []stage{{"recorded", 2, 9}, {"commit.sent", 2, 9}} {
 		if !killed(t, s, random, r.args("run", "--once")) {
