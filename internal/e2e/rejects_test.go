@@ -31,6 +31,7 @@ var mended = []string{"ALTER TABLE %sclient DROP CONSTRAINT no_poison", "ALTER T
 type rejectLoad struct {
 	rnd     *rand.Rand
 	clients []bool // by id - 1: not in the target, since it, or a boss that it came with, was refused
+	poison  []bool // of clients: it was refused itself
 	buys    []bool // by id - 1: not in the target
 	refused int    // rows that were tried and refused
 }
@@ -49,7 +50,7 @@ func (l *rejectLoad) transaction(poison bool) []string {
 			name, absent = "poison", true
 			l.refused++
 		}
-		l.clients = append(l.clients, absent)
+		l.clients, l.poison = append(l.clients, absent), append(l.poison, poison)
 		all = append(all, fmt.Sprintf("INSERT INTO client VALUES (%d, '%s', 'c%[1]d', %[3]s)", id, name, boss))
 	case what < 7:
 		id, c, amount := len(l.buys)+1, l.rnd.IntN(len(l.clients)), l.rnd.IntN(600)
@@ -65,8 +66,11 @@ func (l *rejectLoad) transaction(poison bool) []string {
 		for n := range l.rnd.IntN(4) {
 			all = append(all, fmt.Sprintf("INSERT INTO line VALUES (%d, %d, 'line')", id, n))
 		}
-	case what < 8: // which does not bring a client whose boss is not there
+	case what < 8:
 		a, b := l.rnd.IntN(len(l.clients)), l.rnd.IntN(len(l.clients))
+		if l.clients[b] && !l.poison[b] {
+			return nil // another boss might bring it, and all that wait for it
+		}
 		all = append(all, fmt.Sprintf("UPDATE client SET boss = %d WHERE id = %d", a+1, b+1))
 	case len(l.buys) > 0:
 		b := l.rnd.IntN(len(l.buys)) + 1
