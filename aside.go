@@ -63,6 +63,10 @@ func (l *lanes) outdate() {
 		l.again = append(l.again, l.next)
 		l.next = nil
 	}
+	if l.short != nil { // its keys may be reserved on the way
+		l.again = append(l.again, newAttempt(l.engine, l.short))
+		l.short = nil
+	}
 	if failpoint.On("plan-nothing-again") {
 		return
 	}
