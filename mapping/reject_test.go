@@ -76,7 +76,7 @@ func (w *world) wish(wishes ...rowferry.Wish) {
 			return
 		}
 		o := &rowferry.Origin{Tx: fmt.Sprintf("%d of %d", x.Number, w.tx)}
-		w.bring(1, func(notes *book) ([]rowferry.Mutation, error) {
+		w.carry(1, func(notes *book) ([]rowferry.Mutation, error) {
 			notes.at = rowferry.ChangeID{Tx: o.Tx}
 			return w.resolver.Reconsider(nil, x, o, notes)
 		})

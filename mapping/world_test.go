@@ -122,12 +122,12 @@ func (w *world) apply(changes ...rowferry.Change) {
 	}
 	w.tx++
 	origin := &rowferry.Origin{Tx: fmt.Sprint(w.tx)}
-	w.bring(1+w.rnd.IntN(2), func(notes *book) ([]rowferry.Mutation, error) { return w.goThrough(changes, origin, notes) })
+	w.carry(1+w.rnd.IntN(2), func(notes *book) ([]rowferry.Mutation, error) { return w.goThrough(changes, origin, notes) })
 }
 
-// bring resolves something and brings it to the target, as often as attempts says, and
+// carry resolves something and brings it to the target, as often as attempts says, and
 // anew for each row that the target refuses.
-func (w *world) bring(attempts int, resolve func(*book) ([]rowferry.Mutation, error)) {
+func (w *world) carry(attempts int, resolve func(*book) ([]rowferry.Mutation, error)) {
 	w.t.Helper()
 	var out []rowferry.Mutation
 	w.notes.refused = map[rowferry.ChangeID]*rowferry.Refusal{}
