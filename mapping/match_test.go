@@ -133,7 +133,7 @@ func (w *world) bring(changes ...string) error {
 		out, err := w.resolve(all, origin, notes)
 		switch {
 		case errors.Is(err, rowferry.ErrKeysShort):
-			w.reserve(all, origin)
+			w.reserve(func(notes *book) ([]rowferry.Mutation, error) { return w.goThrough(all, origin, notes) })
 			continue
 		case err != nil:
 			return err
@@ -288,7 +288,7 @@ func TestSkippedMoves(t *testing.T) {
 // TestMatchRefused: tables and targets that it is not for.
 func TestMatchRefused(t *testing.T) {
 	r := rules(t, mapping.Options{Tables: []string{"shop.*"}, Namespaces: true, Entities: map[string]mapping.Entity{"shop.people": {Keys: byMail}}})
-	if _, err := mapping.NewResolver(r, &counter{}, 0); rowferry.CodeOf(err) != rowferry.CodeKeyRefused {
+	if _, err := mapping.NewResolver(r, &counter{}, mapping.Limits{}); rowferry.CodeOf(err) != rowferry.CodeKeyRefused {
 		t.Errorf("a target in which nothing is found: %v", err)
 	}
 	for _, words := range []string{"people id! mail$? first$?", "people id!$ mail$? first$? last$?", "people a! b! mail$? first$? last$?"} {
