@@ -82,7 +82,7 @@ func people(t *testing.T, rule mapping.KeyRule, target ...string) *world {
 	r := rules(t, mapping.Options{Tables: []string{"shop.*"}, Namespaces: true, Entities: map[string]mapping.Entity{"shop.people": {Keys: rule}}})
 	w.rules, w.handler = r, mapping.NewHandler(r, nil)
 	var err error
-	if w.resolver, err = mapping.NewResolver(r, &finder{counter{last: 100}, w}, 0); err != nil {
+	if w.resolver, err = mapping.NewResolver(r, &finder{counter{last: 100}, w}, mapping.Limits{}); err != nil {
 		t.Fatal(err)
 	}
 	return w
