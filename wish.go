@@ -92,10 +92,13 @@ func (l *lanes) grant(ctx context.Context) error {
 	defer e.throttle.done()
 	l.given.Wait()
 	w := e.wishes.take()
-	b := &batch{}
+	b, at := &batch{}, e.at.Position
+	if c := e.at.Held.Copy; c.Phase == Carrying {
+		at = Position(c.Carried)
+	}
 	for i := range w.list {
 		end := &Tx{
-			ID: fmt.Sprintf("row %d put aside, %d", w.list[i].Number, i), Position: e.at.Position, Lineage: e.at.Lineage, Log: e.at.Log,
+			ID: fmt.Sprintf("row %d put aside, %d", w.list[i].Number, i), Position: at, Lineage: e.at.Lineage, Log: e.at.Log,
 			CommitTime: e.at.Commit, Last: true,
 		}
 		b.txs = append(b.txs, &txn{end: end, wish: &w.list[i]})
