@@ -73,6 +73,7 @@ var classes = []struct {
 	{rowferry.ClassRuntime, "something went wrong while running"},
 	{rowferry.ClassUsage, "wrong usage or configuration"},
 	{rowferry.ClassUnreachable, "a server or file cannot be reached"},
+	{rowferry.ClassRejected, "finished with rejected rows"},
 	{rowferry.ClassPosition, "position or lineage lost"},
 	{rowferry.ClassHeld, "another engine holds the pipeline"},
 	{rowferry.ClassInterrupted, "interrupted before what was asked was done"},
