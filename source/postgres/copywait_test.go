@@ -36,6 +36,7 @@ func (p *place) held(statements ...string) (from rowferry.Position, process stri
 	p.t.Helper()
 	p.exec("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()")
 	p.await("SELECT setting = 'nobody' FROM pg_settings WHERE name = 'synchronous_standby_names'")
+	p.awaitStandbys()
 	p.t.Cleanup(func() { // or dropping the database would wait
 		if err := p.server.Exec(context.Background(), "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()"); err != nil {
 			p.t.Error(err)
@@ -56,6 +57,28 @@ func (p *place) held(statements ...string) (from rowferry.Position, process stri
 	return rowferry.Position(p.ask("SELECT pg_current_wal_flush_lsn()")), process, func() {
 		p.t.Helper()
 		p.exec("SELECT pg_cancel_backend(" + process + ")")
+		if err := <-done; err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// awaitStandbys returns when commits wait for standbys: the checkpointer tells
+// sessions so, which may have read the setting before it did.
+func (p *place) awaitStandbys() {
+	p.t.Helper()
+	for waits := false; !waits; {
+		done := make(chan error, 1)
+		go func() {
+			_, err := p.db.ExecContext(context.WithoutCancel(p.t.Context()), "SELECT pg_logical_emit_message(true, 'probe', '')")
+			done <- err
+		}()
+		for len(done) == 0 {
+			if p.ask("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") != "0" {
+				waits = true
+				p.exec("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+			}
+		}
 		if err := <-done; err != nil {
 			p.t.Fatal(err)
 		}
