@@ -254,7 +254,7 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	var errs []error
-	if s.db != nil && !s.readOnly {
+	if s.db != nil && s.lock != nil && !s.readOnly {
 		if err := s.lock.lost(s.dir); err != nil {
 			// Badger would try for ever to write there.
 			s.db, errs = nil, append(errs, unwritable(s.dir, err))
