@@ -2,7 +2,6 @@ package rowferry
 
 import (
 	"context"
-	"slices"
 
 	"github.com/rowferry/rowferry/schema"
 )
@@ -199,21 +198,14 @@ func (e *Engine) checkStaged() error {
 		return Errorf(CodeCopyRefused, "'orphans' is for copies of rows that keep their keys").
 			Remedy("say", "missing_parent: wait, null or reject, of each entity")
 	}
-	var keyless []schema.Name
-	for _, t := range e.copying.source.Tables() {
-		if t.Shape.Identity() == nil {
-			keyless = append(keyless, t.Shape.Name)
-		}
-	}
-	if slices.SortFunc(keyless, schema.Name.Compare); len(keyless) > 0 {
-		return Errorf(CodeCopyRefused, "tables without a key cannot be copied beside rows that get keys of their own").Fact("tables", "%v", keyless).
-			Remedy("leave out", "these tables, in 'tables'").
-			Remedy("give them a key", "a primary key, or a unique one whose columns are NOT NULL")
+	err := refuseKeyless(e.copying.source.Tables(), func(*CopyTable) bool { return true }, "tables without a key cannot be copied beside rows that get keys of their own")
+	if err != nil {
+		return err
 	}
 	if err := s.learn(e.copying.shapes); err != nil {
 		return err
 	}
-	_, err := e.carryOrder()
+	_, err = e.carryOrder()
 	return err
 }
 

@@ -79,9 +79,14 @@ func CanCopy(source Source, sink Sink) (Copier, Loader, error) {
 // CheckCopyKeys refuses tables whose rows cannot be told apart, where the source
 // cannot tell either what a snapshot of them saw.
 func CheckCopyKeys(tables []CopyTable) error {
+	return refuseKeyless(tables, func(t *CopyTable) bool { return !t.Whole }, "tables without a key cannot be copied from this source while they are written to")
+}
+
+// refuseKeyless refuses those of the tables without a key that are refused, and says why.
+func refuseKeyless(tables []CopyTable, refused func(*CopyTable) bool, why string) error {
 	var keyless []schema.Name
-	for _, t := range tables {
-		if t.Shape.Identity() == nil && !t.Whole {
+	for i := range tables {
+		if t := &tables[i]; t.Shape.Identity() == nil && refused(t) {
 			keyless = append(keyless, t.Shape.Name)
 		}
 	}
@@ -89,7 +94,7 @@ func CheckCopyKeys(tables []CopyTable) error {
 	if len(keyless) == 0 {
 		return nil
 	}
-	return Errorf(CodeCopyRefused, "tables without a key cannot be copied from this source while they are written to").Fact("tables", "%v", keyless).
+	return Errorf(CodeCopyRefused, "%s", why).Fact("tables", "%v", keyless).
 		Remedy("leave out", "these tables, in 'tables'").
 		Remedy("give them a key", "a primary key, or a unique one whose columns are NOT NULL")
 }

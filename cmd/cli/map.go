@@ -104,17 +104,23 @@ func (a mapArgs) answer(ctx context.Context, r *mapping.Reader, emit func(any) e
 // tellMap answers the list of that name.
 func (m *monitor) tellMap(ctx context.Context, raw json.RawMessage, emit func(any) error) error {
 	var a mapArgs
-	if err := json.Unmarshal(raw, &a); err != nil {
-		return rowferry.Errorf(rowferry.CodeUsage, "this is not a request: %w", err)
-	}
-	if own := m.w.settings.name; a.Pipeline != own {
-		return rowferry.Errorf(rowferry.CodeNoEngine, "the engine in this state directory runs pipeline %q, not %q", own, a.Pipeline)
-	}
-	r, err := m.reader()
+	r, err := m.asked(raw, &a, &a.Pipeline)
 	if err != nil {
 		return err
 	}
 	return a.answer(ctx, r, emit)
+}
+
+// asked reads a request into a, of which pipeline is a part and has to be this
+// engine's, and returns what answers it.
+func (m *monitor) asked(raw json.RawMessage, a any, pipeline *string) (*mapping.Reader, error) {
+	if err := json.Unmarshal(raw, a); err != nil {
+		return nil, rowferry.Errorf(rowferry.CodeUsage, "this is not a request: %w", err)
+	}
+	if own := m.w.settings.name; *pipeline != own {
+		return nil, rowferry.Errorf(rowferry.CodeNoEngine, "the engine in this state directory runs pipeline %q, not %q", own, *pipeline)
+	}
+	return m.reader()
 }
 
 // reader reads what the running engine has recorded.

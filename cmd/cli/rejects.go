@@ -127,13 +127,7 @@ func (a *rejectArgs) wishes(ctx context.Context, r *mapping.Reader) (list []rowf
 // tellRejects answers the list of that name.
 func (m *monitor) tellRejects(ctx context.Context, raw json.RawMessage, emit func(any) error) error {
 	var a rejectArgs
-	if err := json.Unmarshal(raw, &a); err != nil {
-		return rowferry.Errorf(rowferry.CodeUsage, "this is not a request: %w", err)
-	}
-	if own := m.w.settings.name; a.Pipeline != own {
-		return rowferry.Errorf(rowferry.CodeNoEngine, "the engine in this state directory runs pipeline %q, not %q", own, a.Pipeline)
-	}
-	r, err := m.reader()
+	r, err := m.asked(raw, &a, &a.Pipeline)
 	if err != nil {
 		return err
 	}
