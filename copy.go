@@ -37,12 +37,20 @@ type Copier interface {
 	// Saw reports whether the snapshot saw a transaction: the one with the ID tx that
 	// ends in the log at log (Tx.ID, Tx.Log). It is of the server the snapshot is of.
 	Saw(tx, log string, s Snapshot) (bool, error)
+	// Expect has every Reader that is opened from then on, until the Copy is closed,
+	// stop with CodeLineageBroken where the log does not have what these snapshots saw,
+	// as that of a server which was put back to a copy of its disk, and Passed report
+	// false before all of it came. An empty one says nothing. What Fetch saw is
+	// expected anyway, and what a mark that Passed is given says of it.
+	Expect(saw []Snapshot) error
 }
 
 // Mark is a place in a source's log, in the source's own words.
 type Mark string
 
-// Snapshot is what a snapshot saw, exactly, in the source's own words.
+// Snapshot is what a snapshot saw, in the source's own words: exactly, of a table
+// that was read whole; else enough to find out whether a log has it, or empty where
+// the source cannot tell that.
 type Snapshot string
 
 // Copy is one copy's view of a source. It is safe for concurrent use.
@@ -97,8 +105,9 @@ type ChunkReader interface {
 	// Read reads, in a snapshot that it opens and ends, the rows behind after and
 	// not behind upto; nil means the table's beginning, or end. It calls each with
 	// consecutive rows, which are valid during the call. The number of rows a call
-	// is its own. It ends with the error of each, if there is one.
-	Read(ctx context.Context, t *CopyTable, after, upto []Value, each func([]Row) error) error
+	// is its own. It ends with the error of each, if there is one, else it tells what
+	// the snapshot saw.
+	Read(ctx context.Context, t *CopyTable, after, upto []Value, each func([]Row) error) (Snapshot, error)
 	// ReadWhole is Read for all rows of a table, in one snapshot, however long that
 	// takes, and tells what the snapshot saw. It is how a table without a key is
 	// read: its rows cannot be merged, so that each change has to be applied once.
@@ -149,7 +158,7 @@ type Chunk struct {
 	Upto   string      // the key where it ends, in the engine's own form; empty: the table's end
 	Done   bool        // its rows are there
 	Rows   int64       // so many, once they are
-	Saw    Snapshot    // what they are, once they are; empty where changes can be merged
+	Saw    Snapshot    // what was seen of them, once they are there
 }
 
 // Load is a connection that loads one chunk at a time. It is used by one

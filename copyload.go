@@ -144,6 +144,9 @@ func (e *Engine) newLoading(ctx context.Context) (*loading, error) {
 		}
 	}
 	l.chunks = chunks
+	if err := e.expect(chunks); err != nil {
+		return nil, err
+	}
 	return l, nil
 }
 
@@ -318,7 +321,7 @@ func (l *loading) chunk(ctx context.Context, reader ChunkReader, load Load, c *c
 	if c.table.whole() {
 		c.Saw, err = reader.ReadWhole(ctx, c.table.CopyTable, each)
 	} else {
-		err = reader.Read(ctx, c.table.CopyTable, c.after, c.upto, each)
+		c.Saw, err = reader.Read(ctx, c.table.CopyTable, c.after, c.upto, each)
 	}
 	if err == nil {
 		err = failpoint.Hit("copy.chunk")

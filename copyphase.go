@@ -3,6 +3,8 @@ package rowferry
 import (
 	"context"
 	"time"
+
+	"github.com/rowferry/rowferry/schema"
 )
 
 // enter makes durable that the copy is in another phase: it is a batch without
@@ -76,4 +78,28 @@ func (e *Engine) entered(ctx context.Context) error {
 	default:
 		return nil
 	}
+}
+
+// recallSnapshots finds what the chunks' snapshots saw.
+func (e *Engine) recallSnapshots(ctx context.Context) error {
+	chunks, err := e.copying.loader.Chunks(ctx, e.opts.Pipeline)
+	if err != nil {
+		return err
+	}
+	e.copying.seen = map[schema.Name]Snapshot{}
+	for _, c := range chunks {
+		if c.Saw != "" {
+			e.copying.seen[c.Table] = c.Saw // a table without a key is one chunk
+		}
+	}
+	return e.expect(chunks)
+}
+
+// expect has the source's log be one that has what chunks saw.
+func (e *Engine) expect(chunks []Chunk) error {
+	saw := make([]Snapshot, len(chunks))
+	for i, c := range chunks {
+		saw[i] = c.Saw
+	}
+	return e.copying.copier.Expect(saw)
 }

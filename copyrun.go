@@ -22,7 +22,7 @@ type copying struct {
 	// handler is the pipeline's; that of a copy that is staged leaves all as it is.
 	handler Handler
 
-	seen map[schema.Name]Snapshot // of tables without a key, while merging
+	seen map[schema.Name]Snapshot // by table, while merging; what counts is that of tables without a key
 
 	mu   sync.Mutex
 	mark Mark // where merging ends, as far as is known; the goroutine "read" asks
@@ -333,18 +333,6 @@ func (e *Engine) merge(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// recallSnapshots finds what the snapshots of tables without a key saw.
-func (e *Engine) recallSnapshots(ctx context.Context) error {
-	chunks, err := e.copying.loader.Chunks(ctx, e.opts.Pipeline)
-	e.copying.seen = map[schema.Name]Snapshot{}
-	for _, c := range chunks {
-		if c.Saw != "" {
-			e.copying.seen[c.Table] = c.Saw
-		}
-	}
-	return err
 }
 
 // mergeOnce merges until the mark, or until the source has nothing more: io.EOF.

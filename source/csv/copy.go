@@ -128,8 +128,8 @@ func (*fileReader) Split(_ context.Context, t *rowferry.CopyTable, _ []rowferry.
 }
 
 // Read is refused. See Split.
-func (*fileReader) Read(_ context.Context, t *rowferry.CopyTable, _, _ []rowferry.Value, _ func([]rowferry.Row) error) error {
-	return unordered(t)
+func (*fileReader) Read(_ context.Context, t *rowferry.CopyTable, _, _ []rowferry.Value, _ func([]rowferry.Row) error) (rowferry.Snapshot, error) {
+	return "", unordered(t)
 }
 
 // Fetch is refused. See Split.

@@ -138,16 +138,16 @@ func (r *chunkReader) Split(ctx context.Context, t *rowferry.CopyTable, after []
 	}
 }
 
-// Read reads a chunk. See rowferry.ChunkReader.
-func (r *chunkReader) Read(ctx context.Context, t *rowferry.CopyTable, after, upto []rowferry.Value, each func([]rowferry.Row) error) error {
+// Read reads a chunk, and cannot tell what it saw. See rowferry.ChunkReader.
+func (r *chunkReader) Read(ctx context.Context, t *rowferry.CopyTable, after, upto []rowferry.Value, each func([]rowferry.Row) error) (rowferry.Snapshot, error) {
 	if err := r.table(t); err != nil {
-		return err
+		return "", err
 	}
 	sql, err := r.query.read(after, upto)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return r.snapshot(ctx, []string{sql}, each)
+	return "", r.snapshot(ctx, []string{sql}, each)
 }
 
 // Fetch reads rows by their keys. See rowferry.ChunkReader. One key more than

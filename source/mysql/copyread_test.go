@@ -328,23 +328,24 @@ func TestCopyEach(t *testing.T) {
 		t.Errorf("estimated %d rows of %d bytes", table.Rows, table.Bytes)
 	}
 	enough := errors.New("enough")
-	if err := r.Read(t.Context(), &table, nil, nil, func([]rowferry.Row) error { return enough }); !errors.Is(err, enough) || rowferry.CodeOf(err) != "" {
+	if _, err := r.Read(t.Context(), &table, nil, nil, func([]rowferry.Row) error { return enough }); !errors.Is(err, enough) || rowferry.CodeOf(err) != "" {
 		t.Errorf("%v", err)
 	}
 	most := 0
-	must(t, r.Read(t.Context(), &table, nil, nil, func(rows []rowferry.Row) error {
+	_, err := r.Read(t.Context(), &table, nil, nil, func(rows []rowferry.Row) error {
 		size := 0
 		for _, row := range rows {
 			size += row.Size()
 		}
 		most = max(most, size)
 		return nil
-	}))
+	})
+	must(t, err)
 	if most > copyBatchBytes+200_000 {
 		t.Errorf("%d bytes at once", most)
 	}
 	ended, cancel := context.WithCancel(t.Context())
-	err := r.Read(ended, &table, nil, nil, func([]rowferry.Row) error {
+	_, err = r.Read(ended, &table, nil, nil, func([]rowferry.Row) error {
 		cancel()
 		return nil
 	})

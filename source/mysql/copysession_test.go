@@ -93,7 +93,7 @@ func TestCopyGoesOn(t *testing.T) {
 				t.Errorf("tables %s", names)
 			}
 			for _, x := range copied.Tables() {
-				err := r.Read(t.Context(), &x, nil, nil, func([]rowferry.Row) error { return nil })
+				_, err := r.Read(t.Context(), &x, nil, nil, func([]rowferry.Row) error { return nil })
 				if want := map[string]rowferry.Code{"t": "", "gone": rowferry.CodeShapeMismatch, "grows": rowferry.CodeShapeMismatch}[x.Shape.Name.Table]; rowferry.CodeOf(err) != want {
 					t.Errorf("%s: %v, want %q", x.Shape.Name, err, want)
 				}
@@ -117,7 +117,7 @@ func TestCopyBadText(t *testing.T) {
 	for _, table := range copied.Tables() {
 		switch table.Shape.Name.Table {
 		case "bad":
-			err := r.Read(t.Context(), &table, nil, nil, func([]rowferry.Row) error { return nil })
+			_, err := r.Read(t.Context(), &table, nil, nil, func([]rowferry.Row) error { return nil })
 			if rowferry.CodeOf(err) != rowferry.CodeBadText {
 				t.Errorf("%v", err)
 			}

@@ -17,3 +17,6 @@ func (r *chunkReader) ReadWhole(_ context.Context, t *rowferry.CopyTable, _ func
 func (s *liveSource) Saw(tx, _ string, _ rowferry.Snapshot) (bool, error) {
 	return false, rowferry.Errorf(rowferry.CodeInternal, "whether a snapshot saw the transaction %s is not known", tx)
 }
+
+// Expect has nothing to expect. See rowferry.Copier.
+func (s *liveSource) Expect([]rowferry.Snapshot) error { return nil }

@@ -63,7 +63,7 @@ func TestBreaks(t *testing.T) {
 // A slot that was made to tell prepared transactions early is refused when it
 // does.
 func TestPreparedEarly(t *testing.T) {
-	r := &reader{opened: opened{slot: "s"}, asides: asides{all: map[uint32]*aside{}}}
+	r := &reader{opened: opened{slot: "s", tokens: &tokens{}}, asides: asides{all: map[uint32]*aside{}}}
 	for _, kind := range []byte{msgBeginPrepare, msgPrepare, msgCommitPrepared, msgRollbackPrepared, msgStreamPrepare} {
 		if _, err := r.message(t.Context(), []byte{kind}); rowferry.CodeOf(err) != rowferry.CodeSourceUnfit {
 			t.Errorf("%s: %v", messageNames[kind], err)

@@ -37,6 +37,7 @@ func (s *Source) Copy(ctx context.Context, from rowferry.Position) (_ rowferry.C
 	}
 	hangUp(o.stream)
 	o.session.close()
+	s.tokens.set(true)
 	return c, nil
 }
 
@@ -181,6 +182,7 @@ func (c *copying) Open(ctx context.Context) (rowferry.ChunkReader, error) {
 
 // Close releases what is its own: the slot stays for the reader of the log.
 func (c *copying) Close() error {
+	c.source.tokens.set(false)
 	c.gauge.close()
 	return nil
 }

@@ -60,7 +60,7 @@ func (c *copied) table(name string) *rowferry.CopyTable {
 // read reads a chunk.
 func (c *copied) read(t *rowferry.CopyTable, after, upto []rowferry.Value) (rows []rowferry.Row) {
 	c.t.Helper()
-	err := c.reader.Read(c.t.Context(), t, after, upto, func(some []rowferry.Row) error {
+	_, err := c.reader.Read(c.t.Context(), t, after, upto, func(some []rowferry.Row) error {
 		rows = append(rows, some...)
 		return nil
 	})

@@ -10,23 +10,40 @@ import (
 	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
 )
 
-// mark is a place in the log of a timeline. Its text is "LSN TIMELINE/SYSTEMID".
+// mark is a place in the log of a timeline, with tokens that have to come before it.
+// Its text is "LSN TIMELINE/SYSTEMID", and behind it a space and the token for each.
 type mark struct {
 	at      lsn
 	lineage lineage
+	tokens  []token
 }
 
-func (m mark) String() string { return m.at.String() + " " + m.lineage.String() }
+func (m mark) String() string {
+	text := m.at.String() + " " + m.lineage.String()
+	for _, t := range m.tokens {
+		text += " " + t.String()
+	}
+	return text
+}
 
 // parseMark reads what String wrote.
-func parseMark(m rowferry.Mark) (mark, error) {
-	place, from, ok := strings.Cut(string(m), " ")
-	at, err := parseLSN(place)
-	if !ok || err != nil {
-		return mark{}, rowferry.Errorf(rowferry.CodeBadPosition, "%q is no mark in PostgreSQL's log", shorten(string(m)))
+func parseMark(text rowferry.Mark) (m mark, err error) {
+	words := strings.Split(string(text), " ")
+	if m.at, err = parseLSN(words[0]); err != nil || len(words) < 2 {
+		return m, rowferry.Errorf(rowferry.CodeBadPosition, "%q is no mark in PostgreSQL's log", shorten(string(text)))
 	}
-	l, err := parseLineage(from)
-	return mark{at, l}, err
+	if m.lineage, err = parseLineage(words[1]); err != nil {
+		return m, err
+	}
+	for _, word := range words[2:] {
+		t, err := parseToken(word)
+		if err != nil {
+			return m, err
+		}
+		t.fetched = true
+		m.tokens = append(m.tokens, t)
+	}
+	return m, nil
 }
 
 // whereQuery: the first eight digits of a file's name are its timeline, which a
@@ -52,7 +69,7 @@ func (s *session) where(ctx context.Context) (m mark, err error) {
 				return err
 			}
 		}
-		m = mark{atRecord(at, lsn(sizes[0]), lsn(sizes[1])), lineage{uint32(timeline), r.Text(0)}}
+		m = mark{atRecord(at, lsn(sizes[0]), lsn(sizes[1])), lineage{uint32(timeline), r.Text(0)}, nil}
 		return nil
 	})
 	return m, err
@@ -92,10 +109,13 @@ func (c *copying) same(ctx context.Context, s *session) error {
 		}
 	}
 	m, err := s.where(ctx)
+	if err == nil {
+		err = c.descended(m.lineage)
+	}
 	if err != nil {
 		return err
 	}
-	return c.descended(m.lineage)
+	return c.source.reachable(m.lineage, m.at)
 }
 
 func (c *copying) descended(l lineage) error {
@@ -122,6 +142,7 @@ func (c *copying) End(ctx context.Context) (rowferry.Mark, error) {
 	if err != nil {
 		return "", err
 	}
+	m.tokens = c.source.tokens.fetched()
 	c.source.awaited.Store(uint64(m.at))
 	return rowferry.Mark(m.String()), nil
 }
@@ -151,6 +172,10 @@ func (s *Source) Passed(p rowferry.Position, _ string, m rowferry.Mark) (bool, e
 				Fact("mark", "%s", want).Fact("reason", "%s", why).Fact("server", "%s", now).
 				Remedy("start over", "rowferry destroy, then run again into empty tables")
 		}
+	}
+	s.tokens.expect(want.tokens...)
+	if t, ok := s.tokens.last(); ok {
+		want.at = max(want.at, t.at)
 	}
 	s.awaited.Store(uint64(want.at))
 	return at >= want.at, nil

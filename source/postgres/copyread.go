@@ -41,7 +41,8 @@ func (r *chunkReader) connect(ctx context.Context) error {
 		"idle_in_transaction_session_timeout": dialect.Millis(e.Wait()),
 		"idle_session_timeout":                "0",
 		"default_transaction_read_only":       "on",
-		"max_parallel_workers_per_gather":     "0", // a connection is one process of the server
+		"synchronous_commit":                  "local", // of tokens
+		"max_parallel_workers_per_gather":     "0",     // a connection is one process of the server
 	})
 	if err != nil {
 		return translate(ctx, e, err)
@@ -97,16 +98,30 @@ func (r *chunkReader) Split(ctx context.Context, ct *rowferry.CopyTable, after [
 
 // Read reads the rows of a chunk, in order of the key where there is one. See
 // rowferry.ChunkReader.
-func (r *chunkReader) Read(ctx context.Context, ct *rowferry.CopyTable, after, upto []rowferry.Value, each func([]rowferry.Row) error) error {
+func (r *chunkReader) Read(ctx context.Context, ct *rowferry.CopyTable, after, upto []rowferry.Value, each func([]rowferry.Row) error) (rowferry.Snapshot, error) {
 	t, err := r.copy.table(ct)
 	if err != nil {
-		return err
+		return "", err
 	}
 	q, err := t.readQuery(after, upto)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return r.snapshot(ctx, t, []*copyQuery{q}, nil, each)
+	if err := r.snapshot(ctx, t, []*copyQuery{q}, nil, each); err != nil {
+		return "", err
+	}
+	signed, err := r.sign(ctx)
+	return rowferry.Snapshot("@" + signed.String()), err
+}
+
+// sign leaves a token behind what the last snapshot saw, on the connection it was on:
+// the server has not been put back in between.
+func (r *chunkReader) sign(ctx context.Context) (token, error) {
+	t, err := r.session.sign(ctx)
+	if err != nil {
+		r.hangUp()
+	}
+	return t, err
 }
 
 // Fetch reads the rows with the given keys. See rowferry.ChunkReader.
@@ -127,7 +142,15 @@ func (r *chunkReader) Fetch(ctx context.Context, ct *rowferry.CopyTable, keys []
 	if all == nil {
 		return nil
 	}
-	return r.snapshot(ctx, t, all, nil, each)
+	if err := r.snapshot(ctx, t, all, nil, each); err != nil {
+		return err
+	}
+	signed, err := r.sign(ctx)
+	if err == nil {
+		signed.fetched = true
+		r.copy.source.tokens.expect(signed)
+	}
+	return err
 }
 
 // snapshot runs queries in one transaction, and calls each with their rows: those

@@ -187,7 +187,7 @@ func TestCopyOfChangedTable(t *testing.T) {
 			table := c.table("a")
 			c.read(table, nil, nil)
 			p.run(change)
-			err := c.reader.Read(t.Context(), table, nil, nil, func([]rowferry.Row) error { return nil })
+			_, err := c.reader.Read(t.Context(), table, nil, nil, func([]rowferry.Row) error { return nil })
 			if rowferry.CodeOf(err) != rowferry.CodeCopyRefused || !strings.Contains(err.Error(), "public.a") {
 				t.Errorf("%s: %v", change, err)
 			}
@@ -229,7 +229,7 @@ func TestCopyReaderAfterErrors(t *testing.T) {
 	c := p.copies()
 	table, mine := c.table("a"), errors.New("mine")
 	most, calls := 0, 0
-	err := c.reader.Read(t.Context(), table, nil, nil, func(rows []rowferry.Row) error {
+	_, err := c.reader.Read(t.Context(), table, nil, nil, func(rows []rowferry.Row) error {
 		most, calls = max(most, len(rows)), calls+1
 		if calls == 3 {
 			return mine
@@ -240,7 +240,7 @@ func TestCopyReaderAfterErrors(t *testing.T) {
 		t.Errorf("%v after %d calls of up to %d rows", err, calls, most)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	err = c.reader.Read(ctx, table, nil, nil, func([]rowferry.Row) error { cancel(); return nil })
+	_, err = c.reader.Read(ctx, table, nil, nil, func([]rowferry.Row) error { cancel(); return nil })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
@@ -274,7 +274,7 @@ func TestCopyPrivileges(t *testing.T) {
 		c := p.copies()
 		table := c.table("a")
 		read := func() error {
-			return c.reader.Read(t.Context(), table, nil, nil, func(rows []rowferry.Row) error {
+			_, err := c.reader.Read(t.Context(), table, nil, nil, func(rows []rowferry.Row) error {
 				if locks := p.ask("SELECT string_agg(DISTINCT mode, ' ') FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE relnamespace = 's'::regnamespace"); locks != "NULL" && locks != "AccessShareLock" {
 					t.Errorf("the locks are %s", locks)
 				}
@@ -283,6 +283,7 @@ func TestCopyPrivileges(t *testing.T) {
 				}
 				return nil
 			})
+			return err
 		}
 		for _, grant := range []string{"USAGE ON SCHEMA s", "SELECT ON s.a"} {
 			if err := read(); rowferry.CodeOf(err) != rowferry.CodeSourceDenied {
@@ -313,9 +314,11 @@ func TestCopyMisused(t *testing.T) {
 	never := func([]rowferry.Row) error { return nil }
 	_, split := c.reader.Split(t.Context(), c.table("f"), nil, 1)
 	_, none := c.reader.Split(t.Context(), c.table("a"), nil, 0)
+	_, others := c.reader.Read(t.Context(), other, nil, nil, never)
+	_, long := c.reader.Read(t.Context(), c.table("a"), []rowferry.Value{rowferry.IntValue(1), rowferry.IntValue(2)}, nil, never)
 	for what, err := range map[string]error{
-		"other":      c.reader.Read(t.Context(), other, nil, nil, never),
-		"long":       c.reader.Read(t.Context(), c.table("a"), []rowferry.Value{rowferry.IntValue(1), rowferry.IntValue(2)}, nil, never),
+		"other":      others,
+		"long":       long,
 		"null":       c.reader.Fetch(t.Context(), c.table("a"), [][]rowferry.Value{{rowferry.NullValue()}}, never),
 		"without":    split,
 		"of nothing": none,

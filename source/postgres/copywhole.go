@@ -33,7 +33,8 @@ func (r *chunkReader) ReadWhole(ctx context.Context, ct *rowferry.CopyTable, eac
 	if _, err := parseSnapshot(r.saw); err != nil {
 		return "", err
 	}
-	return rowferry.Snapshot(r.saw), nil
+	signed, err := r.sign(ctx)
+	return rowferry.Snapshot(r.saw + "@" + signed.String()), err
 }
 
 // snapshot is what pg_current_snapshot says.
@@ -75,7 +76,8 @@ func (s snapshot) sees(xid uint32) bool {
 
 // Saw reports whether a snapshot saw a transaction. See rowferry.Copier.
 func (s *Source) Saw(tx, _ string, seen rowferry.Snapshot) (bool, error) {
-	snapshot, err := parseSnapshot(string(seen))
+	text, _, _ := strings.Cut(string(seen), "@")
+	snapshot, err := parseSnapshot(text)
 	if err != nil {
 		return false, err
 	}

@@ -39,8 +39,10 @@ func (r *reader) message(ctx context.Context, b []byte) (*rowferry.Tx, error) {
 			return nil, err
 		}
 		return r.part(), nil
-	case msgOrigin, msgLogical:
+	case msgOrigin:
 		return nil, parsePassed(kind, body)
+	case msgLogical:
+		return nil, r.logical(body)
 	case msgStreamStart:
 		xid, first, err := parseStreamStart(body)
 		if err != nil {
@@ -206,11 +208,23 @@ func (r *reader) change(ctx context.Context, kind byte, body []byte, aside bool)
 	case msgTruncate:
 		r.tx.rows = true
 		return r.truncate(ctx, body)
-	case msgType, msgLogical:
+	case msgLogical:
+		return r.logical(body)
+	case msgType:
 		return parsePassed(kind, body)
 	default:
 		return unexpected(kind)
 	}
+}
+
+// logical takes what somebody wrote by pg_logical_emit_message: a copy's token is of
+// interest, once it is committed.
+func (r *reader) logical(body []byte) error {
+	m, err := parseLogical(body)
+	if err == nil && m.prefix == tokenPrefix && m.transactional {
+		r.opened.tokens.meets(m.content)
+	}
+	return err
 }
 
 // table returns the table whose rows follow, and has told its shape; nil where

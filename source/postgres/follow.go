@@ -36,6 +36,9 @@ func (o *opened) statement(from lsn) string {
 	if o.options.Origin == OriginNone {
 		options += ", origin 'none'"
 	}
+	if o.tokens.asked() {
+		options += ", messages 'true'"
+	}
 	return fmt.Sprintf("START_REPLICATION SLOT %s LOGICAL %s (%s)", dialect.Quote(o.slot), from, options)
 }
 

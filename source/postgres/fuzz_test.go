@@ -67,7 +67,7 @@ func fuzzReader(conn net.Conn) *reader {
 	x := &dialect.SourceTable{OID: 42, Identity: 'd', IdentityColumns: []int{0}, Columns: []dialect.SourceColumn{{TypeOID: 23, Mod: -1}, {TypeOID: 25, Mod: -1}},
 		Table: &schema.Table{Name: schema.Name{Schema: "public", Table: "t"}, PrimaryKey: []int{0}, Columns: []schema.Column{
 			{Name: "id", Type: schema.Type{Kind: schema.Int, Bits: 32, Native: "integer"}}, {Name: "v", Type: schema.Type{Kind: schema.Text, Native: "text"}}}}}
-	o := opened{options: &Options{Scope: func(n schema.Name) bool { return n.Table == "t" }}, begin: 1, tables: []*dialect.SourceTable{x}}
+	o := opened{options: &Options{Scope: func(n schema.Name) bool { return n.Table == "t" }}, begin: 1, tokens: &tokens{}, tables: []*dialect.SourceTable{x}}
 	r := &reader{opened: o, last: 1, moved: time.Now(), from: "1/1@", chunk: 200, in: newFrames(conn), feedback: &feedback{}}
 	r.tables = newTables(&r.opened, forgotten{})
 	r.asides = asides{all: map[uint32]*aside{}, limit: 1 << 30, spool: func() (rowferry.Spool, error) { return nil, errors.New("no room") }}

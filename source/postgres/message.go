@@ -191,11 +191,6 @@ func parsePassed(kind byte, b []byte) error {
 		c.u32()
 		c.text()
 		c.text()
-	case msgLogical: // flags, place, prefix and text of pg_logical_emit_message
-		c.u8()
-		c.u64()
-		c.text()
-		c.take(int(c.u32()))
 	default:
 		return malformed(kind, "was not looked at")
 	}
@@ -203,4 +198,25 @@ func parsePassed(kind byte, b []byte) error {
 		return malformed(kind, badLength)
 	}
 	return nil
+}
+
+// logical is what pg_logical_emit_message wrote: of the open transaction, or at once.
+type logical struct {
+	transactional   bool
+	prefix, content string
+}
+
+func parseLogical(b []byte) (logical, error) {
+	c := cursor{b: b}
+	flags := c.u8()
+	c.u64() // where it is
+	m := logical{transactional: flags == 1, prefix: string(c.text())}
+	content := c.take(int(c.u32()))
+	if !c.whole() || flags > 1 {
+		return m, malformed(msgLogical, badLength)
+	}
+	if m.prefix == tokenPrefix { // others' may be large
+		m.content = string(content)
+	}
+	return m, nil
 }

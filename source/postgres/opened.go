@@ -32,6 +32,8 @@ type opened struct {
 	// awaited is a place in the log that somebody waits to see passed; nil or 0:
 	// none.
 	awaited *atomic.Uint64
+	// tokens are what the log has to have for a copy.
+	tokens *tokens
 }
 
 func (o *opened) lineage() lineage { return lineage{o.timeline, o.system} }

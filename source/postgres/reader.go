@@ -291,7 +291,7 @@ func (r *reader) idle(ctx context.Context, end lsn, sent time.Time) (*rowferry.T
 		return nil, nil
 	}
 	r.begin(commit{lsn: end, end: end}, "idle", sent)
-	return r.finish(end), nil
+	return r.finish(end)
 }
 
 // awaited reports whether the log has come to a place that somebody waits for.

@@ -23,6 +23,8 @@ type Source struct {
 
 	// awaited is a place in the log that somebody waits to see passed.
 	awaited atomic.Uint64
+	// tokens are what the log has to have for a copy.
+	tokens tokens
 
 	mu   sync.Mutex
 	made lsn    // where the slot begins that this Source made; 0 where it made none
@@ -79,10 +81,14 @@ func (s *Source) Open(ctx context.Context, start rowferry.Start) (_ rowferry.Rea
 	if o.anchor.at == 0 || failpoint.On("skip-anchor") {
 		o.anchor = anchor{at: o.begin}
 	}
+	if err := s.reachable(o.identity.lineage, o.identity.flushed); err != nil {
+		return nil, err
+	}
+	s.tokens.begin(o.begin)
 	r, err := newReader(ctx, opened{
 		options: &o.options, version: o.server.version, system: o.identity.system, timeline: o.identity.timeline,
 		begin: o.begin, anchor: o.anchor, end: o.end.at, until: o.end.time, slot: o.options.Slot, publication: o.options.Publication,
-		tables: o.scope.tables, queries: o.session.conn, stream: o.stream, start: start, awaited: &s.awaited,
+		tables: o.scope.tables, queries: o.session.conn, stream: o.stream, start: start, awaited: &s.awaited, tokens: &s.tokens,
 	})
 	if err != nil {
 		return nil, err

@@ -78,11 +78,15 @@ func (r *reader) ends(end lsn) (*rowferry.Tx, error) {
 	if c := r.tx.commit; r.tx.rows {
 		r.passage.anchor = anchor{end, c.xid, c.time}
 	}
-	return r.finish(end), nil
+	return r.finish(end)
 }
 
-// finish hands over what was collected, as all up to a place.
-func (r *reader) finish(end lsn) *rowferry.Tx {
+// finish hands over what was collected, as all up to a place. Where a copy saw
+// something before it that did not come, it is not handed over.
+func (r *reader) finish(end lsn) (*rowferry.Tx, error) {
+	if err := r.whole(end); err != nil {
+		return nil, err
+	}
 	tx := r.memory.tx()
 	tx.ID, tx.CommitTime, tx.Changes = r.tx.id, r.tx.time, r.memory.end(r.tx.changes)
 	last := r.passage.anchor
@@ -100,5 +104,5 @@ func (r *reader) finish(end lsn) *rowferry.Tx {
 	if failpoint.On("ack-early") {
 		r.feedback.ack(end)
 	}
-	return tx
+	return tx, nil
 }
