@@ -284,14 +284,18 @@ func (l *loading) claim(ctx context.Context, reader ChunkReader, load Load) (*cl
 }
 
 // choose returns the table with the fewest workers that has a chunk left, the
-// largest of those. Where there is none but may be soon, waits is true.
+// largest of those; but first come chunks of an engine before this one, so that never
+// more are in hand than there are workers, however often engines are killed. Where
+// there is none but may be soon, waits is true.
 func (l *loading) choose() (t *loadTable, waits bool) {
 	for _, x := range l.tables {
 		switch {
 		case len(x.left) == 0 && x.ended:
 		case len(x.left) == 0 && x.splits:
 			waits = true
-		case t == nil || x.active < t.active:
+		case t == nil || len(x.left) > 0 && len(t.left) == 0:
+			t = x
+		case x.active < t.active && (len(x.left) > 0 || len(t.left) == 0):
 			t = x
 		}
 	}
