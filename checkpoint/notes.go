@@ -40,15 +40,14 @@ func checkNotes(notes []rowferry.Note) error {
 
 // Get implements rowferry.State.
 func (s *Store) Get(key []byte) (value []byte, err error) {
-	at := noteKey(key)
-	if stored, known := s.known(at); known {
+	if stored, known := s.known(nil, key); known {
 		if stored == nil {
 			return nil, nil
 		}
 		return stored[1:], nil
 	}
 	err = s.look(func(txn *badger.Txn) error {
-		stored, err := get(txn, at, nil)
+		stored, err := get(txn, noteKey(key), nil)
 		if err != nil {
 			return err
 		}
@@ -56,7 +55,7 @@ func (s *Store) Get(key []byte) (value []byte, err error) {
 			value, err = noteValue(txn, stored)
 		}
 		if err == nil {
-			s.learn(txn, at, stored)
+			s.learn(txn, key, stored)
 		}
 		return err
 	})

@@ -1,30 +1,36 @@
 package checkpoint
 
 import (
+	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
 
 // What was used lately stays known, and the rest goes.
 func TestRecentIsBounded(t *testing.T) {
-	var r recent
+	r := recent{bytes: leastRecent}
 	key := func(i int) []byte { return fmt.Appendf(nil, "key %d", i) }
 	stored := []byte{noteWhole, 'v'}
-	const many = 3 * recentBytes / recentEntry
+	const many = 3 * leastRecent / 8
 	r.put(key(0), stored)
 	r.put(key(1), nil)
 	for i := range many {
 		r.put(key(2+i), stored)
-		if _, known := r.get(key(0)); !known {
+		if _, known := r.get(nil, key(0)); !known {
 			t.Fatalf("after %d notes, one that was asked for all the time is not known", i)
 		}
 	}
-	if _, known := r.get(key(1)); known {
+	if _, known := r.get(nil, key(1)); known {
 		t.Error("a note that nobody asked for is still known")
 	}
-	if n := len(r.young) + len(r.old); n > 2*recentBytes/recentEntry+2 {
-		t.Errorf("%d notes are known", n)
+	used := 0
+	for _, g := range []generation{r.young, r.old} {
+		used += cap(g.notes) + 4*len(g.slots)
+	}
+	if used > leastRecent {
+		t.Errorf("notes take %d bytes of %d", used, leastRecent)
 	}
 }
 
@@ -57,5 +63,45 @@ func TestKnownNotesChange(t *testing.T) {
 			t.Fatal(err)
 		}
 		want(i+1, values[i])
+	}
+}
+
+// What is known is what was put last, whatever else is put, dropped and forgotten.
+func TestRecentIsRight(t *testing.T) {
+	r := recent{bytes: leastRecent}
+	random := rand.New(rand.NewPCG(1, 1))
+	want := map[string][]byte{} // nil: nothing is stored
+	hits := 0
+	for range 300_000 {
+		key := fmt.Appendf(nil, "key %d", random.IntN(5000))
+		switch dice := random.IntN(100); {
+		case dice < 40:
+			stored := append([]byte{noteWhole}, strings.Repeat("v", random.IntN(20))...)
+			stored = fmt.Append(stored, random.IntN(1000))
+			r.put(key, stored)
+			want[string(key)] = stored
+		case dice < 50:
+			r.put(key, nil)
+			want[string(key)] = nil
+		case dice < 55:
+			r.drop(key)
+			delete(want, string(key))
+		default:
+			got, known := r.get([]byte("before"), key)
+			stored, put := want[string(key)]
+			if !known {
+				continue
+			}
+			hits++
+			if stored != nil {
+				stored = append([]byte("before"), stored...)
+			}
+			if !put || !bytes.Equal(got, stored) || (got == nil) != (stored == nil) {
+				t.Fatalf("under %s is %q, want %q, put %t", key, got, stored, put)
+			}
+		}
+	}
+	if hits < 50_000 {
+		t.Errorf("%d notes were known", hits)
 	}
 }

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,9 @@ type Options struct {
 	// LockWait is how long to wait for another process to let go of the
 	// directory. Zero means DefaultLockWait, less means not at all.
 	LockWait time.Duration
+	// Recent is how much memory notes take that were read or written lately, in
+	// bytes. Zero means DefaultRecent.
+	Recent int
 
 	unsynced bool // tests only: leave durability to the page cache
 	split    bool // tests only: commit every key on its own
@@ -91,6 +95,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, rowferry.Errorf(rowferry.CodeInternal, "a state directory is opened without a path or a pipeline")
 	}
 	s := &Store{dir: dir, readOnly: o.ReadOnly, split: o.split, unsynced: o.unsynced, retain: Retained, free: freeBytes}
+	s.recent.bytes = max(leastRecent, cmp.Or(o.Recent, DefaultRecent))
 	if o.retain > 0 {
 		s.retain = o.retain
 	}

@@ -95,7 +95,7 @@ func (s *Store) putNotes(w *writer, seq uint64, notes []rowferry.Note) (steps in
 	var buf []byte
 	for i, n := range notes {
 		key := noteKey(n.Key)
-		was, known := s.known(key)
+		was, known := s.known(buf[:0], n.Key)
 		if !known {
 			err := s.look(func(txn *badger.Txn) error {
 				was, err = get(txn, key, buf[:0])
@@ -104,9 +104,9 @@ func (s *Store) putNotes(w *writer, seq uint64, notes []rowferry.Note) (steps in
 			if err != nil {
 				return steps, err
 			}
-			if was != nil {
-				buf = was
-			}
+		}
+		if was != nil {
+			buf = was
 		}
 		value, err := encodeNote(w, seq, uint32(i), n.Value)
 		if err != nil {

@@ -20,9 +20,10 @@ import (
 //	1/32             8 MiB   the batch in hand, whose mutations share its rows
 //	3/32            24 MiB   the transaction being collected, before it spills
 //	1/64             4 MiB   the chunk being decoded
+//	at most 3/32    24 MiB   notes that were read or written lately, if there are any
 //	fixed           16 MiB   the state's memtables and a spool
 //	fixed           12 MiB   the program
-//	                80 MiB   together; the rest is what the collector lets
+//	               104 MiB   together; the rest is what the collector lets
 //	                         pile up between two rounds
 //
 // Beyond the whole come four times the largest row, as promised.
@@ -32,22 +33,34 @@ type budget struct {
 	BatchBytes int
 	SpillBytes int
 	ChunkBytes int
+	Recent     int // of notes; see checkpoint.Options
 }
 
-// sinkMemory is what the SQLite sink says that it takes.
-const sinkMemory = 40 << 20
+// sinkMemory is what the SQLite sink says that it takes, and fixedMemory what the state
+// and the program do.
+const (
+	sinkMemory  = 40 << 20
+	fixedMemory = 28 << 20
+)
 
 // divide returns the budget for a total of at least leastMemory. Batches stop
 // growing with it where larger ones are no faster.
 func divide(total int64) budget {
-	const mostBatch, mostSpill, mostChunk = 32 << 20, 1 << 30, 16 << 20
-	return budget{
+	const mostBatch, mostSpill, mostChunk, mostRecent = 32 << 20, 1 << 30, 16 << 20, 1 << 30
+	b := budget{
 		Total:      total,
 		Heap:       (total - sinkMemory) / 8 * 7,
 		BatchBytes: int(min(total/32, mostBatch)),
 		SpillBytes: int(min(total*3/32, mostSpill)),
 		ChunkBytes: int(min(total/64, mostChunk)),
 	}
+	b.Recent = int(min(total*3/32, mostRecent, (b.Heap-b.live())/2))
+	return b
+}
+
+// live is what lives in the heap at a time, but for the notes.
+func (b budget) live() int64 {
+	return int64(3*b.BatchBytes+b.SpillBytes+b.ChunkBytes) + fixedMemory
 }
 
 // apply puts the soft limit in force and returns a function that lifts it,

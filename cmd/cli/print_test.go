@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/checkpoint"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -283,12 +284,12 @@ func TestDiff(t *testing.T) {
 func TestBudget(t *testing.T) {
 	for _, total := range []int64{leastMemory, 128 << 20, defaultMemory, 1 << 30, 64 << 30} {
 		b := divide(total)
-		live := int64(3*b.BatchBytes+b.SpillBytes+b.ChunkBytes) + 28<<20
-		if live > b.Heap || b.Heap+sinkMemory > total || b.BatchBytes <= 0 {
+		live := b.live() + int64(b.Recent)
+		if live > b.Heap || b.Heap+sinkMemory > total || b.BatchBytes <= 0 || b.Recent <= 0 {
 			t.Errorf("%d MiB: %d MiB live of a heap of %d MiB", total>>20, live>>20, b.Heap>>20)
 		}
 	}
-	if b := divide(defaultMemory); b.BatchBytes != rowferry.DefaultBatchBytes || b.SpillBytes != rowferry.DefaultSpillBytes {
+	if b := divide(defaultMemory); b.BatchBytes != rowferry.DefaultBatchBytes || b.SpillBytes != rowferry.DefaultSpillBytes || b.Recent != checkpoint.DefaultRecent {
 		t.Errorf("the default budget is not the engine's: %+v", b)
 	}
 }

@@ -173,7 +173,7 @@ func (s *settings) openSource(ctx context.Context, rules *mapping.Rules, b budge
 
 // openState opens the state directory for one engine or command alone.
 func (s *settings) openState(ctx context.Context) (*checkpoint.Store, error) {
-	return checkpoint.Open(ctx, checkpoint.Options{Dir: s.state, Pipeline: s.name})
+	return checkpoint.Open(ctx, checkpoint.Options{Dir: s.state, Pipeline: s.name, Recent: divide(s.memory).Recent})
 }
 
 // openSink opens the target for writing. notice is told about tables as they
