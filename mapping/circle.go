@@ -57,7 +57,7 @@ func (s *step) open(circle []*waiting) error {
 		}
 		if lacks == nil {
 			then := m
-			then.Op, then.Before = rowferry.Update, after(&first, all(e.table))
+			then.Op, then.Before = rowferry.Update, whole(&first)
 			if err := s.change(e, &then); err != nil { // which keeps what the row has still
 				return err
 			}

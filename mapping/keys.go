@@ -117,16 +117,14 @@ func (f *reference) within(key []int) bool {
 }
 
 // values returns what a row has there, and whether it refers to a row by that:
-// nothing is NULL or absent.
+// nothing is NULL or absent. See keyOf.
 func (f *reference) values(row rowferry.Row) ([]rowferry.Value, bool) {
-	key := make([]rowferry.Value, len(f.columns))
-	for i, o := range f.columns {
-		key[i] = row[o]
-		if key[i].IsNull() || key[i].IsAbsent() {
+	for _, o := range f.columns {
+		if row[o].IsNull() || row[o].IsAbsent() {
 			return nil, false
 		}
 	}
-	return key, true
+	return keyOf(row, f.columns), true
 }
 
 // entity returns what is known of the target table, which may be nothing yet.

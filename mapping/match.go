@@ -162,8 +162,8 @@ func (s *step) adoptable(e *entity, m *rowferry.Mutation, key, own []rowferry.Va
 		return err
 	}
 	if owner != nil {
-		of, _, err := parseNoted(owner, len(e.identity))
-		if err != nil {
+		of := make([]rowferry.Value, len(e.identity))
+		if _, err := parseNoted(owner, of); err != nil {
 			return err
 		}
 		return taken(e, m).Fact("the other", "%v", of).Fact("in the target", "%v", key)

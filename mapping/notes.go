@@ -171,10 +171,9 @@ func appendNoted(dst []byte, key []rowferry.Value, flags byte) []byte {
 	return dst
 }
 
-// parseNoted reads a key of n values, and the flags behind it.
-func parseNoted(data []byte, n int) (key []rowferry.Value, flags byte, err error) {
+// parseNoted reads a key of as many values as there is room for, and the flags behind it.
+func parseNoted(data []byte, key []rowferry.Value) (flags byte, err error) {
 	rd := reader{rest: data}
-	key = make([]rowferry.Value, n)
 	for i := range key {
 		key[i] = rd.value()
 	}
@@ -184,11 +183,15 @@ func parseNoted(data []byte, n int) (key []rowferry.Value, flags byte, err error
 	if len(rd.rest) > 0 && rd.err == nil {
 		rd.err = errNote
 	}
-	return key, flags, rd.err
+	return flags, rd.err
 }
 
-// keyOf returns the values of a row at the given columns.
+// keyOf returns the values of a row at the given columns. They may be the row's own, and
+// must not be changed.
 func keyOf(row rowferry.Row, columns []int) []rowferry.Value {
+	if len(columns) == 1 {
+		return row[columns[0] : columns[0]+1 : columns[0]+1]
+	}
 	key := make([]rowferry.Value, len(columns))
 	for i, o := range columns {
 		key[i] = row[o]

@@ -265,7 +265,8 @@ func (r *Reader) Pairs(ctx context.Context, source string, fn func(Pair) error) 
 		return rowferry.Errorf(rowferry.CodeNoKeys, "the keys of %s are not noted: they are the source's, or follow from them", e.source)
 	}
 	return r.scanPairs(ctx, e, func(key, to []byte) error {
-		target, flags, err := parseNoted(to, len(e.identity))
+		target := make([]rowferry.Value, len(e.identity))
+		flags, err := parseNoted(to, target)
 		p := Pair{r.decode(e, key), target, flags&adopted != 0}
 		if p.Key == nil || err != nil {
 			return errNote

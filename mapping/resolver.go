@@ -15,6 +15,9 @@ const DefaultWaiting = 100_000
 // blockKeys is how many keys are set aside at least.
 const blockKeys = 1000
 
+// roomValues is for how many values room is made at a time.
+const roomValues = 512
+
 // resolver gives rows the target's keys; see rowferry.Resolver. It belongs to one
 // engine.
 type resolver struct {
@@ -26,6 +29,8 @@ type resolver struct {
 	short    *entity                 // whose keys were short
 	circles  bool                    // parents in circles are noted
 	sight    sight
+	room     []rowferry.Value // that is left for values; see values
+	key      []byte           // of a note, until the next is looked up
 
 	mu   sync.Mutex                    // of seen, which readers use as well
 	seen map[schema.Name]*schema.Table // the target's shapes, by the source's name
@@ -66,6 +71,26 @@ func NewResolver(rules *Rules, keys Keys, limits Limits) (rowferry.Resolver, err
 
 func newResolver(rules *Rules) *resolver {
 	return &resolver{rules: rules, entities: map[schema.Name]*entity{}, seen: map[schema.Name]*schema.Table{}}
+}
+
+// values returns room for n values.
+func (r *resolver) values(n int) []rowferry.Value {
+	if n > len(r.room) {
+		r.room = make([]rowferry.Value, max(n, roomValues))
+	}
+	room := r.room[:n:n]
+	r.room = r.room[n:]
+	return room
+}
+
+// copied returns a row that can be changed, nil of nil.
+func (r *resolver) copied(row rowferry.Row) rowferry.Row {
+	if row == nil {
+		return nil
+	}
+	made := r.values(len(row))
+	copy(made, row)
+	return made
 }
 
 func (r *resolver) all() (es []*entity) {
@@ -149,8 +174,7 @@ type step struct {
 	origin *rowferry.Origin
 	index  int
 	nth    int
-	given  int // keys
-	key    []byte
+	given  int  // keys
 	flags  byte // of the note that was read last
 	// refused is why the row that is about to be parked is.
 	refused *rowferry.Refusal
@@ -197,15 +221,35 @@ func (s *step) write(e *entity, m *rowferry.Mutation, waited bool) (lacks []byte
 	return nil, nil
 }
 
-// after returns the values that a row has after a mutation.
+// after returns the values that a row has after a mutation. They may be the row's own,
+// and must not be changed.
 func after(m *rowferry.Mutation, columns []int) []rowferry.Value {
 	key := keyOf(m.After, columns)
+	if m.Before == nil || !slices.ContainsFunc(key, rowferry.Value.IsAbsent) {
+		return key
+	}
+	key = slices.Clone(key)
 	for i, v := range key {
-		if v.IsAbsent() && m.Before != nil {
+		if v.IsAbsent() {
 			key[i] = m.Before[columns[i]]
 		}
 	}
 	return key
+}
+
+// whole returns the row that a mutation leaves, with what an update leaves out. It may
+// be m.After, and must not be changed.
+func whole(m *rowferry.Mutation) rowferry.Row {
+	if m.Before == nil || !slices.ContainsFunc(m.After, rowferry.Value.IsAbsent) {
+		return m.After
+	}
+	row := slices.Clone(m.After)
+	for o, v := range row {
+		if v.IsAbsent() {
+			row[o] = m.Before[o]
+		}
+	}
+	return row
 }
 
 // moves reports whether an update changes the row's key.

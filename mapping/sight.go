@@ -238,16 +238,15 @@ func (s *step) changed(e *entity, m *rowferry.Mutation, was, to []rowferry.Value
 	if to == nil {
 		return
 	}
-	row := string(s.backKey(e, to))
-	whole := m.After
+	row, now := string(s.backKey(e, to)), m.After
 	if was != nil {
-		whole = after(m, all(e.table))
+		now = whole(m)
 	}
 	for nth, columns := range e.naturals {
 		if m.Op == rowferry.Update && !changes(m, columns) {
 			continue
 		}
-		q, has := e.asks(nth, whole)
+		q, has := e.asks(nth, now)
 		if !has {
 			s.sight.set(row, e, nth, gone)
 			if slices.ContainsFunc(q.values, rowferry.Value.IsAbsent) {

@@ -14,13 +14,8 @@ import (
 // parent's key by now.
 func (s *step) translate(e *entity, m *rowferry.Mutation, waited bool) (lacks []byte, err error) {
 	old, now := m.Before, m.After
-	m.Before, m.After = slices.Clone(old), slices.Clone(now)
-	var own []rowferry.Value // the source's
-	whole := now             // with what an update leaves out
-	if now != nil {
-		whole = after(&rowferry.Mutation{Before: old, After: now}, all(e.table))
-		own = keyOf(whole, e.identity)
-	}
+	full := whole(m)
+	m.Before, m.After = s.copied(old), s.copied(now)
 	var self []*reference
 	for i := range e.refs {
 		f := &e.refs[i]
@@ -40,21 +35,21 @@ func (s *step) translate(e *entity, m *rowferry.Mutation, waited bool) (lacks []
 		if now == nil {
 			continue
 		}
-		if err := s.known(e, f, old, now, whole, m.After); err != nil {
+		if err := s.known(e, f, old, now, full, m.After); err != nil {
 			return nil, err
 		}
-		if !f.active(whole) {
+		if !f.active(full) {
 			continue
 		}
-		key, refers := f.values(whole)
+		key, refers := f.values(full)
 		if !refers {
 			continue
 		}
-		if f.parent == e && sameKey(key, own) {
+		if f.parent == e && sameKey(key, keyOf(full, e.identity)) {
 			self = append(self, f)
 			continue
 		}
-		if lacks, err = s.refer(e, f, key, whole, m.After); lacks != nil || err != nil {
+		if lacks, err = s.refer(e, f, key, full, m.After); lacks != nil || err != nil {
 			return lacks, err
 		}
 	}
@@ -200,7 +195,9 @@ func (s *step) computed(e *entity, key []rowferry.Value) ([]rowferry.Value, erro
 	if !ok {
 		return nil, rowferry.Errorf(rowferry.CodeKeyRefused, "the key %s of %s and %d is no integer that a key can be", key[0], e.name, e.rule.Offset)
 	}
-	return []rowferry.Value{v}, nil
+	to := s.values(1)
+	to[0] = v
+	return to, nil
 }
 
 func shifted(v rowferry.Value, by int64) (rowferry.Value, bool) {
@@ -223,8 +220,8 @@ func (s *step) mapped(e *entity, key []rowferry.Value) ([]rowferry.Value, error)
 	if data == nil || err != nil {
 		return nil, err
 	}
-	there, flags, err := parseNoted(data, len(key))
-	s.flags = flags
+	there := s.values(len(key))
+	s.flags, err = parseNoted(data, there)
 	return there, err
 }
 
@@ -316,8 +313,7 @@ func (s *step) next(e *entity, m *rowferry.Mutation, key, was []rowferry.Value) 
 	case Offset:
 		return s.computed(e, key)
 	default: // of references, which have their keys by now
-		to := after(&rowferry.Mutation{Before: m.Before, After: m.After}, e.identity)
-		return to, nil
+		return slices.Clone(after(m, e.identity)), nil // m changes
 	}
 }
 
@@ -334,7 +330,9 @@ func (s *step) allocate(e *entity) ([]rowferry.Value, error) {
 		}
 		s.assign(id, key)
 	}
-	return []rowferry.Value{rowferry.IntValue(key)}, nil
+	to := s.values(1)
+	to[0] = rowferry.IntValue(key)
+	return to, nil
 }
 
 // note notes the key of a row that comes.

@@ -126,19 +126,19 @@ func (s *step) goes(e *entity, m *rowferry.Mutation) (bool, error) {
 	if was == nil || err != nil {
 		return true, err
 	}
-	whole := after(m, all(e.table))
-	to := slices.Clone(whole)
+	now := whole(m)
+	to := slices.Clone(now)
 	for i := range e.refs {
 		f := &e.refs[i]
-		key, refers := f.values(whole)
-		if !f.own || !refers || !f.active(whole) {
+		key, refers := f.values(now)
+		if !f.own || !refers || !f.active(now) {
 			continue
 		}
 		there, err := s.parent(f.parent, key)
 		if there == nil || err != nil {
 			return false, err // for which the row waits first
 		}
-		place(to, whole, f.columns, there)
+		place(to, now, f.columns, there)
 	}
 	return !sameKey(was, keyOf(to, e.identity)), nil
 }
