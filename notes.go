@@ -10,6 +10,9 @@ import (
 // in memory until its commit.
 const mostNotes = 64 << 20
 
+// noteRoom is for how many bytes of notes room is made at a time.
+const noteRoom = 16 << 10
+
 // delta is what one batch changes in the notes, over those of the batches before
 // it that are not committed yet. A batch that is resolved again fills it anew, and
 // comes to the same: what was resolved after it stays right.
@@ -18,7 +21,9 @@ type delta struct {
 	before *delta // nil where all before it is recorded
 	base   Kept   // before it
 	kept   Kept
-	values map[string][]byte // nil: removed
+	places map[string]int32 // in notes
+	notes  []Note           // one a key
+	room   []byte           // that is left for keys and values
 	bytes  int
 	given  map[ChangeID]int64 // keys, by what they were given to; nil where they are not noted
 	// refused are the mutations that the target refused, and that are put aside.
@@ -57,21 +62,21 @@ func (d *delta) clear() {
 	if d.before != nil {
 		d.base = d.before.kept
 	}
-	d.values, d.bytes, d.kept = map[string][]byte{}, 0, d.base
+	d.places, d.notes, d.room, d.bytes, d.kept = map[string]int32{}, nil, nil, 0, d.base
 }
 
 // settle says that the notes are recorded, and the batch committed.
 func (d *delta) settle() {
 	if d != nil {
-		d.before, d.values, d.given = nil, nil, nil
+		d.before, d.places, d.notes, d.room, d.given = nil, nil, nil, nil, nil
 	}
 }
 
 // Get implements Notes.
 func (d *delta) Get(key []byte) ([]byte, error) {
 	for at := d; at != nil; at = at.before {
-		if v, ok := at.values[string(key)]; ok {
-			return v, nil
+		if i, ok := at.places[string(key)]; ok {
+			return at.notes[i].Value, nil
 		}
 	}
 	return d.state.Get(key)
@@ -80,7 +85,27 @@ func (d *delta) Get(key []byte) ([]byte, error) {
 // Put implements Notes.
 func (d *delta) Put(key, value []byte) {
 	d.bytes += len(key) + len(value)
-	d.values[string(key)] = bytes.Clone(value)
+	value = d.keep(value)
+	if i, ok := d.places[string(key)]; ok {
+		d.notes[i].Value = value
+		return
+	}
+	d.places[string(key)] = int32(len(d.notes))
+	d.notes = append(d.notes, Note{d.keep(key), value})
+}
+
+// keep returns a copy, nil of nil.
+func (d *delta) keep(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	if d.room == nil || len(b) > len(d.room) {
+		d.room = make([]byte, max(len(b), noteRoom))
+	}
+	kept := d.room[:len(b):len(b)]
+	d.room = d.room[len(b):]
+	copy(kept, b)
+	return kept
 }
 
 // Held implements Notes.
@@ -136,10 +161,8 @@ func (d *delta) list() []Note {
 	if d == nil {
 		return nil
 	}
-	all := make([]Note, 0, len(d.values))
-	for _, k := range slices.Sorted(maps.Keys(d.values)) {
-		all = append(all, Note{[]byte(k), d.values[k]})
-	}
+	all := slices.Clone(d.notes)
+	slices.SortFunc(all, func(a, b Note) int { return bytes.Compare(a.Key, b.Key) })
 	return all
 }
 
