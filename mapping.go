@@ -26,7 +26,11 @@ type Resolver interface {
 	// Looks reports whether new rows may meet rows of the target, which have to be
 	// looked up.
 	Looks() bool
-	// Reserve sets keys aside and looks rows up, after ErrKeysShort. It is called
+	// Short reports whether a batch like those before would meet ErrKeysShort for want
+	// of keys: they had better be reserved before it is resolved. It is called between
+	// batches.
+	Short() bool
+	// Reserve sets keys aside and looks rows up, after ErrKeysShort or Short. It is called
 	// while no batch is open. What it found holds for the batch that is begun next,
 	// and as long as that one is not resolved.
 	Reserve(ctx context.Context) error

@@ -18,8 +18,12 @@ type plan struct {
 	print footprint
 }
 
-// planned returns an attempt that writes the batch compacted.
+// planned returns an attempt that writes the batch compacted. ErrKeysShort also where
+// keys will probably be short: the batch is then resolved once, and not twice.
 func (e *Engine) planned(ctx context.Context, b *batch) (*attempt, error) {
+	if r := e.parts.Resolver; r != nil && r.Short() {
+		return nil, ErrKeysShort
+	}
 	w := newMapper(e, b)
 	w.out = e.scratch[:0]
 	p := &plan{}

@@ -86,10 +86,11 @@ type entity struct {
 	cascaded bool
 	// plain tells that rows are passed as they are, as long as none waits.
 	plain bool
-	// taken counts the keys given since more were reserved last, and stock has those
-	// that are left.
-	taken int
-	stock []rowferry.KeyRange
+	// taken counts the keys given since more were reserved last, now those given to the
+	// batch that is begun, and usual is about how many one takes at most. stock has
+	// those that are left.
+	taken, now, usual int
+	stock             []rowferry.KeyRange
 }
 
 // moved reports whether rows have other keys in the target than in the source.

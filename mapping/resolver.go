@@ -131,20 +131,41 @@ func (r *resolver) Reserve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e := r.short
-	switch {
-	case e == nil && looked:
-		return nil
-	case e == nil:
+	reserved := false
+	for _, e := range r.all() {
+		if e != r.short && !e.low() {
+			continue
+		}
+		ranges, err := r.keys.Reserve(ctx, e.name, e.table.Columns[e.identity[0]].Name, max(blockKeys, 2*e.taken, 2*e.usual))
+		if err != nil {
+			return err
+		}
+		e.stock, e.taken, reserved = append(e.stock, ranges...), 0, true
+		if e == r.short {
+			r.short = nil
+		}
+	}
+	if !reserved && !looked {
 		return rowferry.Errorf(rowferry.CodeInternal, "no keys are short")
 	}
-	ranges, err := r.keys.Reserve(ctx, e.name, e.table.Columns[e.identity[0]].Name, max(blockKeys, 2*e.taken))
-	if err != nil {
-		return err
-	}
-	e.stock, e.taken = append(e.stock, ranges...), 0
-	r.short = nil
 	return nil
+}
+
+// Short implements rowferry.Resolver.
+func (r *resolver) Short() bool { return slices.ContainsFunc(r.all(), (*entity).low) }
+
+// low reports whether there are fewer keys than a batch and a quarter may take.
+func (e *entity) low() bool {
+	usual := max(e.usual, e.now)
+	left := uint64(usual + usual/4)
+	for _, x := range e.stock {
+		if has := uint64(x.Last-x.First) + 1; has < left {
+			left -= has
+		} else {
+			return false
+		}
+	}
+	return left > 0
 }
 
 // take returns the next key that was set aside.
@@ -163,6 +184,7 @@ func (r *resolver) take(e *entity) (int64, error) {
 		e.stock[0].First++
 	}
 	e.taken++
+	e.now++
 	return key, nil
 }
 

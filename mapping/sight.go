@@ -80,6 +80,9 @@ func (e *entity) asks(nth int, row rowferry.Row) (*question, bool) {
 // Begin implements rowferry.Resolver.
 func (r *resolver) Begin(look bool) {
 	v := &r.sight
+	for _, e := range r.entities {
+		e.usual, e.now = max(e.now, e.usual-e.usual/8), 0
+	}
 	if !look {
 		if !v.fresh {
 			v.answers, v.asked, v.names, v.bytes = nil, nil, nil, 0
