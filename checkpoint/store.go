@@ -32,7 +32,7 @@ type Options struct {
 	// directory. Zero means DefaultLockWait, less means not at all.
 	LockWait time.Duration
 	// Recent is how much memory notes take that were read or written lately, in
-	// bytes. Zero means DefaultRecent.
+	// bytes. Zero means DefaultRecent; less than 256 KiB are as many.
 	Recent int
 
 	unsynced bool // tests only: leave durability to the page cache
@@ -50,7 +50,8 @@ const Retained = 1000
 // full speed: 11 MiB in use, and at most 29 MiB of anonymous resident memory
 // beyond the program's own, garbage included, under a GOMEMLIMIT of 32 MiB (45
 // MiB without one). Notes add the buffers of larger compactions: with 2,000,000 of
-// them at random keys, written 20,000 at a time, 44 MiB under a limit of 32 MiB.
+// them at random keys, written 20,000 at a time, 44 MiB under a limit of 32 MiB; and
+// Options.Recent, once one was read or written.
 // A spool adds below 4 MiB while it is written or replayed,
 // plus its largest change.
 type Store struct {
