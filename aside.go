@@ -87,9 +87,15 @@ func (l *lanes) anew(ctx context.Context, b *batch) *attempt {
 	return a
 }
 
-// rejectsLeft refuses to go on where rows are aside and nothing knows of them.
+// rejectsLeft refuses to go on where rows are aside, or a copy is under way in which
+// they may be, and nothing knows of them.
 func (e *Engine) rejectsLeft(at Checkpoint) error {
-	if at.Held.Notes.Waiting == 0 || e.parts.Resolver != nil {
+	switch {
+	case e.parts.Resolver != nil:
+		return nil
+	case at.Held.Copy.Staged:
+		return Errorf(CodeCopyAside, "a copy is %s that was begun with 'on_reject: quarantine', and the rules put no rows aside any more", at.Held.Copy.Phase)
+	case at.Held.Notes.Waiting == 0:
 		return nil
 	}
 	return Errorf(CodeRejectsLeft, "%d rows are put aside, or wait for those, and the rules put no rows aside any more", at.Held.Notes.Waiting)

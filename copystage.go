@@ -8,7 +8,7 @@ import (
 
 // A copy of rows that do not keep their keys, or wait for parents, cannot be loaded
 // into the target chunk by chunk: while loading and merging nothing says yet which
-// row is whose parent. Such a copy is loaded and merged into a Stage, as the source
+// row is whose parent, nor, where rows may be put aside, what depends on one. Such a copy is loaded and merged into a Stage, as the source
 // has its rows. Then, Carrying, its rows go from there through handler and resolver
 // into the target, like inserts of a log, parents first. See carry.go.
 
@@ -207,6 +207,12 @@ func (e *Engine) checkStaged() error {
 	}
 	_, err = e.carryOrder()
 	return err
+}
+
+// staged reports whether the rows go by way of a Stage.
+func (c *copying) staged() bool {
+	_, ok := c.loader.(*staging)
+	return ok
 }
 
 // closeStage closes the stage, where there is one.

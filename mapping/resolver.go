@@ -24,7 +24,8 @@ type resolver struct {
 	rejects  int64                   // that may be put aside at the same time
 	entities map[schema.Name]*entity // by the target's name
 	short    *entity                 // whose keys were short
-	circles  bool                    // parents in circles are noted
+	circles  bool                    // rows wait for parents in circles
+	been     func(source schema.Name, key []rowferry.Value) bool
 	sight    sight
 
 	mu   sync.Mutex                    // of seen, which readers use as well

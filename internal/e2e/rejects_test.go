@@ -32,8 +32,35 @@ type rejectLoad struct {
 	rnd     *rand.Rand
 	clients []bool // by id - 1: not in the target, since it, or a boss that it came with, was refused
 	poison  []bool // of clients: it was refused itself
+	bosses  []int  // of clients, by id; 0 is none
 	buys    []bool // by id - 1: not in the target
+	of      []int  // of buys: the client's id
+	amounts []int  // and the amount
 	refused int    // rows that were tried and refused
+	copied  bool   // what is made now is copied, and not followed
+}
+
+// copy says which rows a copy leaves out: those that are refused, and those that lead
+// to them by what they are now.
+func (l *rejectLoad) copy() {
+	l.copied, l.refused = false, 0
+	copy(l.clients, l.poison)
+	for range l.clients {
+		for i, boss := range l.bosses {
+			l.clients[i] = l.clients[i] || boss > 0 && l.clients[boss-1]
+		}
+	}
+	for _, poison := range l.poison {
+		if poison {
+			l.refused++
+		}
+	}
+	for i := range l.buys {
+		if l.buys[i] = l.clients[l.of[i]-1]; !l.buys[i] && l.amounts[i] == 666 {
+			l.buys[i] = true
+			l.refused++
+		}
+	}
 }
 
 // transaction returns one; now and then it is to be refused.
@@ -42,9 +69,10 @@ func (l *rejectLoad) transaction(poison bool) []string {
 	switch what := l.rnd.IntN(10); {
 	case len(l.clients) < 10 || what < 3:
 		id, boss, absent, name := len(l.clients)+1, "NULL", false, "client"
+		l.bosses = append(l.bosses, 0)
 		if len(l.clients) > 0 && !poison && l.rnd.IntN(2) == 0 {
 			b := l.rnd.IntN(len(l.clients))
-			boss, absent = fmt.Sprint(b+1), l.clients[b]
+			boss, absent, l.bosses[id-1] = fmt.Sprint(b+1), l.clients[b], b+1
 		}
 		if poison {
 			name, absent = "poison", true
@@ -61,16 +89,17 @@ func (l *rejectLoad) transaction(poison bool) []string {
 			}
 			amount, absent = 666, true
 		}
-		l.buys = append(l.buys, absent)
+		l.buys, l.of, l.amounts = append(l.buys, absent), append(l.of, c+1), append(l.amounts, amount)
 		all = append(all, fmt.Sprintf("INSERT INTO buy VALUES (%d, %d, %d)", id, c+1, amount))
 		for n := range l.rnd.IntN(4) {
 			all = append(all, fmt.Sprintf("INSERT INTO line VALUES (%d, %d, 'line')", id, n))
 		}
 	case what < 8:
 		a, b := l.rnd.IntN(len(l.clients)), l.rnd.IntN(len(l.clients))
-		if l.clients[b] && !l.poison[b] {
+		if l.copied && l.poison[b] || !l.copied && l.clients[b] && !l.poison[b] {
 			return nil // another boss might bring it, and all that wait for it
 		}
+		l.bosses[b] = a + 1
 		all = append(all, fmt.Sprintf("UPDATE client SET boss = %d WHERE id = %d", a+1, b+1))
 	case len(l.buys) > 0:
 		b := l.rnd.IntN(len(l.buys)) + 1
@@ -111,8 +140,8 @@ type rejectPlace struct {
 	load   *rejectLoad
 }
 
-// newRejects begins with a copy of empty tables where keys are kept, and in the log
-// where they are given.
+// newRejects begins with a copy where keys are kept, and in the log where they are
+// given.
 func newRejects(t *testing.T, p pair, given bool) *rejectPlace {
 	t.Helper()
 	s := newStream(t, p.source, p.target)
@@ -129,6 +158,21 @@ func newRejects(t *testing.T, p pair, given bool) *rejectPlace {
 	s.exec(t, rejectTables...)
 	must(t, begin...)
 	r.target(poisoned)
+	if !given {
+		must(t, r.args("destroy", "--yes")...) // its tables stay, and are copied again
+		r.load.copied = true
+		r.load.run(t, s, scaled(1500, 40_000), 97)
+		r.load.copy()
+		for _, failpoint := range []string{"apply:kill@5/carry", "recorded:kill@1/carry", "confirm:kill@1/carry"} {
+			if !killedAt(t, failpoint, r.args("run", "--once")) {
+				t.Fatalf("not killed at %s", failpoint)
+			}
+		}
+		if o := run(t, r.args("run", "--once")...); o.code != 4 || !strings.Contains(o.stderr, "RF-5023") {
+			t.Fatalf("exit %d:\n%s%s", o.code, o.stdout, o.stderr)
+		}
+		r.requireRest()
+	}
 	return r
 }
 
