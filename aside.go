@@ -47,13 +47,21 @@ func (e *Engine) setAside(ctx context.Context, b *batch, refused *Error) (*batch
 		}
 		b = rest
 	}
-	why := &Refusal{Code: refused.Code, Why: refused.Reason(), At: time.Now().UnixMilli()}
-	if !b.notes.refuse(m, why) {
+	if !b.notes.refuse(m.id(), refused.refusal()) {
 		return nil, located(refused, b)
 	}
+	e.putAside(refused)
+	return b, nil
+}
+
+// putAside says that a row was.
+func (e *Engine) putAside(refused *Error) {
 	e.aside++
 	e.opts.Log.Warn("a row is put aside", "because", refused)
-	return b, nil
+}
+
+func (e *Error) refusal() *Refusal {
+	return &Refusal{Code: e.Code, Why: e.Reason(), At: time.Now().UnixMilli()}
 }
 
 // outdate has what was planned behind a batch that put rows aside planned again:

@@ -72,6 +72,9 @@ type Refusal struct {
 	Code Code
 	Why  string
 	At   int64
+	// Trial tells that it was not refused: what comes of it is to be seen alone. Rows
+	// that are not put aside by the rules stay, and no more than usual are counted.
+	Trial bool
 }
 
 // ErrKeysShort tells that more keys have to be reserved, or rows looked up.

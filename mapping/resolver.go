@@ -179,7 +179,10 @@ func (s *step) write(e *entity, m *rowferry.Mutation, waited bool) (lacks []byte
 	out := *m
 	out.Origin, out.Index, out.Nth = s.origin, s.index, s.nth
 	if out.Turn, s.refused = s.notes.Next(); s.refused != nil {
-		return []byte{rejectList}, nil
+		if e.setsAside() || !s.refused.Trial {
+			return []byte{rejectList}, nil
+		}
+		s.refused = nil
 	}
 	if !e.plain || len(e.refs) > 0 && s.notes.Held().Waiting > 0 {
 		if lacks, err = s.translate(e, &out, waited); lacks != nil || err != nil {
