@@ -72,7 +72,7 @@ func (e *Engine) bringParts(ctx context.Context, b *batch, parts []*batch) error
 		b.notes.apart(parts)
 	}
 	for _, one := range parts {
-		if err := e.bring(ctx, newAttempt(e, one)); err != nil {
+		if err := e.apply(ctx, newAttempt(e, one)); err != nil {
 			return err
 		}
 	}

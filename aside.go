@@ -42,7 +42,7 @@ func (e *Engine) setAside(ctx context.Context, b *batch, refused *Error) (*batch
 	if at := slices.IndexFunc(b.txs, func(t *txn) bool { return t.end.ID == m.Origin.Tx }); at > 0 {
 		before, rest := b.cut(at)
 		b.notes.apart([]*batch{before, rest})
-		if err := e.bring(ctx, newAttempt(e, before)); err != nil {
+		if err := e.apply(ctx, newAttempt(e, before)); err != nil {
 			return nil, err
 		}
 		b = rest
