@@ -195,10 +195,18 @@ func (e *Engine) checkStaged() error {
 		return nil
 	}
 	if e.opts.Orphans.Changes() {
+		if !e.givesKeys() {
+			return Errorf(CodeCopyRefused, "'orphans' is for copies in which no row is put aside: the target refuses rows without a parent").
+				Remedy("put them aside", "leave 'orphans' out").Remedy("copy first", "without 'on_reject', and say it once the copy is done")
+		}
 		return Errorf(CodeCopyRefused, "'orphans' is for copies of rows that keep their keys").
 			Remedy("say", "missing_parent: wait, null or reject, of each entity")
 	}
-	err := refuseKeyless(e.copying.source.Tables(), func(*CopyTable) bool { return true }, "tables without a key cannot be copied beside rows that get keys of their own")
+	why := "tables without a key cannot be copied beside rows that get keys of their own"
+	if !e.givesKeys() {
+		why = "tables without a key cannot be copied where rows may be put aside: copy them without 'on_reject', and say it once the copy is done"
+	}
+	err := refuseKeyless(e.copying.source.Tables(), func(*CopyTable) bool { return true }, why)
 	if err != nil {
 		return err
 	}

@@ -153,9 +153,7 @@ func newRejects(t *testing.T, p pair, given bool) *rejectPlace {
 		text += fmt.Sprintf("entities: {%[1]s.client: {key: allocate}, %[1]s.buy: {key: allocate}}\n", s.database)
 		begin = append(begin, "--from", s.from)
 	}
-	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	r.write(text)
 	s.exec(t, rejectTables...)
 	must(t, begin...)
 	r.target(poisoned)
@@ -169,12 +167,24 @@ func newRejects(t *testing.T, p pair, given bool) *rejectPlace {
 				t.Fatalf("not killed at %s", failpoint)
 			}
 		}
+		r.write(strings.Replace(text, "quarantine", "stop", 1))
+		if o := run(t, r.args("run", "--once")...); o.code != 1 || !strings.Contains(o.stderr, "RF-5024") {
+			t.Fatalf("without the policy: exit %d:\n%s%s", o.code, o.stdout, o.stderr)
+		}
+		r.write(text)
 		if o := run(t, r.args("run", "--once")...); o.code != 4 || !strings.Contains(o.stderr, "RF-5023") {
 			t.Fatalf("exit %d:\n%s%s", o.code, o.stdout, o.stderr)
 		}
 		r.requireRest()
 	}
 	return r
+}
+
+func (r *rejectPlace) write(config string) {
+	r.t.Helper()
+	if err := os.WriteFile(r.config, []byte(config), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 func (r *rejectPlace) args(words ...string) []string {
