@@ -48,27 +48,31 @@ func (e *Engine) bring(ctx context.Context, a *attempt) error {
 			}
 		case !worthSplitting(err):
 			return located(err, b)
-		case a.plan != nil && aboutRow(err):
+		case a.plan != nil && (aboutRow(err) || a.late):
 			e.stats.fellBack()
 			e.opts.Log.Debug("a batch is applied in the source's own order", "because", err)
 		case len(b.txs) == 1:
-			return located(err, b)
+			if !e.search(ctx, a, err) {
+				return located(err, b)
+			}
+		case e.searches(a, err): // what the commit takes need not be looked at any closer
+			before, rest := b.cut(len(b.txs) / 2)
+			return e.bringParts(ctx, b, []*batch{before, rest})
 		default:
-			return e.bringSingly(ctx, b)
+			e.stats.split()
+			return e.bringParts(ctx, b, b.split())
 		}
 		a = newAttempt(e, b)
 	}
 }
 
-// bringSingly applies a batch one transaction at a time.
-func (e *Engine) bringSingly(ctx context.Context, b *batch) error {
-	e.stats.split()
-	parts := b.split()
+// bringParts applies a batch in parts.
+func (e *Engine) bringParts(ctx context.Context, b *batch, parts []*batch) error {
 	if b.notes != nil {
 		b.notes.apart(parts)
 	}
 	for _, one := range parts {
-		if err := e.bring(ctx, newAttempt(e, one)); err != nil {
+		if err := e.apply(ctx, newAttempt(e, one)); err != nil {
 			return err
 		}
 	}

@@ -42,18 +42,26 @@ func (e *Engine) setAside(ctx context.Context, b *batch, refused *Error) (*batch
 	if at := slices.IndexFunc(b.txs, func(t *txn) bool { return t.end.ID == m.Origin.Tx }); at > 0 {
 		before, rest := b.cut(at)
 		b.notes.apart([]*batch{before, rest})
-		if err := e.bring(ctx, newAttempt(e, before)); err != nil {
+		if err := e.apply(ctx, newAttempt(e, before)); err != nil {
 			return nil, err
 		}
 		b = rest
 	}
-	why := &Refusal{Code: refused.Code, Why: refused.Reason(), At: time.Now().UnixMilli()}
-	if !b.notes.refuse(m, why) {
+	if !b.notes.refuse(m.id(), refused.refusal()) {
 		return nil, located(refused, b)
 	}
+	e.putAside(refused)
+	return b, nil
+}
+
+// putAside says that a row was.
+func (e *Engine) putAside(refused *Error) {
 	e.aside++
 	e.opts.Log.Warn("a row is put aside", "because", refused)
-	return b, nil
+}
+
+func (e *Error) refusal() *Refusal {
+	return &Refusal{Code: e.Code, Why: e.Reason(), At: time.Now().UnixMilli()}
 }
 
 // outdate has what was planned behind a batch that put rows aside planned again:
@@ -87,9 +95,15 @@ func (l *lanes) anew(ctx context.Context, b *batch) *attempt {
 	return a
 }
 
-// rejectsLeft refuses to go on where rows are aside and nothing knows of them.
+// rejectsLeft refuses to go on where rows are aside, or a copy is under way in which
+// they may be, and nothing knows of them.
 func (e *Engine) rejectsLeft(at Checkpoint) error {
-	if at.Held.Notes.Waiting == 0 || e.parts.Resolver != nil {
+	switch {
+	case e.parts.Resolver != nil:
+		return nil
+	case at.Held.Copy.Staged:
+		return Errorf(CodeCopyAside, "a copy is %s that was begun with 'on_reject: quarantine', and the rules put no rows aside any more", at.Held.Copy.Phase)
+	case at.Held.Notes.Waiting == 0:
 		return nil
 	}
 	return Errorf(CodeRejectsLeft, "%d rows are put aside, or wait for those, and the rules put no rows aside any more", at.Held.Notes.Waiting)

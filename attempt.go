@@ -29,6 +29,8 @@ type attempt struct {
 	sent error
 	// refused is the refusal of a row that is to be put aside, of the last run.
 	refused *Error
+	// late tells that the error of the last run was the commit's.
+	late bool
 	// stale tells that it was planned before an earlier batch put rows aside.
 	stale bool
 }
@@ -52,7 +54,7 @@ func (a *attempt) run(ctx context.Context) error {
 		}
 	}
 	e := a.engine
-	a.refused = nil
+	a.refused, a.late = nil, false
 	if err := e.checkOccupied(ctx, a.batch); err != nil {
 		return err
 	}
@@ -77,6 +79,7 @@ func (a *attempt) run(ctx context.Context) error {
 		return err
 	}
 	if err := a.commit(ctx, tx); err != nil {
+		a.late = true
 		return err
 	}
 	return a.done()

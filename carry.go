@@ -42,6 +42,14 @@ func (e *Engine) carry(ctx context.Context) error {
 	if err := r.seek(e.at.Held.Copy.Carried); err != nil {
 		return err
 	}
+	kept := !e.givesKeys() // else notes tell which rows are there
+	if kept {
+		e.brought = newBrought(s.stage, tables, r)
+		if err := e.parts.Resolver.Carry(e.brought.been); err != nil {
+			return err
+		}
+		defer func() { e.brought = nil }()
+	}
 	e.copying = nil // from here on nothing is merged
 	defer func() { e.copying = c }()
 	if err := e.closeReader(); err != nil {
@@ -59,7 +67,41 @@ func (e *Engine) carry(ctx context.Context) error {
 	if err := e.runReader(ctx); !errors.Is(err, io.EOF) {
 		return err
 	}
+	if kept {
+		if err := e.parts.Resolver.Carry(nil); err != nil {
+			return err
+		}
+	}
 	return e.closeReader()
+}
+
+// brought is which rows of a stage have been brought, as of the change that is
+// resolved now: those before it in the order of the stage, and its own.
+type brought struct {
+	stage  Stage
+	tables map[schema.Name]int
+	now    int    // its table
+	place  string // and its place there, "" before the first
+}
+
+// newBrought begins where r does.
+func newBrought(stage Stage, tables []*schema.Table, r *stageReader) *brought {
+	b := &brought{stage: stage, tables: map[schema.Name]int{}, now: len(tables) - len(r.tables), place: r.after}
+	for i, t := range tables {
+		b.tables[t.Name] = i
+	}
+	return b
+}
+
+// reach says which row is brought next.
+func (b *brought) reach(t *schema.Table, r Row) {
+	b.now, b.place = b.tables[t.Name], b.stage.Place(keyOf(r, t.Identity()))
+}
+
+// been reports whether the row of a source table with a key has been, if there is one.
+func (b *brought) been(source schema.Name, key []Value) bool {
+	at, known := b.tables[source]
+	return !known || at < b.now || at == b.now && b.stage.Place(key) <= b.place
 }
 
 // carryOrder returns the source's tables, parents first. In a circle of tables rows

@@ -14,4 +14,7 @@ var rejectCodes = []CodeInfo{
 	{CodeRejected, ClassRejected, "everything was applied but for rows that the target refused",
 		"The run has come to its end. Rows that the target refused are put aside in the state directory, with their later changes and the rows that depend on them.",
 		"All else is applied, and the checkpoint is at the end.", ways("look", "rowferry rejects list", "mend", "what refuses them in the target, and rowferry rejects retry --all", "give up", "a row: rowferry rejects drop NUMBER")},
+	{CodeCopyAside, ClassRuntime, "the copy was begun for rows that may be put aside",
+		"Where rows may be put aside, a copy goes by way of the state directory, and its rows depend on each other there. It cannot be ended without on_reject: quarantine anywhere.",
+		notChanged, ways("put back", "on_reject: quarantine, at least on one table, until the copy is done", "start over", "rowferry destroy, then run again into empty tables")},
 }

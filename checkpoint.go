@@ -53,6 +53,8 @@ type CopyState struct {
 	Carried string `json:"carried,omitempty"`
 	// Server is the source's, as Copy.Server names it.
 	Server string `json:"server,omitempty"`
+	// Staged says that the rows go by way of a Stage, as long as the copy is going on.
+	Staged bool `json:"staged,omitempty"`
 	// Partial says that it is no copy of all rows, which nothing follows.
 	Partial bool `json:"partial,omitempty"`
 	// Orphans is what became of rows without a parent, "" where they were refused.

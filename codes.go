@@ -123,6 +123,7 @@ const (
 	CodeRejectUnknown   Code = "RF-5021"
 	CodeRejectsLeft     Code = "RF-5022"
 	CodeRejected        Code = "RF-5023"
+	CodeCopyAside       Code = "RF-5024"
 	CodeNotOwned        Code = "RF-5030"
 	CodeRowsUntold      Code = "RF-5031"
 	CodeRemoving        Code = "RF-5032"

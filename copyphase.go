@@ -72,7 +72,7 @@ func (e *Engine) entered(ctx context.Context) error {
 		if err := e.insistOn(ctx, func() (err error) { l, err = e.newLoading(ctx); return err }); err != nil || l.done() {
 			return err
 		}
-		return e.enter(ctx, CopyState{Phase: Loading, Server: e.at.Held.Copy.Server})
+		return e.enter(ctx, CopyState{Phase: Loading, Server: e.at.Held.Copy.Server, Staged: c.staged()})
 	case Copied:
 		return e.insistOn(ctx, func() error { return c.loader.Complete(ctx, c.shapes, e.completion()) })
 	default:

@@ -48,9 +48,9 @@ func (e *Engine) handler() Handler {
 	return e.parts.Handler
 }
 
-// newCopying checks that source and target can be copied between. Where a copy is
+// newCopying checks that source and target can be copied between. Where the copy is
 // staged, fresh says that the stage is new.
-func (e *Engine) newCopying(fresh bool) (*copying, error) {
+func (e *Engine) newCopying(staged, fresh bool) (*copying, error) {
 	c := &copying{handler: e.parts.Handler}
 	if e.opts.Ends {
 		return nil, Errorf(CodeUsage, "a copy is right when the log was followed for as far as it saw, and the log is to be followed up to a place or time").
@@ -60,7 +60,7 @@ func (e *Engine) newCopying(fresh bool) (*copying, error) {
 	if c.copier, c.loader, err = CanCopy(e.parts.Source, e.parts.Sink); err != nil {
 		return nil, err
 	}
-	if !e.givesKeys() {
+	if !staged {
 		return c, nil
 	}
 	c.handler = asIs{}
@@ -71,7 +71,7 @@ func (e *Engine) newCopying(fresh bool) (*copying, error) {
 // openCopy begins a pipeline with a copy. Where the log is followed from is
 // durable before the first row (C9, C10).
 func (e *Engine) openCopy(ctx context.Context) error {
-	c, err := e.newCopying(true)
+	c, err := e.newCopying(e.parts.Resolver != nil, true)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (e *Engine) openCopy(ctx context.Context) error {
 	e.at = Checkpoint{
 		Pipeline: e.opts.Pipeline, Position: from, Lineage: lineage, Start: from, Fence: 1, Sequence: 1,
 		Config: e.opts.Config, StateID: e.parts.State.ID(), Updated: time.Now().UTC(), Format: CheckpointFormat,
-		Held: Held{Shapes: len(e.shapes), Oldest: from, Copy: CopyState{Phase: Loading, Server: c.source.Server()}},
+		Held: Held{Shapes: len(e.shapes), Oldest: from, Copy: CopyState{Phase: Loading, Server: c.source.Server(), Staged: c.staged()}},
 	}
 	if err := e.parts.State.Record(Record{Checkpoint: e.at, Shapes: sortedShapes(e.shapes), Rules: e.opts.Rules}); err != nil {
 		return err
@@ -143,7 +143,7 @@ func (e *Engine) openCopied(ctx context.Context, at Checkpoint, fresh bool) erro
 // resumeCopy goes on with a copy: e.at and, where the state has them, e.shapes
 // are known.
 func (e *Engine) resumeCopy(ctx context.Context, fresh bool) error {
-	c, err := e.newCopying(fresh)
+	c, err := e.newCopying(e.stages(e.at.Held.Copy), fresh)
 	if err != nil {
 		return err
 	}
@@ -262,7 +262,7 @@ func (e *Engine) copyTables(ctx context.Context) error {
 	}
 	for e.at.Held.Copy.going() {
 		var err error
-		next := CopyState{Phase: Copied, Server: e.at.Held.Copy.Server}
+		next := CopyState{Phase: Copied, Server: e.at.Held.Copy.Server, Staged: e.copying.staged()}
 		switch e.at.Held.Copy.Phase {
 		case Loading:
 			next.Phase = Merging
@@ -270,11 +270,12 @@ func (e *Engine) copyTables(ctx context.Context) error {
 			e.copying.setUntil(next.Until)
 		case Merging:
 			next.Phase = Completing
-			if e.givesKeys() {
+			if next.Staged {
 				next.Phase = Carrying
 			}
 			err = e.merge(ctx)
 		case Carrying:
+			next.Staged = false
 			err = e.carry(ctx)
 		case Completing:
 			next.Orphans = e.opts.Orphans.changing()

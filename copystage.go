@@ -8,7 +8,7 @@ import (
 
 // A copy of rows that do not keep their keys, or wait for parents, cannot be loaded
 // into the target chunk by chunk: while loading and merging nothing says yet which
-// row is whose parent. Such a copy is loaded and merged into a Stage, as the source
+// row is whose parent, nor, where rows may be put aside, what depends on one. Such a copy is loaded and merged into a Stage, as the source
 // has its rows. Then, Carrying, its rows go from there through handler and resolver
 // into the target, like inserts of a log, parents first. See carry.go.
 
@@ -195,10 +195,18 @@ func (e *Engine) checkStaged() error {
 		return nil
 	}
 	if e.opts.Orphans.Changes() {
+		if !e.givesKeys() {
+			return Errorf(CodeCopyRefused, "'orphans' is for copies in which no row is put aside: the target refuses rows without a parent").
+				Remedy("put them aside", "leave 'orphans' out").Remedy("copy first", "without 'on_reject', and say it once the copy is done")
+		}
 		return Errorf(CodeCopyRefused, "'orphans' is for copies of rows that keep their keys").
 			Remedy("say", "missing_parent: wait, null or reject, of each entity")
 	}
-	err := refuseKeyless(e.copying.source.Tables(), func(*CopyTable) bool { return true }, "tables without a key cannot be copied beside rows that get keys of their own")
+	why := "tables without a key cannot be copied beside rows that get keys of their own"
+	if !e.givesKeys() {
+		why = "tables without a key cannot be copied where rows may be put aside: copy them without 'on_reject', and say it once the copy is done"
+	}
+	err := refuseKeyless(e.copying.source.Tables(), func(*CopyTable) bool { return true }, why)
 	if err != nil {
 		return err
 	}
@@ -207,6 +215,12 @@ func (e *Engine) checkStaged() error {
 	}
 	_, err = e.carryOrder()
 	return err
+}
+
+// staged reports whether the rows go by way of a Stage.
+func (c *copying) staged() bool {
+	_, ok := c.loader.(*staging)
+	return ok
 }
 
 // closeStage closes the stage, where there is one.

@@ -111,6 +111,7 @@ type Engine struct {
 	made       []Mutation // the tables that were made before their batch last
 	stats      stats
 	copying    *copying // nil where there is no copy to make
+	brought    *brought // nil but while rows are carried under the source's keys
 	part       *parting // nil where all rows are copied
 	acks       *acks    // of the reader that runs; nil until one does
 	throttle   *Throttle

@@ -139,6 +139,9 @@ func (w *mapper) resolve(i int, c *Change, origin *Origin) error {
 		return err
 	}
 	w.notes.change(origin.Tx, i)
+	if b := w.engine.brought; b != nil && c.Op == Insert {
+		b.reach(c.Table, c.After)
+	}
 	for k := range w.raw {
 		w.raw[k].Origin, w.raw[k].Index, w.raw[k].Nth = origin, i, k
 		if w.out, err = w.engine.parts.Resolver.Resolve(w.out, &w.raw[k], w.notes); err != nil {

@@ -36,8 +36,13 @@ type Resolver interface {
 	Reserve(ctx context.Context) error
 	// AwaitCircles has rows wait for their parents, whatever the rules say, where tables
 	// refer to each other, or one to itself: in a copy they do not come parents first. It
-	// is called before Resolve, for every engine of a pipeline that began with a copy.
+	// is called before Resolve, for a copy, and where keys are given for every engine of
+	// a pipeline that began with one.
 	AwaitCircles()
+	// Carry says that the rows of a copy are brought from here on, and what tells, of the
+	// row of a source table with a key, whether it has been by now, or nil that no more
+	// are. It is called where every key is the source's: elsewhere notes tell that.
+	Carry(been func(source schema.Name, key []Value) bool) error
 	// Parents tells which tables the rows of one refer to, by the source's names, as
 	// far as Resolve was given their shapes.
 	Parents(source schema.Name) []Parent
@@ -71,6 +76,9 @@ type Refusal struct {
 	Code Code
 	Why  string
 	At   int64
+	// Trial tells that it was not refused: what comes of it is to be seen alone. Rows
+	// that are not put aside by the rules stay, and no more than usual are counted.
+	Trial bool
 }
 
 // ErrKeysShort tells that more keys have to be reserved, or rows looked up.

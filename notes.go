@@ -29,6 +29,9 @@ type delta struct {
 	// refused are the mutations that the target refused, and that are put aside.
 	refused map[ChangeID]*Refusal
 	at      ChangeID // what is resolved next
+	// tried is how many changes of a transaction, from its first on, are put aside as a
+	// trial; see trial.go.
+	tried int
 }
 
 var _ Notes = (*delta)(nil)
@@ -134,26 +137,39 @@ func (d *delta) change(tx string, index int) { d.at = ChangeID{Tx: tx, Index: in
 func (d *delta) Next() (nth int, refused *Refusal) {
 	at := d.at
 	d.at.Nth++
-	return at.Nth, d.refused[at]
+	if why := d.refused[at]; why != nil || at.Index >= d.tried {
+		return at.Nth, why
+	}
+	return at.Nth, &Refusal{Code: CodeRowRefused, Trial: true}
 }
+
+// id names what comes of a change.
+func (m *Mutation) id() ChangeID { return ChangeID{Tx: m.Origin.Tx, Index: m.Index, Nth: m.Turn} }
 
 // refuse has a mutation put aside when the batch is resolved again. What comes
 // after it is another then, and may be given other keys. It reports false where that
 // did not help before.
-func (d *delta) refuse(m *Mutation, why *Refusal) bool {
-	id := ChangeID{Tx: m.Origin.Tx, Index: m.Index, Nth: m.Turn}
+func (d *delta) refuse(id ChangeID, why *Refusal) bool {
 	if d.refused[id] != nil {
 		return false
-	}
-	if d.refused == nil {
-		d.refused = map[ChangeID]*Refusal{}
 	}
 	maps.DeleteFunc(d.refused, func(at ChangeID, _ *Refusal) bool {
 		return at.Tx == id.Tx && (at.Index > id.Index || at.Index == id.Index && at.Nth > id.Nth)
 	})
-	d.refused[id] = why
-	clear(d.given)
+	d.mark(id, why)
 	return true
+}
+
+// mark has a mutation put aside when the batch is resolved again, or no more where why
+// is nil. What is put aside shifts what the rest is known by.
+func (d *delta) mark(id ChangeID, why *Refusal) {
+	if d.refused == nil {
+		d.refused = map[ChangeID]*Refusal{}
+	}
+	if d.refused[id] = why; why == nil {
+		delete(d.refused, id)
+	}
+	clear(d.given)
 }
 
 // list returns what is to be recorded, in order of key.

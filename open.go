@@ -57,6 +57,9 @@ func (e *Engine) open(ctx context.Context) error {
 // givesKeys reports whether keys are others than the source's.
 func (e *Engine) givesKeys() bool { return e.parts.Resolver != nil && !e.parts.Resolver.Keeps() }
 
+// stages reports whether the rows of a copy that is gone on with go by way of a Stage.
+func (e *Engine) stages(c CopyState) bool { return c.Staged || e.givesKeys() }
+
 // learn tells the resolver of the tables that are known.
 func (e *Engine) learn(shapes []Mutation) error {
 	if e.parts.Resolver == nil {
@@ -268,7 +271,7 @@ func (e *Engine) openRebuilt(ctx context.Context, f found, hint hints) error {
 		return stateNeeded(f, f.whyMissing(), nil)
 	}
 	if at.Held.Copy.going() { // the shapes are those of the tables
-		if e.givesKeys() && at.Held.Copy.Phase != Loading {
+		if e.stages(at.Held.Copy) && at.Held.Copy.Phase != Loading {
 			return stateNeeded(f, f.whyMissing()+" of a copy that is "+string(at.Held.Copy.Phase), nil)
 		}
 		if err := e.parts.State.Reset(); err != nil {

@@ -134,6 +134,7 @@ type bench struct {
 	target, state string
 	opts          rowferry.Options
 	wrap          func(*sqlite.Sink) rowferry.Sink // nil: the sink as it is
+	rejects       mapping.OnReject
 }
 
 func newBench(t *testing.T) *bench {
@@ -154,11 +155,15 @@ func (b *bench) open(s rowferry.Source) (*rowferry.Engine, func(), error) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	rules, err := mapping.New(mapping.Options{})
+	rules, err := mapping.New(mapping.Options{OnReject: b.rejects})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	parts := rowferry.Parts{Source: s, Handler: mapping.NewHandler(rules, nil), Sink: sink, State: state}
+	resolver, err := mapping.NewResolver(rules, nil, mapping.Limits{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	parts := rowferry.Parts{Source: s, Handler: mapping.NewHandler(rules, nil), Sink: sink, State: state, Resolver: resolver}
 	if b.wrap != nil {
 		parts.Sink = b.wrap(sink)
 	}

@@ -47,6 +47,14 @@ type BulkTx interface {
 	WriteBulk(ctx context.Context, ms []Mutation) error
 }
 
+// LateTx is a SinkTx whose target makes some of its checks at the commit alone.
+type LateTx interface {
+	SinkTx
+	// Check makes all checks that Commit would, and returns what they refuse, as Commit
+	// does. Only Rollback may follow.
+	Check(ctx context.Context) error
+}
+
 // LastTx is a BulkTx that has its last changes and its checkpoint answered at once.
 type LastTx interface {
 	BulkTx

@@ -1,6 +1,7 @@
 package rowferry_test
 
 import (
+	"errors"
 	"testing"
 
 	"zombiezen.com/go/sqlite"
@@ -29,6 +30,21 @@ func query(t *testing.T, path, sql string) (all []int64) {
 		}})
 	})
 	return all
+}
+
+// create makes a file by statements.
+func create(t *testing.T, path string, statements ...string) {
+	t.Helper()
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range statements {
+		err = errors.Join(err, sqlitex.ExecuteTransient(conn, s, nil))
+	}
+	if err := errors.Join(err, conn.Close()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func execute(t *testing.T, path, sql string) {

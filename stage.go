@@ -20,6 +20,8 @@ type Stage interface {
 	// Each calls fn with rows in the order of their keys, from behind the place after
 	// on, and with the place of each. "" is before the first. It ends with fn's error.
 	Each(t *schema.Table, after string, fn func(place string, r Row) error) error
+	// Place returns the place of a row with the key, whether there is one or not.
+	Place(key []Value) string
 	// Close closes it; what it holds stays.
 	Close() error
 }

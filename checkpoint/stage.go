@@ -316,7 +316,13 @@ func pieceKey(number, piece uint64) []byte {
 // stageRowKey appends the values of a key so that rows of one table are in their
 // order, as far as bytes tell it.
 func stageRowKey(n schema.Name, key []rowferry.Value) []byte {
-	b := stageTable(stageRow, n)
+	return appendPlace(stageTable(stageRow, n), key)
+}
+
+// Place implements rowferry.Stage.
+func (s *stage) Place(key []rowferry.Value) string { return string(appendPlace(nil, key)) }
+
+func appendPlace(b []byte, key []rowferry.Value) []byte {
 	for _, v := range key {
 		b = append(b, byte(v.Kind()))
 		switch v.Kind() {

@@ -75,6 +75,9 @@ type entity struct {
 	refs     []reference
 	// noted tells that the notes have the target's key of each row.
 	noted bool
+	// carried tells that rows are brought which refer to rows that may come later; see
+	// Carry.
+	carried bool
 	// keeps tells that deleted rows stay in the target.
 	keeps bool
 	// naturals are the columns by which new rows are looked up in the target, each
@@ -213,7 +216,7 @@ func (r *resolver) connectAll() error {
 
 func (r *resolver) noted() (n int) {
 	for _, e := range r.entities {
-		if e.noted {
+		if e.noted || e.carried {
 			n++
 		}
 	}
@@ -247,6 +250,7 @@ func (r *resolver) connect(e *entity) error {
 		f.own = f.within(e.identity)
 		f.unique = slices.ContainsFunc(e.uniques, f.within)
 		if !f.parent.moved() {
+			e.plain = e.plain && !f.parent.carried
 			continue
 		}
 		e.plain = false

@@ -15,7 +15,7 @@ func (r *resolver) Parents(source schema.Name) (all []rowferry.Parent) {
 	e := r.entity(r.rules.Target(source))
 	for i := range e.refs {
 		if p := e.refs[i].parent; p.table != nil {
-			all = append(all, rowferry.Parent{Source: p.source, Awaited: p.noted})
+			all = append(all, rowferry.Parent{Source: p.source, Awaited: p.noted || p.carried})
 		}
 	}
 	if e.table == nil {
@@ -32,7 +32,22 @@ func (r *resolver) Parents(source schema.Name) (all []rowferry.Parent) {
 // AwaitCircles implements rowferry.Resolver.
 func (r *resolver) AwaitCircles() { r.circles = true }
 
-// noteCircles notes the keys of tables that are parents in a circle.
+// Carry implements rowferry.Resolver.
+func (r *resolver) Carry(been func(source schema.Name, key []rowferry.Value) bool) error {
+	r.been = been
+	if been != nil {
+		return nil
+	}
+	r.circles = false
+	for _, e := range r.entities {
+		e.carried = false
+	}
+	return r.connectAll()
+}
+
+// noteCircles has rows wait for those of tables that are parents in a circle: their
+// keys are noted, or where every key is the source's, the order of a copy tells which
+// of them are there.
 func (r *resolver) noteCircles() {
 	var shadows []*schema.Table
 	for _, e := range r.entities {
@@ -42,12 +57,13 @@ func (r *resolver) noteCircles() {
 		}
 		shadows = append(shadows, shadow)
 	}
+	kept := r.Keeps()
 	_, circles := schema.ParentsFirst(shadows)
 	for _, circle := range circles {
 		for _, n := range circle {
 			for i := range r.entities[n].refs {
 				if p := r.entities[n].refs[i].parent; slices.Contains(circle, p.name) {
-					p.noted = true
+					p.noted, p.carried = p.noted || !kept, kept
 				}
 			}
 		}

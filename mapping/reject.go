@@ -102,7 +102,7 @@ func (s *step) reject(w *waiting) error {
 		j.tries, j.first = w.rejection.tries+1, w.rejection.first
 	}
 	w.rejection = &j
-	if n := s.notes.Held().Rejected; n > s.rejects {
+	if n := s.notes.Held().Rejected; n > s.rejects && !why.Trial {
 		return rowferry.Errorf(rowferry.CodeRejectsFull, "the target has refused %d rows, and no more than %d are put aside", n, s.rejects).
 			Fact("table", "%s", w.e.source).Fact("key", "%s", JoinKey(KeyTexts(keyOf(either(&w.change), w.e.identity)))).
 			Fact("refused", "%s: %s", j.code, j.why)
@@ -139,8 +139,10 @@ func (s *step) giveWay(circle []*waiting) error {
 func (r *resolver) SetsAside(m *rowferry.Mutation) bool {
 	e := r.entities[m.Table.Name]
 	isRow := m.Op == rowferry.Insert || m.Op == rowferry.Update || m.Op == rowferry.Delete
-	return isRow && e != nil && e.rejects && e.identity != nil
+	return isRow && e != nil && e.setsAside()
 }
+
+func (e *entity) setsAside() bool { return e.rejects && e.identity != nil }
 
 // Keeps implements rowferry.Resolver.
 func (r *resolver) Keeps() bool {

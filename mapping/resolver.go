@@ -27,7 +27,8 @@ type resolver struct {
 	rejects  int64                   // that may be put aside at the same time
 	entities map[schema.Name]*entity // by the target's name
 	short    *entity                 // whose keys were short
-	circles  bool                    // parents in circles are noted
+	circles  bool                    // rows wait for parents in circles
+	been     func(source schema.Name, key []rowferry.Value) bool
 	sight    sight
 	room     []rowferry.Value // that is left for values; see values
 	key      []byte           // of a note, until the next is looked up
@@ -224,7 +225,10 @@ func (s *step) write(e *entity, m *rowferry.Mutation, waited bool) (lacks []byte
 	out := *m
 	out.Origin, out.Index, out.Nth = s.origin, s.index, s.nth
 	if out.Turn, s.refused = s.notes.Next(); s.refused != nil {
-		return []byte{rejectList}, nil
+		if e.setsAside() || !s.refused.Trial {
+			return []byte{rejectList}, nil
+		}
+		s.refused = nil
 	}
 	if !e.plain || len(e.refs) > 0 && s.notes.Held().Waiting > 0 {
 		if lacks, err = s.translate(e, &out, waited); lacks != nil || err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/failpoint"
+	"github.com/rowferry/rowferry/schema"
 )
 
 // translate gives the row and its parents their keys in the target. A reference
@@ -19,7 +20,7 @@ func (s *step) translate(e *entity, m *rowferry.Mutation, waited bool) (lacks []
 	var self []*reference
 	for i := range e.refs {
 		f := &e.refs[i]
-		if !f.parent.moved() && (s.notes.Held().Waiting == 0 || failpoint.On("forget-dependents")) {
+		if !f.parent.moved() && !f.parent.carried && (s.notes.Held().Waiting == 0 || failpoint.On("forget-dependents")) {
 			continue
 		}
 		if old != nil && f.parent.moved() {
@@ -180,10 +181,29 @@ func (s *step) parent(e *entity, key []rowferry.Value) ([]rowferry.Value, error)
 
 // there returns the key in the target, nil where it is noted and there is none.
 func (s *step) there(e *entity, key []rowferry.Value) ([]rowferry.Value, error) {
-	if e.noted {
+	switch {
+	case e.noted:
 		return s.mapped(e, key)
+	case e.carried && s.been != nil && !failpoint.On("bring-early") && !s.been(e.source, e.asColumns(key)):
+		return nil, nil
+	default:
+		return s.computed(e, key)
 	}
-	return s.computed(e, key)
+}
+
+// asColumns returns a key as the columns of the table carry numbers.
+func (e *entity) asColumns(key []rowferry.Value) []rowferry.Value {
+	key = slices.Clone(key)
+	for i, o := range e.identity {
+		switch t, v := e.table.Columns[o].Type, key[i]; {
+		case t.Kind != schema.Int:
+		case t.Unsigned:
+			key[i] = like(v, rowferry.UintValue(0))
+		default:
+			key[i] = like(v, rowferry.IntValue(0))
+		}
+	}
+	return key
 }
 
 // computed returns the key of a row whose key follows from the source's.

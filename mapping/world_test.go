@@ -63,6 +63,7 @@ type world struct {
 	// refuses reports whether the target refuses a mutation for what it holds.
 	refuses func(m *rowferry.Mutation) bool
 	stopped bool
+	reach   func(c *rowferry.Change) // is told what is resolved next; nil but in a copy
 }
 
 // leads are the references of the world, by table and column.
@@ -186,6 +187,9 @@ func (w *world) resolve(changes []rowferry.Change, origin *rowferry.Origin, note
 
 func (w *world) goThrough(changes []rowferry.Change, origin *rowferry.Origin, notes *book) (out []rowferry.Mutation, err error) {
 	for i := range changes {
+		if w.reach != nil {
+			w.reach(&changes[i])
+		}
 		ms, err := w.handler.Handle(nil, &changes[i])
 		if err != nil {
 			return nil, err

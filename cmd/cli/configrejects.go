@@ -17,7 +17,7 @@ var rejectModes = []string{string(mapping.Stop), string(mapping.Quarantine)}
 
 var onRejectKey = &key{
 	name: "on_reject", values: rejectModes, def: string(mapping.Stop), example: "quarantine",
-	doc: "What becomes of a row that the target refuses for what it holds: by a check, a key that another row has, a foreign key, a value that does not fit. `stop`: the pipeline stops. `quarantine`: the row is put aside in the state directory, with its later changes and all that depends on it, and everything else goes on; see [Rows that the target refuses](../guides/rejects.md). It can be changed between two runs. Rows of tables without a key, and those of a copy, stop the pipeline.",
+	doc: "What becomes of a row that the target refuses for what it holds: by a check, a key that another row has, a foreign key, a value that does not fit. `stop`: the pipeline stops. `quarantine`: the row is put aside in the state directory, with its later changes and all that depends on it, and everything else goes on; see [Rows that the target refuses](../guides/rejects.md). It can be changed between two runs. A copy goes by way of the state directory then. Rows of tables without a key stop the pipeline.",
 	set: func(s *settings, _ []string, v string) { s.rejects.policy = mapping.OnReject(v) },
 }
 

@@ -224,3 +224,34 @@ func TestRejectsRunning(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestRejectsOfACopy: rows of a copy are put aside, and by SQLite's look at foreign keys,
+// which is at the commit alone; what such a copy cannot have is refused before.
+func TestRejectsOfACopy(t *testing.T) {
+	q := newQuarantine(t)
+	q.exec(t, "INSERT INTO person VALUES (1, 'one'), (2, 'bad'), (3, 'three')", "INSERT INTO note VALUES (10, 2), (11, 1), (12, 3)",
+		"SET foreign_key_checks = 0", "INSERT INTO note VALUES (13, 99)")
+	q.configure("on_reject: quarantine\norphans: skip\n")
+	if got := run(t, []string{"run", "-c", "shop.yaml", "--once"}); got.code != 2 || !strings.Contains(got.err, "RF-2034") || !strings.Contains(got.err, "without 'on_reject'") {
+		t.Fatalf("%+v", got)
+	}
+	q.configure("on_reject: quarantine\n")
+	if got := run(t, []string{"run", "-c", "shop.yaml", "--once"}); got.code != 4 || !strings.Contains(got.err, "RF-5023") {
+		t.Fatalf("%+v", got)
+	}
+	q.there(2, 2)
+	list := rejects[[]rejectRow](t, "list")
+	if len(list) != 2 || list[0].Behind != 1 || !strings.Contains(list[1].Why, "without their parent") {
+		t.Fatalf("%+v", list)
+	}
+	q.exec(t, "UPDATE person SET label = 'mended' WHERE id = 2", "SET foreign_key_checks = 0", "INSERT INTO person VALUES (99, 'last')")
+	if got := outcomes(t, "retry", "--all"); got != "noted 1;noted 1;" {
+		t.Error(got)
+	}
+	run(t, []string{"run", "-c", "shop.yaml", "--once"})
+	outcomes(t, "retry", "--all") // the note's parent is there by now
+	if got := run(t, []string{"run", "-c", "shop.yaml", "--once"}); got.code != 0 {
+		t.Fatalf("%+v", got)
+	}
+	q.there(4, 4)
+}

@@ -208,14 +208,20 @@ func TestCSVKilled(t *testing.T) {
 // killed kills one run at a stage, and reports whether it came there.
 func killed(t *testing.T, s stage, random *rand.Rand, args []string) bool {
 	t.Helper()
+	return killedAt(t, fmt.Sprintf("%s:kill@%d", s.name, s.least+random.IntN(s.most-s.least+1)), args)
+}
+
+// killedAt runs until the failpoint, and reports false where it came to the end.
+func killedAt(t *testing.T, failpoint string, args []string) bool {
+	t.Helper()
 	var output bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), program(t, "failpoint"), args...)
-	cmd.Env = append(os.Environ(), fmt.Sprintf("ROWFERRY_FAILPOINT=%s:kill@%d", s.name, s.least+random.IntN(s.most-s.least+1)))
+	cmd.Env = append(os.Environ(), "ROWFERRY_FAILPOINT="+failpoint)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	_ = cmd.Run() // the exit code is what counts
 	code := cmd.ProcessState.ExitCode()
 	if code > 0 {
-		t.Fatalf("exit %d with %s:\n%s", code, s.name, output.String())
+		t.Fatalf("exit %d with %s:\n%s", code, failpoint, output.String())
 	}
 	return code == -1
 }

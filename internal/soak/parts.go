@@ -145,7 +145,7 @@ func entityParts() (all []part) {
 	for _, pair := range []string{"mariadb10.11_to_postgres15", "postgres15_to_mysql9.7", "mysql9.7_to_mariadb10.11", "mariadb10.11_to_sqlite"} {
 		all = append(all, e2e("entities", "TestEntities/"+pair))
 	}
-	return append(all, e2e("entities", "TestEntityStops"))
+	return append(all, e2e("entities", "TestEntityStops"), e2e("rejects", "TestRejects"), e2e("rejects", "TestRejectsUnderLoad"))
 }
 
 func groups(all []part) []string {

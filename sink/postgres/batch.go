@@ -267,6 +267,18 @@ func (b *batch) Commit(ctx context.Context, cp rowferry.Checkpoint) error {
 	return nil
 }
 
+// Check makes the checks that wait for the end.
+func (b *batch) Check(ctx context.Context) error {
+	if b.failed || b.over {
+		return rowferry.Errorf(rowferry.CodeInternal, "a check of a batch that is over")
+	}
+	b.failed = true
+	if _, err := b.sink.exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE"); err != nil {
+		return b.refuseCommit(err)
+	}
+	return nil
+}
+
 // settle has every check made that was put off, so that what it refuses is
 // known before the checkpoint is touched, and switches triggers on again.
 func (b *batch) settle(ctx context.Context) error {
@@ -292,6 +304,8 @@ func (b *batch) refuseCommit(err error) error {
 		e = rowferry.Errorf(rowferry.CodeForeignRow, "the batch met a row that already has a key of it")
 	case server.Code == "23503":
 		e = rowferry.Errorf(rowferry.CodeRowRefused, "the batch leaves rows without their parent")
+	case server.Code == "P0001": // raise_exception of a trigger
+		e = rowferry.Errorf(rowferry.CodeRowRefused, "a trigger of the target refused the batch: %s", server.Message)
 	case server.Code[:2] == "23":
 		e = rowferry.Errorf(rowferry.CodeRowRefused, "the target refused the batch: %s", server.Message)
 	default:

@@ -264,6 +264,44 @@ func (b *batch) refuseCommit(err error) error {
 	if sqlite.ErrCode(err).ToPrimary() != sqlite.ResultConstraint || b.last == nil {
 		return s.translate(err)
 	}
+	return b.parentless(err)
+}
+
+// Check looks for rows that lack their parent, in the tables that the batch wrote and
+// those that refer to them: SQLite tells no one but who commits. Rows that lacked it
+// before are among them.
+func (b *batch) Check(ctx context.Context) error {
+	s := b.sink
+	if b.failed || s.open != b {
+		return rowferry.Errorf(rowferry.CodeInternal, "a check of a batch that is over")
+	}
+	b.failed = true
+	refs, err := b.affected()
+	if err != nil || b.last == nil {
+		return err
+	}
+	looked := map[string]bool{}
+	for _, r := range refs {
+		if looked[r.child] {
+			continue
+		}
+		looked[r.child] = true
+		found := false
+		err := dialect.Query(s.conn, "PRAGMA foreign_key_check("+dialect.Quote(r.child)+")", func(row) error {
+			found = true
+			return ctx.Err()
+		})
+		switch {
+		case err != nil:
+			return s.translate(err)
+		case found:
+			return b.parentless(nil)
+		}
+	}
+	return nil
+}
+
+func (b *batch) parentless(err error) error {
 	e := rowferry.Errorf(rowferry.CodeRowRefused, "the batch leaves rows without their parent")
 	e.Err = err
 	e.Facts = append(e.Facts, b.violations()...)

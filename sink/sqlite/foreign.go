@@ -217,14 +217,27 @@ func (b *batch) cascadeHits(t *target, m *rowferry.Mutation, r *reference) (hit 
 // violations describes rows that point to no parent, for a commit that was
 // refused: up to three for each foreign key of the tables the batch wrote.
 func (b *batch) violations() []rowferry.Fact {
-	s := b.sink
-	g, err := s.references()
+	refs, err := b.affected()
 	if err != nil {
 		return nil
 	}
 	var facts []rowferry.Fact
+	for _, r := range refs {
+		facts = append(facts, b.sink.orphans(r)...)
+	}
+	slices.SortFunc(facts, func(a, b rowferry.Fact) int { return strings.Compare(a.Value, b.Value) })
+	return facts
+}
+
+// affected returns the foreign keys from and to the tables that the batch wrote.
+func (b *batch) affected() ([]*reference, error) {
+	g, err := b.sink.references()
+	if err != nil {
+		return nil, err
+	}
+	var all []*reference
 	seen := map[*reference]bool{}
-	for _, t := range s.targets {
+	for _, t := range b.sink.targets {
 		if !t.written {
 			continue
 		}
@@ -232,12 +245,11 @@ func (b *batch) violations() []rowferry.Fact {
 		for _, r := range append(slices.Clone(g.from[fold]), g.to[fold]...) {
 			if !seen[r] {
 				seen[r] = true
-				facts = append(facts, s.orphans(r)...)
+				all = append(all, r)
 			}
 		}
 	}
-	slices.SortFunc(facts, func(a, b rowferry.Fact) int { return strings.Compare(a.Value, b.Value) })
-	return facts
+	return all, nil
 }
 
 // orphans returns up to three rows of the reference's child without a parent.
