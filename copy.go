@@ -12,7 +12,8 @@ import (
 //
 //   - Loading: the tables are read in chunks, each in a snapshot of its own, and
 //     written by several connections at once, into tables that have no more than
-//     the key by which rows are found. The log is not applied meanwhile.
+//     the key by which rows are found, or not even that: a LateKeyer makes it behind
+//     the last row. The log is not applied meanwhile.
 //   - Merging: the log is applied from Copy.From on, where every chunk's snapshot
 //     is later, so that a row may be newer than the change that comes. Changes are
 //     merged: they say what a row is, not what it was. Whatever a merge takes back,
@@ -125,8 +126,8 @@ type Loader interface {
 	// PrepareLoad makes the tables of the given Shape mutations that are missing,
 	// without what would keep the rows of a copy from coming in any order: with the
 	// key by which rows are found (schema.Table.Identity) alone, or with an index that
-	// refuses nothing where there is none. It checks those
-	// that are there. One that Rowferry did not make and that has other unique or
+	// refuses nothing where there is none. A LateKeyer makes them without any. It
+	// checks those that are there. One that Rowferry did not make and that has other unique or
 	// foreign keys is refused with CodeCopyRefused. It is idempotent. Afterwards
 	// Begin and Load write into the tables as they are, and Prepare does not add to
 	// them, until Complete.
@@ -146,6 +147,19 @@ type Loader interface {
 	// with rows without a parent as it is told. It is idempotent. A row that breaks a
 	// key is CodeRowRefused, with the key's name.
 	Complete(ctx context.Context, shapes []Mutation, c Completion) error
+}
+
+// LateKeyer is a Loader whose tables are filled faster while they have no key at
+// all. No chunk needs one: it is there as a whole, with the note that says so, or
+// not at all. Merging does, and so does Load.Begin over rows that may be there.
+type LateKeyer interface {
+	Loader
+	// Key makes, of the tables that PrepareLoad made, the key by which rows are found,
+	// or the index where there is none, and calls each before every one, never twice at
+	// the same time. They outlast a crash of the target even where its commits need
+	// not. It is idempotent. Where it was not called, Complete makes them as well. Errors
+	// are those of Complete.
+	Key(ctx context.Context, shapes []Mutation, each func(what string)) error
 }
 
 // Chunk is a part of a table's copy: the rows behind the end of the chunk with
@@ -169,8 +183,9 @@ type Load interface {
 	// Claim notes that a chunk is to be loaded, in a transaction of its own.
 	Claim(ctx context.Context, cp Checkpoint, c Chunk) error
 	// Begin begins a chunk of the table of the given Shape mutation. Where again is
-	// set, rows of it may be there already: they become what Write is given. Else
-	// they are not, and the fastest way to write may be taken.
+	// set, rows of it may be there already: they become what Write is given, for which
+	// a LateKeyer has to have made the table's key. Else they are not, and the fastest
+	// way to write may be taken.
 	Begin(ctx context.Context, shape *Mutation, again bool) error
 	// Write writes inserts of that table.
 	Write(ctx context.Context, ms []Mutation) error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -69,8 +70,11 @@ func (e *Engine) entered(ctx context.Context) error {
 	switch e.at.Held.Copy.Phase {
 	case Merging:
 		var l *loading
-		if err := e.insistOn(ctx, func() (err error) { l, err = e.newLoading(ctx); return err }); err != nil || l.done() {
+		if err := e.insistOn(ctx, func() (err error) { l, err = e.newLoading(ctx); return err }); err != nil {
 			return err
+		}
+		if l.done() {
+			return e.insistOn(ctx, func() error { return e.key(ctx, c.shapes) })
 		}
 		return e.enter(ctx, CopyState{Phase: Loading, Server: e.at.Held.Copy.Server, Staged: c.staged()})
 	case Copied:
@@ -102,4 +106,17 @@ func (e *Engine) expect(chunks []Chunk) error {
 		saw[i] = c.Saw
 	}
 	return e.copying.copier.Expect(saw)
+}
+
+// key gives tables the key by which rows are found, where they are loaded without.
+func (e *Engine) key(ctx context.Context, shapes []Mutation) error {
+	if err := failpoint.Hit("copy.key"); err != nil {
+		return err
+	}
+	l, ok := e.copying.loader.(LateKeyer)
+	if !ok || failpoint.On("skip-key") {
+		return nil
+	}
+	defer e.stats.completing("")
+	return l.Key(ctx, shapes, e.stats.completing)
 }

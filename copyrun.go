@@ -223,18 +223,22 @@ func (e *Engine) lookAt(ctx context.Context, from Position) error {
 	return nil
 }
 
-// join makes tables that are new since the copy began like those that are copied.
-func (c *copying) join(ctx context.Context, ms []Mutation) error {
+// join makes tables that are new since the copy began like those that are merged.
+func (e *Engine) join(ctx context.Context, ms []Mutation) error {
 	if len(ms) == 0 {
 		return nil
 	}
+	c := e.copying
 	for i := range ms {
 		known := slices.ContainsFunc(c.shapes, func(m Mutation) bool { return m.Source == ms[i].Source })
 		if !known {
 			c.shapes = append(c.shapes, ms[i])
 		}
 	}
-	return c.loader.PrepareLoad(ctx, c.shapes)
+	if err := c.loader.PrepareLoad(ctx, c.shapes); err != nil {
+		return err
+	}
+	return e.key(ctx, ms)
 }
 
 // tellShapes has the handler learn the tables, and c.shapes hold them.

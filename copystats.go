@@ -11,7 +11,7 @@ import (
 type CopyProgress struct {
 	Phase  CopyPhase
 	Tables []CopiedTable // in order of name
-	// Making is the key that is being made, while Completing.
+	// Making is the key that is being made, before Merging or while Completing.
 	Making string
 	At     string // the table whose rows come, while Carrying
 	// Began is when this engine began to load, and Before how many rows had been

@@ -46,7 +46,7 @@ func (e *Engine) newShapes(b *batch) (ms []Mutation, err error) {
 
 func (e *Engine) prepareShapes(ctx context.Context, ms []Mutation) error {
 	if e.copying != nil {
-		return e.copying.join(ctx, ms)
+		return e.join(ctx, ms)
 	}
 	p, ok := e.parts.Sink.(Preparer)
 	if !ok || len(ms) == 0 {

@@ -59,7 +59,7 @@ type copyCampaign struct {
 // while it merges, and how many times each is passed.
 var (
 	loadStages  = []stage{{"copy.chunk", 1, 4}, {"copy.committed", 1, 4}}
-	mergeStages = []stage{{"recorded", 1, 3}, {"apply", 1, 3}, {"decode", 1, 200}, {"confirm", 1, 3}}
+	mergeStages = []stage{{"copy.key", 1, 1}, {"recorded", 1, 3}, {"apply", 1, 3}, {"decode", 1, 200}, {"confirm", 1, 3}}
 )
 
 // copyWorkers is how many chunks can be in hand.

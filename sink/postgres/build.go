@@ -246,12 +246,14 @@ func (b *builders) open(ctx context.Context) (*pgconn.PgConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = dialect.Query(limited, conn, moreMemory, func(dialect.Row) error { return nil }, strconv.Itoa(buildMemory))
+	err = dialect.Query(limited, conn, buildSettings, func(dialect.Row) error { return nil }, strconv.Itoa(buildMemory))
 	return conn, err
 }
 
-// moreMemory leaves a server its own setting where that is more.
-const moreMemory = "SELECT set_config('maintenance_work_mem', greatest(setting::int8, $1::int8)::text || unit, false) FROM pg_settings WHERE name = 'maintenance_work_mem'"
+// buildSettings leaves a server its own setting of memory where that is more. What
+// is made is on the disk before it is said to be there: merging relies on it.
+const buildSettings = "SELECT CASE name WHEN 'synchronous_commit' THEN set_config(name, 'local', false) ELSE set_config(name, greatest(setting::int8, $1::int8)::text || unit, false) END " +
+	"FROM pg_settings WHERE name = 'maintenance_work_mem' OR name = 'synchronous_commit' AND setting = 'off'"
 
 func (b *builders) close(conn *pgconn.PgConn) {
 	if conn == nil {

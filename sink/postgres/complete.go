@@ -11,6 +11,18 @@ import (
 	"github.com/rowferry/rowferry/schema"
 )
 
+// Key makes the keys by which rows are found, of several tables at the same time.
+func (s *Sink) Key(ctx context.Context, shapes []rowferry.Mutation, each func(what string)) error {
+	if err := s.idle(ctx); err != nil {
+		return err
+	}
+	if err := sqlsink.OnlyShapes(shapes); err != nil {
+		return err
+	}
+	c := newCompletion(s)
+	return c.build(ctx, shapes, c.finding, each)
+}
+
 // Complete makes the keys and indexes that tables made by Rowferry lack: first
 // all but the foreign keys, then, once rows without a parent are dealt with, those,
 // for which the server looks at every row. Several are made at the same time, those of the largest tables first. Each is a
@@ -23,7 +35,7 @@ func (s *Sink) Complete(ctx context.Context, shapes []rowferry.Mutation, o rowfe
 		return err
 	}
 	s.loading.begin(shapes) // also where they were completed before
-	c := &completion{sink: s, named: map[schema.Name]bool{}, made: map[schema.Name]*made{}, parents: map[schema.Name]*dialect.Existing{}}
+	c := newCompletion(s)
 	if err := c.build(ctx, shapes, c.keys, o.Each); err != nil {
 		return err
 	}
@@ -75,6 +87,10 @@ type completion struct {
 	parents map[schema.Name]*dialect.Existing // with their keys; nil where there is none
 }
 
+func newCompletion(s *Sink) *completion {
+	return &completion{sink: s, named: map[schema.Name]bool{}, made: map[schema.Name]*made{}, parents: map[schema.Name]*dialect.Existing{}}
+}
+
 // made is a table that Rowferry made, as it was before it was given keys.
 type made struct {
 	*dialect.Existing
@@ -83,6 +99,15 @@ type made struct {
 
 // keys finds the keys and indexes of a table that are not there.
 func (c *completion) keys(ctx context.Context, m *rowferry.Mutation) error {
+	return c.lacking(ctx, m, dialect.Keys(m.Table))
+}
+
+// finding finds, of those, the key by which rows are found, or the index.
+func (c *completion) finding(ctx context.Context, m *rowferry.Mutation) error {
+	return c.lacking(ctx, m, dialect.Keys(m.Table.Bare()))
+}
+
+func (c *completion) lacking(ctx context.Context, m *rowferry.Mutation, all []dialect.Key) error {
 	x, err := c.look(ctx, m.Table)
 	if err != nil || x == nil {
 		return err
@@ -91,7 +116,7 @@ func (c *completion) keys(ctx context.Context, m *rowferry.Mutation) error {
 	if err != nil {
 		return err
 	}
-	for _, k := range dialect.Keys(m.Table) {
+	for _, k := range all {
 		if there[k.Name] || k.Spare != nil && there[k.Spare.Name] {
 			continue
 		}

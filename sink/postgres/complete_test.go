@@ -18,6 +18,7 @@ func TestCompleteTakesItsTime(t *testing.T) {
 	x := newTarget(t, nil)
 	parent, child := related()
 	x.must(x.prepareLoad(parent, child))
+	x.key(parent)
 	x.sink = x.open(func(o *postgres.Options) { o.Endpoint.Timeout = 2 * time.Second })
 	x.exec("CREATE FUNCTION shop.slow() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3); END'",
 		"CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION shop.slow()")
@@ -33,6 +34,7 @@ func TestCompleteNotices(t *testing.T) {
 	x := newTarget(t, nil)
 	parent, _ := related()
 	x.must(x.prepareLoad(parent))
+	x.key(parent)
 	proxy := faultproxy.Start(t, x.server, 1)
 	x.sink = x.open(func(o *postgres.Options) {
 		o.Endpoint.Host, o.Endpoint.Port, o.Endpoint.Socket, o.Endpoint.Timeout = "127.0.0.1", proxy.Port, "", 2*time.Second
@@ -47,6 +49,20 @@ func TestCompleteNotices(t *testing.T) {
 	proxy.Shape(faultproxy.ToClient, faultproxy.Shape{})
 	eventually(t, func() error { _, err := x.complete(parent); return err })
 	x.is("1", "SELECT count(*) FROM pg_constraint WHERE conrelid = 'shop.parent'::regclass AND contype = 'u'")
+}
+
+// TestKeyIsOnTheDisk: what merging relies on is there after a crash, also where
+// commits need not be.
+func TestKeyIsOnTheDisk(t *testing.T) {
+	x := newTarget(t, nil)
+	parent, child := related()
+	x.must(x.prepareLoad(parent, child))
+	x.exec("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$",
+		"CREATE TABLE shop.noted (setting text)",
+		"CREATE FUNCTION shop.note() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO shop.noted VALUES (current_setting(''synchronous_commit'')); END'",
+		"CREATE EVENT TRIGGER note ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION shop.note()")
+	x.key(parent, child)
+	x.is("local local", "SELECT string_agg(setting, ' ') FROM shop.noted")
 }
 
 // TestCompleteOnNewest: the statements are those of the newest server, too.
@@ -79,6 +95,7 @@ func TestCompleteAtOnce(t *testing.T) {
 	x.must(x.chunk(l, parent, false, row(i(1), i(7))))
 	x.must(x.chunk(l, other, false, row(i(1), i(7))))
 	x.must(l.Close())
+	x.key(parent, child, other)
 	var began sync.WaitGroup
 	began.Add(2)
 	var most atomic.Int32

@@ -12,7 +12,7 @@ import (
 	"github.com/rowferry/rowferry/schema"
 )
 
-var _ rowferry.Loader = (*Sink)(nil)
+var _ rowferry.LateKeyer = (*Sink)(nil)
 
 // loading is what a sink, its lanes and its loads know of a copy. The zero value
 // is that of none. Safe for concurrent use.
@@ -56,8 +56,8 @@ func (l *loading) end(shapes []rowferry.Mutation) {
 	}
 }
 
-// PrepareLoad makes the tables that are missing with the key of their identity
-// alone, and checks those that are there, in a transaction of its own. A table
+// PrepareLoad makes the tables that are missing without any key, and checks those
+// that are there, in a transaction of its own. A table
 // that Rowferry made and that is empty loses the keys which Complete will make
 // again: it is left over from another pipeline. One with rows keeps what it has,
 // for Complete was at it.
@@ -132,7 +132,7 @@ func (s *Sink) checkLoadable(ctx context.Context, t *schema.Table, x *dialect.Ex
 			Remedy("without the key", "drop it, and make it again after the copy")
 	}
 	identity := t.ColumnNames(t.Identity())
-	if len(identity) > 0 && !x.References(identity) {
+	if len(identity) > 0 && !x.Made && !x.References(identity) { // else Key makes it
 		return refuse("it has no unique key over exactly the columns by which rows are found: %q", identity)
 	}
 	hindrances, err := s.hindrances(ctx, t, x)
@@ -252,8 +252,8 @@ func (s *Sink) strip(ctx context.Context, shapes []rowferry.Mutation) error {
 // unfinished returns the shape with those of its keys that the table has.
 func unfinished(t *schema.Table, x *dialect.Existing) *schema.Table {
 	c := *t
-	if bare := t.Bare(); !x.References(t.ColumnNames(t.PrimaryKey)) {
-		c.PrimaryKey = bare.PrimaryKey
+	if !x.References(t.ColumnNames(t.PrimaryKey)) {
+		c.PrimaryKey = nil
 	}
 	c.ForeignKeys = slices.DeleteFunc(slices.Clone(t.ForeignKeys), func(f schema.ForeignKey) bool { return !has(t, f, x) })
 	return &c

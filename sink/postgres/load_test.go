@@ -25,6 +25,12 @@ func shapes(tables []*schema.Table) (ms []rowferry.Mutation) {
 	return ms
 }
 
+// key makes the keys by which rows are found.
+func (x *target) key(tables ...*schema.Table) {
+	x.t.Helper()
+	x.must(x.sink.Key(x.t.Context(), shapes(tables), func(string) {}))
+}
+
 // complete returns what was told of.
 func (x *target) complete(tables ...*schema.Table) (made []string, err error) {
 	x.t.Helper()
@@ -55,6 +61,9 @@ func (x *target) chunk(l rowferry.Load, t *schema.Table, again bool, rows ...row
 	for _, r := range rows {
 		ms = append(ms, inserted(t, r...))
 	}
+	if again {
+		x.key(t)
+	}
 	m := shaped(t)
 	c, err := claim(x.t.Context(), l, x.cp, t)
 	if err == nil {
@@ -72,9 +81,12 @@ func (x *target) chunk(l rowferry.Load, t *schema.Table, again bool, rows ...row
 	return err
 }
 
-// merge commits changes as one batch, merged.
+// merge commits changes as one batch, merged, into tables with their keys.
 func (x *target) merge(ms ...rowferry.Mutation) error {
 	x.t.Helper()
+	for i := range ms {
+		x.key(ms[i].Table)
+	}
 	tx, err := x.sink.Begin(x.t.Context())
 	x.must(err)
 	cp := x.next()
@@ -221,6 +233,7 @@ func TestLoadHoldsTheCheckpoint(t *testing.T) {
 	behind := x.open(func(o *postgres.Options) {
 		o.Endpoint.Host, o.Endpoint.Port, o.Endpoint.Socket = "127.0.0.1", proxy.Port, ""
 	})
+	x.must(behind.PrepareLoad(t.Context(), shapes([]*schema.Table{want})))
 	l, err := behind.Load(t.Context())
 	x.must(err)
 	defer l.Close()

@@ -11,7 +11,7 @@ import (
 
 var _ rowferry.Planner = (*Sink)(nil)
 
-// Plan says what PrepareLoad and Complete would do. It only asks.
+// Plan says what PrepareLoad, Key and Complete would do. It only asks.
 func (s *Sink) Plan(ctx context.Context, shapes []rowferry.Mutation) ([]rowferry.TablePlan, error) {
 	if err := s.idle(ctx); err != nil {
 		return nil, err
@@ -83,22 +83,19 @@ func (s *Sink) planMake(ctx context.Context, t *schema.Table, p *rowferry.TableP
 
 // planKeys adds the keys and indexes that a table gets behind its last row.
 func (s *Sink) planKeys(ctx context.Context, t *schema.Table, x *dialect.Existing, all map[schema.Name]*schema.Table, p *rowferry.TablePlan) error {
-	there, err := map[string]bool{}, error(nil)
+	var there map[string]bool
 	if x != nil {
-		there, err = s.indexNames(ctx, x)
-	} else {
-		for _, k := range dialect.Keys(t.Bare()) {
-			there[k.Name] = true
+		var err error
+		if there, err = s.indexNames(ctx, x); err != nil {
+			return err
 		}
-	}
-	if err != nil {
-		return err
 	}
 	for _, k := range dialect.Keys(t) {
 		if there[k.Name] || k.Spare != nil && there[k.Spare.Name] {
 			continue
 		}
-		if k, err = s.free(ctx, t, k); err != nil {
+		k, err := s.free(ctx, t, k)
+		if err != nil {
 			return err
 		}
 		p.Complete = append(p.Complete, k.SQL)

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"strings"
-	"time"
 
 	"github.com/rowferry/rowferry"
 	dialect "github.com/rowferry/rowferry/internal/dialect/postgres"
@@ -53,8 +52,9 @@ func noSuchTime(s, what string) *rowferry.Error {
 // isDate reports whether s is a day of the Gregorian calendar from year 1 to
 // 9999. MySQL also knows 0000-00-00, 2025-00-15 and, when asked to, 2025-02-31.
 func isDate(s string) bool {
-	_, err := time.Parse("2006-01-02", s)
-	return err == nil && len(s) == 10 && s[:4] != "0000"
+	var days [4]byte
+	_, ok := dialect.AppendDate(days[:0], s)
+	return ok && len(s) == len("2006-01-02")
 }
 
 // isDuration reports whether s is a signed MySQL TIME whose fraction the

@@ -209,9 +209,21 @@ func (e *env) prepareLoad(tables ...*schema.Table) {
 	e.must(e.loader().PrepareLoad(ctx, e.shapes(tables...)))
 }
 
-// complete completes the tables, and returns what it was told of.
+// key makes the keys by which rows are found, where they are not there before, and
+// returns what it was told of.
+func (e *env) key(tables ...*schema.Table) (made []string) {
+	e.t.Helper()
+	if l, ok := e.sink.(rowferry.LateKeyer); ok {
+		e.must(l.Key(ctx, e.shapes(tables...), func(what string) { made = append(made, what) }))
+	}
+	return made
+}
+
+// complete completes the tables, and returns what it was told of besides the keys
+// by which rows are found.
 func (e *env) complete(tables ...*schema.Table) []string {
 	e.t.Helper()
+	e.key(tables...)
 	var made []string
 	e.must(e.loader().Complete(ctx, e.shapes(tables...), rowferry.Completion{Each: func(what string) { made = append(made, what) }}))
 	return made
@@ -286,6 +298,9 @@ func (e *env) chunk(l rowferry.Load, t *schema.Table, again bool, ms ...rowferry
 // open1 begins a chunk and writes the rows.
 func (e *env) open1(l rowferry.Load, t *schema.Table, again bool, ms ...rowferry.Mutation) {
 	e.t.Helper()
+	if again {
+		e.key(t)
+	}
 	e.must(l.Begin(ctx, e.shaped(t), again))
 	e.must(l.Write(ctx, e.stamp(ms)))
 }
@@ -294,6 +309,9 @@ func (e *env) open1(l rowferry.Load, t *schema.Table, again bool, ms ...rowferry
 // back.
 func (e *env) chunkRefused(l rowferry.Load, want rowferry.Code, t *schema.Table, again bool, ms ...rowferry.Mutation) {
 	e.t.Helper()
+	if again {
+		e.key(t)
+	}
 	e.must(l.Begin(ctx, e.shaped(t), again))
 	err := l.Write(ctx, e.stamp(ms))
 	if err == nil {

@@ -187,6 +187,7 @@ var loadFenceClauses = []clause{
 	{"load: several at once", func(e *env) {
 		t := numbered("t")
 		e.prepareLoad(t)
+		e.key(t)
 		const chunks, size = 12, 200
 		var group sync.WaitGroup
 		failed := make(chan error, chunks)

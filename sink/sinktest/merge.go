@@ -285,13 +285,21 @@ func (e *env) bare(name string) *schema.Table {
 	e.t.Helper()
 	t := numbered(name)
 	e.prepareLoad(t)
+	e.key(t)
 	e.merge(each(bulkRows, func(i int) rowferry.Mutation { return insert(t, start(i)...) })...)
 	return t
 }
 
-// merge commits the mutations, merged, as one batch.
+// merge commits the mutations, merged, as one batch, into tables with their keys.
 func (e *env) merge(ms ...rowferry.Mutation) {
 	e.t.Helper()
+	var tables []*schema.Table
+	for i := range ms {
+		if !slices.Contains(tables, ms[i].Table) {
+			tables = append(tables, ms[i].Table)
+		}
+	}
+	e.key(tables...)
 	tx := e.begin()
 	m, ok := tx.(rowferry.MergeTx)
 	if !ok {

@@ -98,12 +98,21 @@ func Run(t *testing.T, open func(t *testing.T) rowferry.Sink, o Options) {
 		run(findClauses)
 	}
 	if _, loads := s.(rowferry.Loader); loads {
-		run(slices.Concat(loadClauses, chunkClauses, loadFenceClauses, completeClauses, orphanClauses, indexClauses, mergeClauses, removeClauses, reviveClauses))
+		run(loaderClauses(s))
 	}
 	if inBulk(t, s) {
 		run(bulkClauses)
 		run(bulkValueClauses)
 	}
+}
+
+// loaderClauses are those that a rowferry.Loader has to hold.
+func loaderClauses(s rowferry.Sink) []clause {
+	all := slices.Concat(loadClauses, chunkClauses, loadFenceClauses, completeClauses, orphanClauses, indexClauses, mergeClauses, removeClauses, reviveClauses)
+	if _, late := s.(rowferry.LateKeyer); late {
+		all = append(all, lateKeyClauses...)
+	}
+	return all
 }
 
 // inBulk reports whether batches of the sink, which it closes, are a

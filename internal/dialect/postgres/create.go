@@ -20,17 +20,15 @@ import (
 //
 // Errors: *NameError and *TypeError.
 func CreateTable(t *schema.Table) (statements, notices []string, err error) {
-	return createTable(t, t)
+	return createTable(t, true)
 }
 
-// CreateBare is CreateTable without the keys and indexes that schema.Table.Bare
-// leaves out: Keys has them.
+// CreateBare is CreateTable without any keys and indexes: Keys has them.
 func CreateBare(t *schema.Table) (statements, notices []string, err error) {
-	return createTable(t, t.Bare())
+	return createTable(t, false)
 }
 
-// createTable makes a table of shape t that has the keys of another version.
-func createTable(t, keyed *schema.Table) (statements, notices []string, err error) {
+func createTable(t *schema.Table, keyed bool) (statements, notices []string, err error) {
 	if err := CheckTable(t); err != nil {
 		return nil, nil, err
 	}
@@ -60,19 +58,16 @@ func createTable(t, keyed *schema.Table) (statements, notices []string, err erro
 		}
 		lines = append(lines, line)
 	}
-	if len(keyed.PrimaryKey) > 0 {
-		lines = append(lines, primaryKey(keyed))
+	if keyed && len(t.PrimaryKey) > 0 {
+		lines = append(lines, primaryKey(t))
 	}
 	statements = append(statements, "CREATE TABLE "+name+" (\n  "+strings.Join(lines, ",\n  ")+"\n)")
 	statements = append(statements, after...)
 	statements = append(statements, "COMMENT ON TABLE "+name+" IS "+Literal(MadeComment))
-	keys := uniqueKeys(keyed)
-	if keyed == t {
-		keys = append(keys, childIndexes(t)...)
-	}
-	keys = append(keys, rowIndex(t)...) // merging looks for rows already
-	for _, k := range keys {
-		statements = append(statements, k.SQL)
+	if keyed {
+		for _, k := range slices.Concat(uniqueKeys(t), childIndexes(t), rowIndex(t)) {
+			statements = append(statements, k.SQL)
+		}
 	}
 	return statements, append(notices, leftOut(t)...), nil
 }
