@@ -111,6 +111,7 @@ type Engine struct {
 	made       []Mutation // the tables that were made before their batch last
 	stats      stats
 	copying    *copying // nil where there is no copy to make
+	fetching   RowCopy  // what rows are fetched from; nil before the first
 	part       *parting // nil where all rows are copied
 	acks       *acks    // of the reader that runs; nil until one does
 	throttle   *Throttle
@@ -248,7 +249,7 @@ func (e *Engine) interrupted() error {
 // Close releases the reader. It is called after Run has returned, or instead
 // of Run.
 func (e *Engine) Close() error {
-	if err := errors.Join(e.closeReader(), e.closeCopy()); err != nil {
+	if err := errors.Join(e.closeReader(), e.closeCopy(), e.closeFetching()); err != nil {
 		return fmt.Errorf("close the source: %w", err)
 	}
 	return nil
