@@ -112,6 +112,7 @@ type Engine struct {
 	stats      stats
 	copying    *copying // nil where there is no copy to make
 	brought    *brought // nil but while rows are carried under the source's keys
+	fetching   RowCopy  // what rows are fetched from; nil before the first
 	part       *parting // nil where all rows are copied
 	acks       *acks    // of the reader that runs; nil until one does
 	throttle   *Throttle
@@ -249,7 +250,7 @@ func (e *Engine) interrupted() error {
 // Close releases the reader. It is called after Run has returned, or instead
 // of Run.
 func (e *Engine) Close() error {
-	if err := errors.Join(e.closeReader(), e.closeCopy()); err != nil {
+	if err := errors.Join(e.closeReader(), e.closeCopy(), e.closeFetching()); err != nil {
 		return fmt.Errorf("close the source: %w", err)
 	}
 	return nil

@@ -57,7 +57,28 @@ func (w *mapper) run(ctx context.Context, b *batch, most int, emit func([]Mutati
 			return err
 		}
 	}
+	if err := w.passed(b); err != nil {
+		return err
+	}
 	return w.flush(emit)
+}
+
+// passed has rows that were fetched be as any other, once the log has passed them.
+func (w *mapper) passed(b *batch) error {
+	if w.notes == nil {
+		return nil
+	}
+	w.tally.fetched = w.notes.fetched
+	if w.look || w.notes.Held().Fetched == 0 || w.engine.at.Held.Copy.Phase == Carrying {
+		return nil
+	}
+	copier, ok := w.engine.parts.Source.(Copier)
+	if !ok {
+		return Errorf(CodeInternal, "rows were fetched from a source that cannot be read")
+	}
+	return w.engine.parts.Resolver.Passed(w.notes, func(m Mark) (bool, error) {
+		return copier.Passed(b.last().Position, b.last().Log, m)
+	})
 }
 
 func (w *mapper) flush(emit func([]Mutation) error) error {

@@ -54,6 +54,10 @@ type Resolver interface {
 	Reconsider(dst []Mutation, w Wish, o *Origin, n Notes) ([]Mutation, error)
 	// Keeps reports whether every key is the source's.
 	Keeps() bool
+	// Passed forgets of rows that were fetched that they are newer than the log, where
+	// passed says of their mark that it is behind. It is called behind a batch while
+	// Kept.Fetched is not 0.
+	Passed(n Notes, passed func(Mark) (bool, error)) error
 }
 
 // Parent is a table that rows refer to. Where it is Awaited, they wait for its rows:
@@ -81,7 +85,7 @@ type Refusal struct {
 	Trial bool
 }
 
-// ErrKeysShort tells that more keys have to be reserved, or rows looked up.
+// ErrKeysShort tells that more keys have to be reserved, or rows looked up or fetched.
 var ErrKeysShort = errors.New("no reserved keys are left")
 
 // Notes is what a Resolver remembers as of one batch: what was recorded, with the
@@ -103,6 +107,10 @@ type Notes interface {
 	// Next counts what comes of the change that is being resolved, from 0, and tells
 	// why the target has refused that: nil where it has not, or was not asked yet.
 	Next() (nth int, refused *Refusal)
+	// Fetched returns what is in the source of a row, by the table's name there and
+	// the key: the same whenever the batch is resolved. Nil where that was not asked
+	// yet: it is read where ErrKeysShort is returned.
+	Fetched(source schema.Name, key []Value) *Fetched
 }
 
 // ChangeID is the nth, from 0, of what the change with the given place in the
@@ -121,10 +129,12 @@ type Kept struct {
 	Waiting int64 `json:"waiting,omitempty"` // rows that wait, those that were put aside among them
 	// Rejected is rows that the target refused and that were put aside.
 	Rejected int64 `json:"rejected,omitempty"`
+	// Fetched is rows that were fetched and may be newer than the log.
+	Fetched int64 `json:"fetched,omitempty"`
 }
 
 func (k Kept) plus(o Kept) Kept {
-	return Kept{k.Mapped + o.Mapped, k.Waiting + o.Waiting, k.Rejected + o.Rejected}
+	return Kept{k.Mapped + o.Mapped, k.Waiting + o.Waiting, k.Rejected + o.Rejected, k.Fetched + o.Fetched}
 }
 
 // Note is a key of the State's notes and its new value; nil removes it.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+
+	"github.com/rowferry/rowferry/schema"
 )
 
 // mostNotes bounds what one batch changes in the notes, in bytes, as they are held
@@ -31,7 +33,9 @@ type delta struct {
 	at      ChangeID // what is resolved next
 	// tried is how many changes of a transaction, from its first on, are put aside as a
 	// trial; see trial.go.
-	tried int
+	tried   int
+	fetches *fetches
+	fetched uint64 // rows that were brought from the source
 }
 
 var _ Notes = (*delta)(nil)
@@ -40,7 +44,10 @@ var _ Notes = (*delta)(nil)
 // was resolved before it.
 func (e *Engine) notes(b *batch) *delta {
 	if b.notes == nil {
-		b.notes = &delta{state: e.parts.State, before: e.newest, base: e.at.Held.Notes}
+		b.notes = &delta{
+			state: e.parts.State, before: e.newest, base: e.at.Held.Notes,
+			fetches: &fetches{found: map[string]*Fetched{}, ends: e.at.Held.Copy.Phase == Carrying},
+		}
 		if !b.spilled() {
 			b.notes.given = map[ChangeID]int64{}
 		}
@@ -55,7 +62,7 @@ func (e *Engine) notes(b *batch) *delta {
 func (d *delta) apart(parts []*batch) {
 	before := d.before
 	for _, b := range parts {
-		b.notes = &delta{state: d.state, before: before, given: d.given, refused: d.refused, base: d.base}
+		b.notes = &delta{state: d.state, before: before, given: d.given, refused: d.refused, base: d.base, fetches: d.fetches}
 		before = b.notes
 	}
 }
@@ -65,13 +72,13 @@ func (d *delta) clear() {
 	if d.before != nil {
 		d.base = d.before.kept
 	}
-	d.places, d.notes, d.room, d.bytes, d.kept = map[string]int32{}, nil, nil, 0, d.base
+	d.places, d.notes, d.room, d.bytes, d.kept, d.fetched = map[string]int32{}, nil, nil, 0, d.base, 0
 }
 
 // settle says that the notes are recorded, and the batch committed.
 func (d *delta) settle() {
 	if d != nil {
-		d.before, d.places, d.notes, d.room, d.given = nil, nil, nil, nil, nil
+		d.before, d.places, d.notes, d.room, d.given, d.fetches = nil, nil, nil, nil, nil, nil
 	}
 }
 
@@ -115,7 +122,15 @@ func (d *delta) keep(b []byte) []byte {
 func (d *delta) Held() Kept { return d.kept }
 
 // Count implements Notes.
-func (d *delta) Count(k Kept) { d.kept = d.kept.plus(k) }
+func (d *delta) Count(k Kept) {
+	d.kept = d.kept.plus(k)
+	d.fetched += uint64(max(0, k.Fetched))
+}
+
+// Fetched implements Notes.
+func (d *delta) Fetched(source schema.Name, key []Value) *Fetched {
+	return d.fetches.get(fetchKey{source, key})
+}
 
 // Assigned implements Notes.
 func (d *delta) Assigned(c ChangeID) (int64, bool) {

@@ -55,21 +55,32 @@ func (e *Engine) prepareShapes(ctx context.Context, ms []Mutation) error {
 	return p.Prepare(ctx, ms)
 }
 
-// reserve has more keys set aside and rows looked up for a batch that lacks them,
-// which its tables have to be there for. Nothing else is under way.
+// reserve has more keys set aside, and rows looked up and fetched, for a batch that
+// lacks them, which its tables have to be there for. Nothing else is under way.
 func (e *Engine) reserve(ctx context.Context, b *batch) error {
 	if err := e.makeTables(ctx, b); err != nil {
 		return err
 	}
+	if len(b.notes.fetches.asked) > 0 {
+		return e.fetchAll(ctx, b) // other things may be short still, which is met again
+	}
 	if e.parts.Resolver.Looks() {
-		w := newMapper(e, b)
-		w.look = true
-		// What is wrong with a change is met again in its place.
-		if err := w.run(ctx, b, writeChunk, func([]Mutation) error { return nil }); ctx.Err() != nil {
-			return errors.Join(ctx.Err(), err)
+		if err := e.lookThrough(ctx, b); err != nil {
+			return err
 		}
 	}
 	return e.parts.Resolver.Reserve(ctx)
+}
+
+// lookThrough resolves a batch for what it asks alone.
+func (e *Engine) lookThrough(ctx context.Context, b *batch) error {
+	w := newMapper(e, b)
+	w.look = true
+	// What is wrong with a change is met again in its place.
+	if err := w.run(ctx, b, writeChunk, func([]Mutation) error { return nil }); ctx.Err() != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	return nil
 }
 
 // makeTables makes the tables that are new with the batch, before it. Where the target

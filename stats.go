@@ -37,10 +37,12 @@ type Progress struct {
 	// Mutations is what the committed changes came to in the target's terms,
 	// Written what was left of that to write after compaction.
 	Mutations, Written uint64
-	Tables             []TableStats
-	Position           Position
-	Log                string
-	Commit             time.Time // source commit time of the last applied transaction
+	// Fetched is how many rows were fetched from the source as parents of others.
+	Fetched  uint64
+	Tables   []TableStats
+	Position Position
+	Log      string
+	Commit   time.Time // source commit time of the last applied transaction
 	// Checkpoint is the last committed one: as Open left it, until this run
 	// commits.
 	Checkpoint Checkpoint
@@ -106,6 +108,7 @@ func (s *stats) wait(what string) {
 type tally struct {
 	tables             map[schema.Name]*TableStats
 	mutations, written uint64 // see Progress
+	fetched            uint64
 }
 
 // add counts a change that came to so many mutations.
@@ -164,6 +167,7 @@ func (s *stats) committed(b *batch, t tally, cp Checkpoint) {
 	s.progress.LongestSpan = max(s.progress.LongestSpan, b.duration())
 	s.progress.Mutations += t.mutations
 	s.progress.Written += t.written
+	s.progress.Fetched += t.fetched
 	s.progress.Position, s.progress.Log, s.progress.Commit = cp.Position, cp.Log, cp.Commit
 	s.progress.Checkpoint = cp
 	for _, tx := range b.txs {

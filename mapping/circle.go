@@ -67,8 +67,12 @@ func (s *step) open(circle []*waiting) error {
 		if err := s.place(w, lacks); err != nil {
 			return err
 		}
-		if again, err := s.circle(w); again == nil || err != nil {
+		again, err := s.circle(w)
+		if again == nil || err != nil {
 			return err
+		}
+		if !slices.Equal(lacks, lacked) { // by a row that came meanwhile
+			return s.open(again)
 		}
 	}
 	return s.giveWay(circle)

@@ -31,6 +31,7 @@ const (
 	Wait   Missing = "wait"   // until the parent comes
 	Null   Missing = "null"   // it is written with NULL in the parent's place
 	Reject Missing = "reject" // it stops the pipeline
+	Fetch  Missing = "fetch"  // it is brought from the source first, with its own parents
 )
 
 // KeyRule is what the user says of the keys of one source table.
@@ -80,6 +81,8 @@ type entity struct {
 	carried bool
 	// keeps tells that deleted rows stay in the target.
 	keeps bool
+	// fetched tells that rows come from the source when others refer to them.
+	fetched bool
 	// naturals are the columns by which new rows are looked up in the target, each
 	// alone in the order to try them; nil where they are not.
 	naturals [][]int
@@ -197,13 +200,16 @@ func (r *resolver) learn(source schema.Name, t *schema.Table) error {
 	return r.connectAll()
 }
 
-// connectAll connects all entities. Whether the keys of one are noted may follow
-// from those of its parents.
+// connectAll connects all entities. Whether the keys of one are noted, and its rows
+// fetched, may follow from others.
 func (r *resolver) connectAll() error {
 	for before := -1; before != r.noted(); {
 		before = r.noted()
 		for _, e := range r.all() {
 			if err := r.connect(e); err != nil {
+				return err
+			}
+			if err := r.connectFetched(e); err != nil {
 				return err
 			}
 		}
@@ -217,6 +223,9 @@ func (r *resolver) connectAll() error {
 func (r *resolver) noted() (n int) {
 	for _, e := range r.entities {
 		if e.noted || e.carried {
+			n++
+		}
+		if e.fetched {
 			n++
 		}
 	}

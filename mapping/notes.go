@@ -18,6 +18,10 @@ import (
 //	t entity key      who has the key: a waiting row that has it now, or gives it up
 //	l list            how many slots a list has
 //	l list slot       the number of a waiting row
+//	f entity key      a row that was fetched, and may be newer than the log: its number
+//	                  and what it refers to, and its unique values, in the target
+//	n number          the mark up to which it may be, and the note above
+//	o                 the numbers of the first of them and of the next
 //
 // A list is of rows that wait for a row to come (a entity key) or to leave the
 // room (r number), that the target refused (x), of which some were given up (g), or
@@ -34,6 +38,10 @@ const (
 	waitingNote = 'e'
 	holderNote  = 't'
 	listNote    = 'l'
+
+	newerNote      = 'f'
+	newerOrderNote = 'n'
+	newerRangeNote = 'o'
 
 	arrivalList = 'a'
 	releaseList = 'r'

@@ -122,6 +122,10 @@ func (r *resolver) Resolve(dst []rowferry.Mutation, m *rowferry.Mutation, n rowf
 		return dst, rowferry.Errorf(rowferry.CodeInternal, "an operation %s cannot be given keys", m.Op)
 	}
 	s := step{resolver: r, notes: n, dst: dst, origin: m.Origin, index: m.Index, nth: m.Nth}
+	if e.fetched && e.identity != nil {
+		err := s.merge(e, m)
+		return s.dst, err
+	}
 	err := s.change(e, m)
 	return s.dst, err
 }
@@ -201,17 +205,23 @@ type step struct {
 	flags  byte // of the note that was read last
 	// refused is why the row that is about to be parked is.
 	refused *rowferry.Refusal
+	// coming are rows on their way of tables whose rows are fetched.
+	coming []string
 }
 
 // change brings a mutation to the target, or has it wait.
-func (s *step) change(e *entity, m *rowferry.Mutation) error {
+func (s *step) change(e *entity, m *rowferry.Mutation) error { return s.bring(e, m, false) }
+
+// bring is change of a row that may lead elsewhere though it has the same values: see
+// translate.
+func (s *step) bring(e *entity, m *rowferry.Mutation, waited bool) error {
 	if s.notes.Held().Waiting > 0 {
 		held, err := s.held(e, m)
 		if held || err != nil {
 			return err
 		}
 	}
-	lacks, err := s.write(e, m, false)
+	lacks, err := s.write(e, m, waited)
 	if err != nil || lacks == nil {
 		return err
 	}
@@ -231,7 +241,7 @@ func (s *step) write(e *entity, m *rowferry.Mutation, waited bool) (lacks []byte
 		s.refused = nil
 	}
 	if !e.plain || len(e.refs) > 0 && s.notes.Held().Waiting > 0 {
-		if lacks, err = s.translate(e, &out, waited); lacks != nil || err != nil {
+		if lacks, err = s.within(e, m, func() ([]byte, error) { return s.translate(e, &out, waited) }); lacks != nil || err != nil {
 			return lacks, err
 		}
 	}

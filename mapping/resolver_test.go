@@ -29,6 +29,7 @@ type book struct {
 	// at is what is resolved next, refused what the target took not.
 	at      rowferry.ChangeID
 	refused map[rowferry.ChangeID]*rowferry.Refusal
+	fetched func(source schema.Name, key []rowferry.Value) *rowferry.Fetched
 }
 
 func (b *book) Get(key []byte) ([]byte, error) { return b.notes[string(key)], nil }
@@ -44,6 +45,10 @@ func (b *book) Count(k rowferry.Kept) {
 	b.kept.Mapped += k.Mapped
 	b.kept.Waiting += k.Waiting
 	b.kept.Rejected += k.Rejected
+	b.kept.Fetched += k.Fetched
+}
+func (b *book) Fetched(source schema.Name, key []rowferry.Value) *rowferry.Fetched {
+	return b.fetched(source, key)
 }
 func (b *book) Next() (int, *rowferry.Refusal) {
 	at := b.at
@@ -57,7 +62,7 @@ func (b *book) Assigned(c rowferry.ChangeID) (int64, bool) {
 func (b *book) Assign(c rowferry.ChangeID, key int64) { b.given[c] = key }
 
 func (b *book) copied() *book {
-	return &book{notes: maps.Clone(b.notes), kept: b.kept, given: b.given, refused: b.refused}
+	return &book{notes: maps.Clone(b.notes), kept: b.kept, given: b.given, refused: b.refused, fetched: b.fetched}
 }
 
 // TestReferences: whatever comes before what it refers to, keys that are given anew,

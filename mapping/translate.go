@@ -86,6 +86,9 @@ func (s *step) known(e *entity, f *reference, old, now, whole, dst rowferry.Row)
 // is not there.
 func (s *step) refer(e *entity, f *reference, key []rowferry.Value, now, dst rowferry.Row) (lacks []byte, err error) {
 	there, err := s.parent(f.parent, key)
+	if there == nil && err == nil && e.fetches() {
+		there, err = s.fetch(f.parent, key)
+	}
 	switch {
 	case err != nil:
 		return nil, err

@@ -120,8 +120,8 @@ func keyKeys() []*key {
 			},
 		},
 		entityText(key{
-			name: "missing_parent", values: []string{"wait", "null", "reject"}, example: "wait",
-			doc: "What becomes of a row that refers to one which is not in the target. `wait`: it waits in the state directory, with its later changes, until its parent comes. `null`: it is written with NULL in its place. `reject`: the pipeline stops. It is about references to tables with `key: allocate`, and, where it is given, about those under `references`; other foreign keys are left to the target. Without the key, `wait`.",
+			name: "missing_parent", values: []string{"wait", "fetch", "null", "reject"}, example: "wait",
+			doc: "What becomes of a row that refers to one which is not in the target. `wait`: it waits in the state directory, with its later changes, until its parent comes. `fetch`: the parent is read from the source and comes first, with its own parents; see [Parents from before](../guides/keys.md#parents-from-before). `null`: it is written with NULL in its place. `reject`: the pipeline stops. It is about references to tables with `key: allocate`, and, where it is given, about those under `references`; other foreign keys are left to the target. Without the key, `wait`.",
 		}, func(e *mapping.Entity, v string) { e.Keys.Missing = mapping.Missing(v) }),
 	}
 }

@@ -25,6 +25,7 @@ type summary struct {
 	Copied       *summaryCopy     `json:"copied"`  // null where this run loaded nothing
 	Orphans      []summaryOrphans `json:"orphans"` // rows without a parent that this run's copy changed
 	Keys         *summaryKeys     `json:"keys"`    // null where every key is the source's
+	Fetched      uint64           `json:"fetched"` // rows that were brought from the source as parents of others
 	// How long each of max_rows_per_second, source_max_running, target_max_lag and
 	// pause held the run back.
 	Waited map[string]float64 `json:"waited_seconds"`
@@ -68,7 +69,7 @@ func summarise(w *wiring, e *rowferry.Engine, took time.Duration, err error) *su
 	p, cp, r := e.Progress(), e.Checkpoint(), e.Resume()
 	sum := &summary{
 		Pipeline: s.name, Resume: summaryResume{string(r.Kind), r.Detail}, Tables: []summaryTable{}, Waited: waitedSeconds(p.Throttle),
-		Transactions: p.Transactions, Rows: p.Rows, Batches: p.Batches, Fallbacks: p.Fallbacks, Splits: p.Splits, Spilled: p.Spilled,
+		Transactions: p.Transactions, Rows: p.Rows, Batches: p.Batches, Fallbacks: p.Fallbacks, Splits: p.Splits, Spilled: p.Spilled, Fetched: p.Fetched,
 		MostTransactions: p.MostTransactions, LongestSeconds: p.LongestSpan.Seconds(),
 		Seconds: took.Seconds(), Position: string(cp.Position), Log: cp.Log,
 		Notices: append(append([]string{}, e.Notices()...), w.notices...), Next: next(s, err), failed: err != nil, took: took,
@@ -222,6 +223,9 @@ func (s *summary) text(ink ink) string {
 	}
 	if s.Keys != nil {
 		line("keys", keysText(s.Keys.Mapped, s.Keys.Waiting, s.Keys.Rejected))
+	}
+	if s.Fetched > 0 {
+		line("fetched", plural(s.Fetched, "parent", "parents"))
 	}
 	line("batches", s.batches())
 	line("held back", waitedText(s.Waited))

@@ -51,6 +51,10 @@ func (w *wiring) open(ctx context.Context) error {
 	if w.parts.Source, err = s.openSource(ctx, rules, w.budget, in); err != nil {
 		return err
 	}
+	if _, ok := w.parts.Source.(rowferry.Fetcher); !ok && rules.Fetches() {
+		return rowferry.Errorf(rowferry.CodeKeyRefused, "'missing_parent: fetch' reads rows of the source, and this one is no server that can be asked").
+			Fact("source", "%s", s.sourceText()).Remedy("wait for them", "missing_parent: wait")
+	}
 	if err := w.needStart(ctx); err != nil {
 		return err
 	}

@@ -26,7 +26,8 @@ type tableCopy struct {
 	begins  bool   // and does not go on
 	self    string // the server; any other does not have to have seen From
 	from    rowferry.Position
-	known   time.Time // since when at least from is known
+	known   time.Time // since when at least from, or place, is known
+	place   string    // of MariaDB: where in the log the last snapshot was that told, "file:offset"
 	lineage string
 	tables  []rowferry.CopyTable
 	gauge   loadGauge

@@ -157,6 +157,7 @@ func (k *tableCopy) snapshot(ctx context.Context, c *conn) (at rowferry.Position
 		}
 		before, there, err := c.gtidOf(ctx, file, fileStart)
 		if err != nil || known && there {
+			k.place = file + ":" + offset
 			return rowferry.Position(pos), pos == before, err
 		}
 	}

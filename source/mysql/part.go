@@ -21,30 +21,11 @@ type partReader struct {
 // Part looks at the tables and opens a snapshot. It asks for nothing of the log. See
 // rowferry.PartSource.
 func (s *liveSource) Part(ctx context.Context) (rowferry.PartReader, error) {
-	c, err := dial(ctx, ctx, s.opt.Endpoint)
+	k, err := s.now(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer c.close()
-	is, err := c.first(ctx, 1, "SELECT @@global.version")
-	if err != nil {
-		return nil, err
-	}
-	k := &tableCopy{src: s, srv: parseServer(is[0])}
-	if k.self, err = c.self(ctx, k.srv); err != nil {
-		return nil, err
-	}
-	found, err := s.surveyTables(ctx, c, k.srv)
-	if err != nil {
-		return nil, err
-	}
-	p := &partReader{}
-	for _, t := range found.found.Tables {
-		if t.Refused != nil {
-			return nil, t.Refused
-		}
-		p.tables = append(p.tables, t.CopyTable)
-	}
+	p := &partReader{tables: k.tables}
 	r, err := k.Open(ctx)
 	if err != nil {
 		return nil, err

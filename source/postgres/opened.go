@@ -34,6 +34,8 @@ type opened struct {
 	awaited *atomic.Uint64
 	// tokens are what the log has to have for a copy.
 	tokens *tokens
+	// told takes the transactions that were told; nil: they are not noted.
+	told *toldXIDs
 }
 
 func (o *opened) lineage() lineage { return lineage{o.timeline, o.system} }

@@ -52,14 +52,7 @@ func (p *partReader) open(ctx context.Context, o *opening) (err error) {
 	if o.server, err = s.look(ctx); err != nil {
 		return err
 	}
-	if err := s.exec(ctx, beginSnapshot); err != nil {
-		return err
-	}
-	err = p.find(ctx, o)
-	if ended := s.exec(ctx, "ROLLBACK"); err == nil {
-		err = ended
-	}
-	if err != nil {
+	if err := p.copy.look(ctx, o); err != nil {
 		return err
 	}
 	if err := s.exec(ctx, beginSnapshot); err != nil {
@@ -73,7 +66,19 @@ func (p *partReader) open(ctx context.Context, o *opening) (err error) {
 	return s.exec(ctx, "SELECT pg_current_snapshot()")
 }
 
-func (p *partReader) find(ctx context.Context, o *opening) error {
+// look finds the tables as they are now.
+func (c *copying) look(ctx context.Context, o *opening) error {
+	if err := o.session.exec(ctx, beginSnapshot); err != nil {
+		return err
+	}
+	err := c.lookWithin(ctx, o)
+	if ended := o.session.exec(ctx, "ROLLBACK"); err == nil {
+		err = ended
+	}
+	return err
+}
+
+func (c *copying) lookWithin(ctx context.Context, o *opening) error {
 	pub, err := o.session.readPublication(ctx, o.options.Publication)
 	if err != nil {
 		return err
@@ -94,9 +99,9 @@ func (p *partReader) find(ctx context.Context, o *opening) error {
 	if err != nil {
 		return err
 	}
-	p.copy.tables = in.all
+	c.tables = in.all
 	for _, t := range in.all {
-		p.copy.find[t.Shape.Name] = t
+		c.find[t.Shape.Name] = t
 	}
 	return nil
 }

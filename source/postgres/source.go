@@ -25,6 +25,8 @@ type Source struct {
 	awaited atomic.Uint64
 	// tokens are what the log has to have for a copy.
 	tokens tokens
+	// told is what readers have told of and what may not be seen yet.
+	told toldXIDs
 
 	mu   sync.Mutex
 	made lsn    // where the slot begins that this Source made; 0 where it made none
@@ -88,7 +90,7 @@ func (s *Source) Open(ctx context.Context, start rowferry.Start) (_ rowferry.Rea
 	r, err := newReader(ctx, opened{
 		options: &o.options, version: o.server.version, system: o.identity.system, timeline: o.identity.timeline,
 		begin: o.begin, anchor: o.anchor, end: o.end.at, until: o.end.time, slot: o.options.Slot, publication: o.options.Publication,
-		tables: o.scope.tables, queries: o.session.conn, stream: o.stream, start: start, awaited: &s.awaited, tokens: &s.tokens,
+		tables: o.scope.tables, queries: o.session.conn, stream: o.stream, start: start, awaited: &s.awaited, tokens: &s.tokens, told: &s.told,
 	})
 	if err != nil {
 		return nil, err

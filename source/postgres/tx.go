@@ -26,6 +26,9 @@ type assembly struct {
 func (r *reader) begin(c commit, what string, at time.Time) {
 	r.text = append(r.text[:0], what...)
 	if c.xid != 0 {
+		if r.opened.told != nil {
+			r.opened.told.add(c.xid)
+		}
 		r.text = strconv.AppendUint(append(r.text, ' '), uint64(c.xid), 10)
 	}
 	r.text = c.lsn.append(append(r.text, " at "...))
