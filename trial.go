@@ -101,7 +101,8 @@ func (t *trial) find(ctx context.Context) (found []*Error) {
 // given for it, nil where none can be put aside.
 func (t *trial) blame(ctx context.Context, all []Mutation, why error) *Error {
 	count := max(1, t.batch.rows())
-	if _, err := t.try(ctx, count); err != nil || !refuses(why) {
+	_, rest := t.try(ctx, count)
+	if taken := rest == nil; !taken || !refuses(why) {
 		return nil
 	}
 	least, most := 0, count // that is refused without so many, and that is taken
