@@ -134,6 +134,8 @@ const (
 	CodeHandlerFailed   Code = "RF-5050"
 	CodeHandlerAnswer   Code = "RF-5051"
 	CodeHandlerRefused  Code = "RF-5052"
+	CodeWouldReject     Code = "RF-5060"
+	CodeDryRun          Code = "RF-5061"
 	CodeInterrupted     Code = "RF-9001"
 	CodeInternal        Code = "RF-9002"
 )

@@ -198,14 +198,13 @@ func (e *Engine) checkStaged() error {
 		return Errorf(CodeCopyRefused, "'orphans' is for copies of rows that keep their keys").
 			Remedy("say", "missing_parent: wait, null or reject, of each entity")
 	}
-	err := refuseKeyless(e.copying.source.Tables(), func(*CopyTable) bool { return true }, "tables without a key cannot be copied beside rows that get keys of their own")
-	if err != nil {
+	if err := CheckStagedKeys(e.copying.source.Tables()); err != nil {
 		return err
 	}
 	if err := s.learn(e.copying.shapes); err != nil {
 		return err
 	}
-	_, err = e.carryOrder()
+	_, err := e.carryOrder()
 	return err
 }
 

@@ -82,6 +82,11 @@ func CheckCopyKeys(tables []CopyTable) error {
 	return refuseKeyless(tables, func(t *CopyTable) bool { return !t.Whole }, "tables without a key cannot be copied from this source while they are written to")
 }
 
+// CheckStagedKeys refuses tables without a key where rows are staged.
+func CheckStagedKeys(tables []CopyTable) error {
+	return refuseKeyless(tables, func(*CopyTable) bool { return true }, "tables without a key cannot be copied beside rows that get keys of their own")
+}
+
 // refuseKeyless refuses those of the tables without a key that are refused, and says why.
 func refuseKeyless(tables []CopyTable, refused func(*CopyTable) bool, why string) error {
 	var keyless []schema.Name

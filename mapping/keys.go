@@ -90,6 +90,8 @@ type entity struct {
 	// that are left.
 	taken int
 	stock []rowferry.KeyRange
+	// met counts new rows that have met rows of the target since a batch was begun.
+	met Met
 }
 
 // moved reports whether rows have other keys in the target than in the source.

@@ -58,7 +58,9 @@ type Count struct {
 	Key     Strategy
 	Noted   bool // its rows' keys are in the notes
 	Mapped  int64
-	Waiting int64
+	Waiting int64 // those that were put aside among them
+	// Rejected is rows that were put aside, of which some were given up.
+	Rejected int64
 }
 
 // NewReader reads the notes of a pipeline with the tables, by their source names.
@@ -317,18 +319,38 @@ func (r *Reader) Counts(ctx context.Context) ([]Count, error) {
 			counts[e.name] = &Count{Entity: e.source, Key: e.rule.Key, Noted: e.noted}
 		}
 	}
-	count := func(named []byte, mapped, waiting int64) error {
+	none := &Count{} // of tables that were not seen
+	of := func(named []byte) (*Count, error) {
 		rd := reader{rest: named}
 		if c := counts[schema.Name{Schema: rd.text(), Table: rd.text()}]; c != nil {
-			c.Mapped += mapped
-			c.Waiting += waiting
+			return c, rd.err
 		}
-		return rd.err
+		return none, rd.err
 	}
-	if err := r.scan(ctx, []byte{mapNote}, func(key, _ []byte) error { return count(key, 1, 0) }); err != nil {
+	err := r.scan(ctx, []byte{mapNote}, func(key, _ []byte) error {
+		c, err := of(key)
+		c.Mapped++
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
-	if err := r.scan(ctx, []byte{waitingNote}, func(_, value []byte) error { return count(value, 0, 1) }); err != nil {
+	err = r.scan(ctx, []byte{waitingNote}, func(_, value []byte) error {
+		c, err := of(value)
+		if err != nil {
+			return err
+		}
+		w, err := parseWaiting(0, value)
+		if err != nil {
+			return err
+		}
+		c.Waiting++
+		if isAside(w.lacks.list) {
+			c.Rejected++
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	var all []Count
