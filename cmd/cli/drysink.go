@@ -136,27 +136,27 @@ func (d *drySink) Find(ctx context.Context, t *schema.Table, columns []int, valu
 	}
 	kept := found[:0]
 	for _, f := range found {
-		there, known, err := d.remembered(t.Name, f.Key)
+		is, known, err := d.remembered(t.Name, f.Key)
 		if err != nil {
 			return nil, err
 		}
-		if there || !known {
+		if !known || is == there || is == foreign {
 			kept = append(kept, f)
 		}
 	}
 	return kept, nil
 }
 
-// remembered returns whether a row would be there, where an earlier change says so.
-func (d *drySink) remembered(table schema.Name, key []rowferry.Value) (there, known bool, err error) {
+// remembered returns how a row would stand, where an earlier change says so.
+func (d *drySink) remembered(table schema.Name, key []rowferry.Value) (is rowStands, known bool, err error) {
 	if d.changed == nil {
-		return false, false, nil
+		return gone, false, nil
 	}
 	row, err := d.changed.Get(dryShape(table), normalKey(key))
 	if row == nil || err != nil {
-		return false, false, err
+		return gone, false, err
 	}
-	return row[0].Int() == 1, true, nil
+	return rowStands(row[0].Int()), true, nil
 }
 
 // remember notes which rows would be there, by table and key.
@@ -174,9 +174,9 @@ func (d *drySink) remember(rows map[schema.Name][]rowferry.StagedRow) (err error
 	return nil
 }
 
-// dryShape is the table of a stage that says of each key whether its row is there.
+// dryShape is the table of a stage that says of each key how its row stands.
 func dryShape(name schema.Name) *schema.Table {
-	return &schema.Table{Name: name, Columns: []schema.Column{{Name: "there"}}}
+	return &schema.Table{Name: name, Columns: []schema.Column{{Name: "is"}}}
 }
 
 // normalKey has a key of equal numbers be equal, whether columns are signed or not.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -22,8 +23,8 @@ type unacked struct{ rowferry.Source }
 // Open implements rowferry.Source.
 func (u unacked) Open(ctx context.Context, start rowferry.Start) (rowferry.Reader, error) {
 	r, err := u.Source.Open(ctx, start)
-	if err != nil {
-		return nil, err
+	if err != nil || failpoint.On("ack-foreseen") {
+		return r, err
 	}
 	return struct{ rowferry.Reader }{r}, nil
 }

@@ -42,12 +42,22 @@ type dryTx struct {
 	spilled bool // rows of it are remembered already
 }
 
-// dryRow is whether a row would be there.
+// dryRow is how a row would stand.
 type dryRow struct {
 	table schema.Name
 	key   []rowferry.Value
-	there bool
+	is    rowStands
 }
+
+// rowStands is how a row would stand in the target.
+type rowStands int64
+
+const (
+	gone    rowStands = iota
+	there            // as the source has it
+	foreign          // another row has its key: the source's was refused, and what comes of it with it
+	missing          // it was refused, since it is not there
+)
 
 // Write implements rowferry.SinkTx.
 func (x *dryTx) Write(ctx context.Context, ms []rowferry.Mutation) error {
@@ -76,13 +86,15 @@ func (x *dryTx) learn(ctx context.Context, ms []rowferry.Mutation) error {
 			if _, known := x.rows[at]; known {
 				continue
 			}
-			there, known, err := x.sink.remembered(m.Table.Name, key)
+			is, known, err := x.sink.remembered(m.Table.Name, key)
 			if err != nil {
 				return err
 			}
-			gone := slices.Contains(x.cleared, m.Table.Name)
-			x.rows[at] = dryRow{m.Table.Name, key, there && !gone}
-			if !known && !gone {
+			if slices.Contains(x.cleared, m.Table.Name) {
+				is, known = gone, true
+			}
+			x.rows[at] = dryRow{m.Table.Name, key, is}
+			if !known {
 				asked[m.Table] = append(asked[m.Table], key)
 			}
 		}
@@ -94,7 +106,7 @@ func (x *dryTx) learn(ctx context.Context, ms []rowferry.Mutation) error {
 			return err
 		}
 		for _, f := range found {
-			x.rows[keyText(t.Name, keys[f.Value])] = dryRow{t.Name, keys[f.Value], true}
+			x.rows[keyText(t.Name, keys[f.Value])] = dryRow{t.Name, keys[f.Value], there}
 		}
 	}
 	return nil
@@ -133,62 +145,83 @@ func (x *dryTx) write(m *rowferry.Mutation) error {
 		x.cleared = append(x.cleared, m.Table.Name)
 		for at, r := range x.rows {
 			if r.table == m.Table.Name {
-				r.there = false
+				r.is = gone
 				x.rows[at] = r
 			}
 		}
 		return nil
-	case rowferry.Insert:
-		if len(keys) > 0 && x.there(m, keys[0]) {
-			if m.Revives == 0 {
-				return x.refuse(m, rowferry.CodeForeignRow, "the target has a row of that key", keys[0])
-			}
-			c.updates++
+	case rowferry.Insert, rowferry.Update, rowferry.Delete:
+		if len(keys) == 0 {
+			c.count(m.Op)
 			return nil
 		}
-		c.inserts++
-	case rowferry.Update:
-		if len(keys) > 0 && !x.there(m, keys[0]) {
-			return x.refuse(m, rowferry.CodeRowMissing, "the target lacks the row that would be changed", keys[0])
-		}
-		if moves := len(keys) == 2 && keyText(m.Table.Name, keys[0]) != keyText(m.Table.Name, keys[1]); moves {
-			if x.there(m, keys[1]) {
-				return x.refuse(m, rowferry.CodeForeignRow, "the target has a row of the key that the row would get", keys[1])
-			}
-			x.set(m, keys[0], false)
-		}
-		c.updates++
-	case rowferry.Delete:
-		if len(keys) > 0 && !x.there(m, keys[0]) {
-			return x.refuse(m, rowferry.CodeRowMissing, "the target lacks the row that would be deleted", keys[0])
-		}
-		c.deletes++
+		return x.writeRow(m, c, keys[0], keys[len(keys)-1])
 	default:
 		return rowferry.Errorf(rowferry.CodeInternal, "an operation %s cannot be foreseen", m.Op)
 	}
-	if len(keys) > 0 {
-		x.set(m, keys[len(keys)-1], m.Op != rowferry.Delete)
+}
+
+// count counts a change of a row.
+func (c *dryCounts) count(op rowferry.Op) {
+	switch op {
+	case rowferry.Insert:
+		c.inserts++
+	case rowferry.Update:
+		c.updates++
+	default: // a delete
+		c.deletes++
+	}
+}
+
+// writeRow counts a change of a row that has the key was, and gets the key now: the
+// same, unless it moves.
+func (x *dryTx) writeRow(m *rowferry.Mutation, c *dryCounts, was, now []rowferry.Value) error {
+	is, moves := x.at(m, was), keyText(m.Table.Name, was) != keyText(m.Table.Name, now)
+	switch {
+	case is == foreign || is == missing && m.Op != rowferry.Insert: // it was refused before
+		if moves {
+			x.set(m, now, missing)
+		}
+		if m.Op == rowferry.Delete && is == missing {
+			x.set(m, was, gone)
+		}
+		return nil
+	case m.Op == rowferry.Insert && is == there && m.Revives > 0:
+		c.updates++
+		return nil
+	case m.Op == rowferry.Insert && is == there:
+		return x.refuse(m, rowferry.CodeForeignRow, "the target has a row of that key", was, foreign)
+	case m.Op != rowferry.Insert && is != there:
+		return x.refuse(m, rowferry.CodeRowMissing, "the target lacks a row that would be changed or deleted", was, missing)
+	case moves && x.at(m, now) == there:
+		return x.refuse(m, rowferry.CodeForeignRow, "the target has a row of the key that the row would get", now, there)
+	}
+	c.count(m.Op)
+	x.set(m, was, gone)
+	if m.Op != rowferry.Delete {
+		x.set(m, now, there)
 	}
 	return nil
 }
 
-func (x *dryTx) there(m *rowferry.Mutation, key []rowferry.Value) bool {
-	return x.rows[keyText(m.Table.Name, key)].there
+func (x *dryTx) at(m *rowferry.Mutation, key []rowferry.Value) rowStands {
+	return x.rows[keyText(m.Table.Name, key)].is
 }
 
-func (x *dryTx) set(m *rowferry.Mutation, key []rowferry.Value, there bool) {
-	x.rows[keyText(m.Table.Name, key)] = dryRow{m.Table.Name, key, there}
+func (x *dryTx) set(m *rowferry.Mutation, key []rowferry.Value, is rowStands) {
+	x.rows[keyText(m.Table.Name, key)] = dryRow{m.Table.Name, key, is}
 }
 
 // refuse counts a row that the target would refuse, or has the engine put it aside
-// where it would.
-func (x *dryTx) refuse(m *rowferry.Mutation, code rowferry.Code, why string, key []rowferry.Value) error {
+// where it would. The row of the key is from then on as is says.
+func (x *dryTx) refuse(m *rowferry.Mutation, code rowferry.Code, why string, key []rowferry.Value, is rowStands) error {
 	err := rowferry.Errorf(code, "%s", why).Fact("table", "%s", m.Source).Fact("key in the target", "%s", dryKey(key))
 	if r := x.sink.resolver; r != nil && code == rowferry.CodeForeignRow && r.SetsAside(m) {
 		refused := *m
 		err.Mutation = &refused
 		return err
 	}
+	x.set(m, key, is)
 	c := countsOf(x.counts, m.Source)
 	c.rejects++
 	if c.first == nil {
@@ -212,11 +245,7 @@ func dryKey(key []rowferry.Value) string {
 func (x *dryTx) flush() error {
 	rows := map[schema.Name][]rowferry.StagedRow{}
 	for _, r := range x.rows {
-		there := int64(0)
-		if r.there {
-			there = 1
-		}
-		rows[r.table] = append(rows[r.table], rowferry.StagedRow{Key: normalKey(r.key), Row: rowferry.Row{rowferry.IntValue(there)}})
+		rows[r.table] = append(rows[r.table], rowferry.StagedRow{Key: normalKey(r.key), Row: rowferry.Row{rowferry.IntValue(int64(r.is))}})
 	}
 	for _, t := range x.cleared {
 		x.sink.cleared[t] = true
