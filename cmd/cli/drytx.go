@@ -54,9 +54,9 @@ type rowStands int64
 
 const (
 	gone    rowStands = iota
-	there            // as the source has it
-	foreign          // another row has its key: the source's was refused, and what comes of it with it
-	missing          // it was refused, since it is not there
+	there             // as the source has it
+	foreign           // another row has its key: the source's was refused, and what comes of it with it
+	missing           // it was refused, since it is not there
 )
 
 // Write implements rowferry.SinkTx.

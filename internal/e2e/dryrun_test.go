@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/testdb"
 )
 
@@ -116,6 +117,70 @@ func TestDryRun(t *testing.T) {
 			must(t, r.args()...)
 			r.requireMatched()
 			r.foresees("")
+			r.moves()
 		})
 	}
+}
+
+// moves has the pipeline go on in a state directory of which the keys were imported,
+// and requires that it does as before, and that maps which do not fit are refused.
+func (r *matchRig) moves() {
+	t := r.t
+	t.Helper()
+	dir := t.TempDir()
+	at := func(words ...string) []string { return append([]string{"-c", r.config}, words...) }
+	keys, checkpoint, cut := filepath.Join(dir, "keys.jsonl"), filepath.Join(dir, "checkpoint.json"), filepath.Join(dir, "cut.jsonl")
+	lists := func() (all string) {
+		for _, table := range []string{"person", "orders", "pm", "ps"} {
+			all += must(t, at("map", "list", "--limit", "0", "-o", "json", r.namespace()+"."+table)...).stdout
+		}
+		return all
+	}
+	before := lists()
+	must(t, at("map", "export", "--file", keys)...)
+	must(t, at("checkpoint", "export", checkpoint)...)
+	text, err := os.ReadFile(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	if err := os.WriteFile(cut, []byte(strings.Join(lines[:len(lines)-3], "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(r.stateDir(), r.stateDir()+".old"); err != nil {
+		t.Fatal(err)
+	}
+	must(t, at("checkpoint", "import", "--yes", checkpoint)...)
+	requireRefusal(t, run(t, at("map", "import", cut)...), rowferry.CodeMapFile)
+	if lists() == before {
+		t.Error("of a map that was cut off the keys are noted")
+	}
+	must(t, at("map", "import", keys)...)
+	if lists() != before {
+		t.Error("what was imported is not what was exported")
+	}
+	other := strings.Replace(string(text), `"target_key":["`, `"target_key":["9`, 1)
+	if err := os.WriteFile(cut, []byte(other), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	requireRefusal(t, run(t, at("map", "import", cut)...), rowferry.CodeMapConflict)
+	execAll(t, r.db, "INSERT INTO orders VALUES (6000, 'o6000', 300)", "UPDATE person SET n = 12345 WHERE id = 300", "UPDATE ps SET b = 'later'", "UPDATE pm SET a = 'later', b = NULL")
+	must(t, r.args()...)
+	r.requireMatched()
+	if n := r.goal.intOf(t, fmt.Sprintf("SELECT COUNT(*) FROM %[1]sorders o JOIN %[1]sperson p ON p.id = o.person_id WHERE o.uid = 'o6000' AND p.n = 12345 AND p.id = 600", r.goal.ns)); n != 1 {
+		t.Error("a reference through an imported key leads elsewhere")
+	}
+	requireRefusal(t, run(t, at("map", "import", keys)...), rowferry.CodeMapConflict)
+}
+
+// namespace is that of the source's tables.
+func (r *matchRig) namespace() string {
+	r.t.Helper()
+	text, err := os.ReadFile(r.config)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "tables: ['")
+	name, _, _ := strings.Cut(rest, ".*'")
+	return name
 }
