@@ -104,22 +104,29 @@ func (b *brought) been(source schema.Name, key []Value) bool {
 	return !known || at < b.now || at == b.now && b.stage.Place(key) <= b.place
 }
 
-// carryOrder returns the source's tables, parents first. In a circle of tables rows
-// come before their parents, and so have to wait for them: where they cannot, since
-// they refer to something else than a key, the circle is refused.
+// carryOrder returns the source's tables in the order of CopyOrder.
 func (e *Engine) carryOrder() ([]*schema.Table, error) {
-	shadows := make([]*schema.Table, 0, len(e.shapes))
-	for n := range e.shapes {
-		shadow := &schema.Table{Name: n}
-		for _, p := range e.parts.Resolver.Parents(n) {
-			shadow.ForeignKeys = append(shadow.ForeignKeys, schema.ForeignKey{Parent: p.Source})
+	return CopyOrder(sortedShapes(e.shapes), e.parts.Resolver)
+}
+
+// CopyOrder returns the source's tables, which the resolver was told of, parents
+// first. In a circle of tables rows come before their parents, and so have to wait for
+// them: where they cannot, since they refer to something else than a key, the circle is
+// refused.
+func CopyOrder(shapes []*schema.Table, r Resolver) ([]*schema.Table, error) {
+	shadows := make([]*schema.Table, len(shapes))
+	byName := map[schema.Name]*schema.Table{}
+	for i, t := range shapes {
+		byName[t.Name] = t
+		shadows[i] = &schema.Table{Name: t.Name}
+		for _, p := range r.Parents(t.Name) {
+			shadows[i].ForeignKeys = append(shadows[i].ForeignKeys, schema.ForeignKey{Parent: p.Source})
 		}
-		shadows = append(shadows, shadow)
 	}
 	ordered, circles := schema.ParentsFirst(shadows)
 	for _, circle := range circles {
 		for _, n := range circle {
-			for _, p := range e.parts.Resolver.Parents(n) {
+			for _, p := range r.Parents(n) {
 				if !p.Awaited && slices.Contains(circle, p.Source) {
 					return nil, Errorf(CodeCopyRefused, "rows of %s refer to rows of %s that may come after them, and not by their key: they cannot wait for them", n, p.Source).
 						Fact("circle", "%v", circle).
@@ -129,11 +136,10 @@ func (e *Engine) carryOrder() ([]*schema.Table, error) {
 			}
 		}
 	}
-	tables := make([]*schema.Table, len(ordered))
 	for i, t := range ordered {
-		tables[i] = e.shapes[t.Name]
+		ordered[i] = byName[t.Name]
 	}
-	return tables, nil
+	return ordered, nil
 }
 
 // stageReader reads a stage as a log of inserts: of transactions that end at the

@@ -135,6 +135,10 @@ const (
 	CodeHandlerFailed   Code = "RF-5050"
 	CodeHandlerAnswer   Code = "RF-5051"
 	CodeHandlerRefused  Code = "RF-5052"
+	CodeWouldReject     Code = "RF-5060"
+	CodeDryRun          Code = "RF-5061"
+	CodeMapFile         Code = "RF-5062"
+	CodeMapConflict     Code = "RF-5063"
 	CodeInterrupted     Code = "RF-9001"
 	CodeInternal        Code = "RF-9002"
 )

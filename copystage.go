@@ -202,18 +202,13 @@ func (e *Engine) checkStaged() error {
 		return Errorf(CodeCopyRefused, "'orphans' is for copies of rows that keep their keys").
 			Remedy("say", "missing_parent: wait, null or reject, of each entity")
 	}
-	why := "tables without a key cannot be copied beside rows that get keys of their own"
-	if !e.givesKeys() {
-		why = "tables without a key cannot be copied where rows may be put aside: copy them without 'on_reject', and say it once the copy is done"
-	}
-	err := refuseKeyless(e.copying.source.Tables(), func(*CopyTable) bool { return true }, why)
-	if err != nil {
+	if err := CheckStagedKeys(e.copying.source.Tables(), e.givesKeys()); err != nil {
 		return err
 	}
 	if err := s.learn(e.copying.shapes); err != nil {
 		return err
 	}
-	_, err = e.carryOrder()
+	_, err := e.carryOrder()
 	return err
 }
 

@@ -44,9 +44,10 @@ var _ Notes = (*delta)(nil)
 // was resolved before it.
 func (e *Engine) notes(b *batch) *delta {
 	if b.notes == nil {
+		_, reads := e.parts.Source.(Fetcher)
 		b.notes = &delta{
 			state: e.parts.State, before: e.newest, base: e.at.Held.Notes,
-			fetches: &fetches{found: map[string]*Fetched{}, ends: e.at.Held.Copy.Phase == Carrying},
+			fetches: &fetches{found: map[string]*Fetched{}, ends: !reads || e.at.Held.Copy.Phase == Carrying},
 		}
 		if !b.spilled() {
 			b.notes.given = map[ChangeID]int64{}

@@ -13,6 +13,9 @@ import (
 type TableStats struct {
 	Table                              schema.Name
 	Inserts, Updates, Deletes, Cleared uint64
+	// Filtered is how many of the inserts, updates and deletes the handler made
+	// nothing of.
+	Filtered uint64
 }
 
 // Rows returns how many row changes the counts add up to.
@@ -111,8 +114,9 @@ type tally struct {
 	fetched            uint64
 }
 
-// add counts a change that came to so many mutations.
-func (t *tally) add(c *Change, mutations int) {
+// add counts a change of which the handler made so many mutations, which came to so
+// many.
+func (t *tally) add(c *Change, made, mutations int) {
 	t.mutations += uint64(mutations)
 	s := t.tables[c.Table.Name]
 	if s == nil {
@@ -131,7 +135,12 @@ func (t *tally) add(c *Change, mutations int) {
 		s.Deletes++
 	case Truncate:
 		s.Cleared++
+		return
 	case Shape, Drop: // a table that was only made is listed with zeros
+		return
+	}
+	if made == 0 {
+		s.Filtered++
 	}
 }
 
@@ -151,6 +160,7 @@ func (s *stats) committed(b *batch, t tally, cp Checkpoint) {
 		sum.Updates += add.Updates
 		sum.Deletes += add.Deletes
 		sum.Cleared += add.Cleared
+		sum.Filtered += add.Filtered
 		s.progress.Rows += add.Rows()
 	}
 	if cp.Held.Copy.Phase == Carrying {

@@ -82,6 +82,16 @@ func CheckCopyKeys(tables []CopyTable) error {
 	return refuseKeyless(tables, func(t *CopyTable) bool { return !t.Whole }, "tables without a key cannot be copied from this source while they are written to")
 }
 
+// CheckStagedKeys refuses tables without a key where rows are staged: since they get
+// keys of their own, or else since they may be put aside.
+func CheckStagedKeys(tables []CopyTable, given bool) error {
+	why := "tables without a key cannot be copied beside rows that get keys of their own"
+	if !given {
+		why = "tables without a key cannot be copied where rows may be put aside: copy them without 'on_reject', and say it once the copy is done"
+	}
+	return refuseKeyless(tables, func(*CopyTable) bool { return true }, why)
+}
+
 // refuseKeyless refuses those of the tables without a key that are refused, and says why.
 func refuseKeyless(tables []CopyTable, refused func(*CopyTable) bool, why string) error {
 	var keyless []schema.Name

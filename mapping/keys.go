@@ -97,6 +97,8 @@ type entity struct {
 	// those that are left.
 	taken, now, usual int
 	stock             []rowferry.KeyRange
+	// met counts new rows that have met rows of the target since a batch was begun.
+	met Met
 }
 
 // moved reports whether rows have other keys in the target than in the source.

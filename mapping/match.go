@@ -95,6 +95,7 @@ func (s *step) meet(e *entity, m *rowferry.Mutation, now rowferry.Row) error {
 	flags := byte(0)
 	if met {
 		flags = e.adopt(m)
+		e.meets(flags)
 	}
 	if err := s.note(e, key, to, flags); err != nil {
 		return err

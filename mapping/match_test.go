@@ -260,7 +260,7 @@ func TestAdopted(t *testing.T) {
 	}
 	var got []string
 	err := w.reader().Pairs(t.Context(), "shop.people", func(p mapping.Pair) error {
-		got = append(got, fmt.Sprint(p.Key, p.Target, p.Adopted))
+		got = append(got, fmt.Sprint(p.Key, p.Target, p.Met != ""))
 		return nil
 	})
 	if want := "[[2] [101] false [3] [7] true]"; err != nil || fmt.Sprint(got) != want {

@@ -49,16 +49,9 @@ type Found struct {
 // Pair is a key in the source and the one in the target.
 type Pair struct {
 	Key, Target []rowferry.Value
-	Adopted     bool // the row was in the target before: it is somebody else's
-}
-
-// Count is how many notes there are of the rows of an entity.
-type Count struct {
-	Entity  schema.Name
-	Key     Strategy
-	Noted   bool // its rows' keys are in the notes
-	Mapped  int64
-	Waiting int64
+	// Met is what was made of a row that was in the target before, and so is somebody
+	// else's; "" of any other.
+	Met Duplicates
 }
 
 // NewReader reads the notes of a pipeline with the tables, by their source names.
@@ -267,7 +260,7 @@ func (r *Reader) Pairs(ctx context.Context, source string, fn func(Pair) error) 
 	return r.scanPairs(ctx, e, func(key, to []byte) error {
 		target := make([]rowferry.Value, len(e.identity))
 		flags, err := parseNoted(to, target)
-		p := Pair{r.decode(e, key), target, flags&adopted != 0}
+		p := Pair{r.decode(e, key), target, metBy(flags)}
 		if p.Key == nil || err != nil {
 			return errNote
 		}
@@ -307,35 +300,4 @@ func (r *Reader) decode(e *entity, data []byte) []rowferry.Value {
 		return nil
 	}
 	return key
-}
-
-// Counts returns how many notes there are of each table that was seen, by name. It
-// goes through all of them.
-func (r *Reader) Counts(ctx context.Context) ([]Count, error) {
-	counts := map[schema.Name]*Count{} // by the target's name
-	for _, e := range r.all() {
-		if e.table != nil {
-			counts[e.name] = &Count{Entity: e.source, Key: e.rule.Key, Noted: e.noted}
-		}
-	}
-	count := func(named []byte, mapped, waiting int64) error {
-		rd := reader{rest: named}
-		if c := counts[schema.Name{Schema: rd.text(), Table: rd.text()}]; c != nil {
-			c.Mapped += mapped
-			c.Waiting += waiting
-		}
-		return rd.err
-	}
-	if err := r.scan(ctx, []byte{mapNote}, func(key, _ []byte) error { return count(key, 1, 0) }); err != nil {
-		return nil, err
-	}
-	if err := r.scan(ctx, []byte{waitingNote}, func(_, value []byte) error { return count(value, 0, 1) }); err != nil {
-		return nil, err
-	}
-	var all []Count
-	for _, c := range counts {
-		all = append(all, *c)
-	}
-	slices.SortFunc(all, func(a, b Count) int { return a.Entity.Compare(b.Entity) })
-	return all, nil
 }

@@ -89,6 +89,9 @@ func (r *resolver) Begin(look bool) {
 		}
 		v.fresh = false
 	}
+	for _, e := range r.entities {
+		e.met = Met{}
+	}
 	v.looking = look
 	v.values, v.taken, v.blind = map[string][]string{}, map[string]holder{}, map[string]bool{}
 }

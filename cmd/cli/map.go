@@ -34,7 +34,7 @@ func mapCommand() *command {
 			{
 				name: "list", args: "[TABLE]", maxArgs: 1,
 				summary: "list the keys that are noted, or how many there are of each table",
-				about:   "With a table, prints its keys in the source and in the target, in the order of the source's: numbers by size, texts by length first. Without one, counts: goes through all that is noted.",
+				about:   "With a table, prints its keys in the source and in the target, in the order of the source's: numbers by size, texts by length first. Without one, counts of each table what is noted, which it goes through: keys that are mapped, rows that wait, rows that were put aside, and the bytes that this takes in the state directory, before it is compressed.",
 				example: "rowferry map list -c shop.yaml --limit 0 shop.orders",
 				options: append([]*option{pairsOption}, pipelineOptions...),
 				run:     mapList,
@@ -47,6 +47,8 @@ func mapCommand() *command {
 				options: append([]*option{pairsOption}, pipelineOptions...),
 				run:     mapWaiting,
 			},
+			mapExportCommand(),
+			mapImportCommand(),
 		},
 	}
 }
@@ -86,7 +88,7 @@ func (a mapArgs) answer(ctx context.Context, r *mapping.Reader, emit func(any) e
 		return emit(viewRow(f))
 	case "pairs":
 		return r.Pairs(ctx, a.Table, func(p mapping.Pair) error {
-			return limited(mapPair{mapping.KeyTexts(p.Key), mapping.KeyTexts(p.Target)})
+			return limited(mapPair{mapping.KeyTexts(p.Key), mapping.KeyTexts(p.Target), string(p.Met)})
 		})
 	case "counts":
 		counts, err := r.Counts(ctx)

@@ -23,6 +23,8 @@ type mapRow struct {
 type mapPair struct {
 	Source []string `json:"source_key"`
 	Target []string `json:"target_key"`
+	// Met is what was made of a row that the target had before: update, merge or skip.
+	Met string `json:"met,omitempty"`
 }
 
 // mapCount is what is noted of one table's rows.
@@ -31,7 +33,17 @@ type mapCount struct {
 	Key     string `json:"key"` // keep, offset or allocate
 	Noted   bool   `json:"noted"`
 	Mapped  int64  `json:"mapped"`
-	Waiting int64  `json:"waiting"`
+	Waiting int64  `json:"waiting"` // those that were put aside not among them
+	// Rejected is rows that were put aside.
+	Rejected int64       `json:"rejected"`
+	Bytes    int64       `json:"bytes"` // in the state directory, before they are compressed
+	Columns  []mapColumn `json:"key_columns"`
+}
+
+// mapColumn is a column of a table's key.
+type mapColumn struct {
+	Name string `json:"name"` // in the target
+	Type string `json:"type"`
 }
 
 // mapWaitRow is a row that waits.
@@ -63,7 +75,10 @@ func viewRow(f *mapping.Found) mapRow {
 }
 
 func viewCount(c *mapping.Count) mapCount {
-	v := mapCount{Table: c.Entity.String(), Key: string(c.Key), Noted: c.Noted, Mapped: c.Mapped, Waiting: c.Waiting}
+	v := mapCount{Table: c.Entity.String(), Key: string(c.Key), Noted: c.Noted, Mapped: c.Mapped, Waiting: c.Waiting - c.Rejected, Rejected: c.Rejected, Bytes: c.Bytes, Columns: []mapColumn{}}
+	for i := range c.Columns {
+		v.Columns = append(v.Columns, mapColumn{c.Columns[i].Name, c.Columns[i].Type.String()})
+	}
 	if c.Key == mapping.Keep {
 		v.Key = "keep"
 	}
@@ -156,13 +171,13 @@ func mapList(ctx context.Context, in *invocation) error {
 		return err
 	}
 	if len(in.args) == 0 {
-		out := newItems[mapCount](in, 0, []string{"table", "key", "mapped", "waiting"}, 2, 3)
+		out := newItems[mapCount](in, 0, []string{"table", "key", "mapped", "waiting", "rejected", "bytes"}, 2, 3, 4, 5)
 		out.row = func(c mapCount) []string {
 			mapped := count(uint64(c.Mapped))
 			if !c.Noted {
 				mapped = "not noted"
 			}
-			return []string{c.Table, c.Key, mapped, count(uint64(c.Waiting))}
+			return []string{c.Table, c.Key, mapped, count(uint64(c.Waiting)), count(uint64(c.Rejected)), count(uint64(c.Bytes))}
 		}
 		return out.end(askMap(ctx, s, mapArgs{What: "counts"}, out.add), "no tables are known")
 	}

@@ -20,10 +20,11 @@ func planCommand() *command {
 		name:    "plan",
 		summary: "say what a copy would do, and what it would leave out",
 		about: "Looks at the source, and at the target if it answers, and changes nothing. Lists the tables in scope, parents before their children, with what the server estimates of their size, why one would be refused, what of them no target gets or gets in another form, and what there is beside tables: views, triggers, routines.\n\n" +
-			"It exits with 0 if everything in scope would be copied, and else as `rowferry run` would.",
+			"It exits with 0 if everything in scope would be copied, and else as `rowferry run` would. With --count it also reads the rows, as `rowferry run --dry-run --once` does and with what is said there, and tells what would become of them.",
 		example: "rowferry plan -c shop.yaml --ddl",
 		options: []*option{
 			{name: "ddl", usage: "print the statements that make the tables, before the rows and behind them"},
+			{name: "count", usage: "also read the rows, and count what would become of them"},
 			sourceOption, targetOption, tablesOption, schemaOption, triggersOption, nameOption, stateOption,
 		},
 		run: plan,
@@ -44,6 +45,9 @@ type planResult struct {
 	Begun   bool           `json:"begun"`   // the pipeline has a checkpoint, from which it goes on without a new copy
 	// Seconds is null: how long a copy takes is not known until one was measured.
 	Seconds *float64 `json:"seconds"`
+	// Count is what would become of the rows, null where it was not asked for or
+	// nothing would be copied.
+	Count *dryResult `json:"count"`
 
 	errs    []error // what refuses, in order
 	unasked error
@@ -107,9 +111,22 @@ func plan(ctx context.Context, in *invocation) error {
 		r.unasked = err
 	}
 	r.finish()
+	if in.on("count") && len(r.errs) == 0 {
+		s.once = true
+		r.Count, err = in.rehearse(ctx, s)
+	}
+	return errors.Join(in.tellPlan(r), err)
+}
+
+// tellPlan prints the plan, or keeps it for the envelope.
+func (in *invocation) tellPlan(r *planResult) error {
 	in.result = r
 	if !in.json {
-		if err := writeAll(in.stdout, r.text(in.outInk(), in.on("ddl"))); err != nil {
+		text := r.text(in.outInk(), in.on("ddl"))
+		if r.Count != nil {
+			text += "\n" + r.Count.text(in.outInk())
+		}
+		if err := writeAll(in.stdout, text); err != nil {
 			return err
 		}
 	}

@@ -61,6 +61,8 @@ type summaryTable struct {
 	Updates uint64 `json:"updates"`
 	Deletes uint64 `json:"deletes"`
 	Cleared uint64 `json:"cleared"`
+	// Filtered is how many of the changes the rules made nothing of.
+	Filtered uint64 `json:"filtered"`
 }
 
 // summarise collects what an engine did after Run returned err.
@@ -119,7 +121,7 @@ func summaryTables(p *rowferry.Progress) []summaryTable {
 	}
 	for _, t := range p.Tables {
 		x := at(t.Table.String())
-		x.Inserts, x.Updates, x.Deletes, x.Cleared = t.Inserts, t.Updates, t.Deletes, t.Cleared
+		x.Inserts, x.Updates, x.Deletes, x.Cleared, x.Filtered = t.Inserts, t.Updates, t.Deletes, t.Cleared, t.Filtered
 	}
 	for _, t := range p.Copy.Tables {
 		at(t.Table.String()).Copied = uint64(t.Rows - t.Before)

@@ -18,7 +18,7 @@ func (s *Sink) Find(ctx context.Context, table *schema.Table, columns []int, val
 		return nil, err
 	}
 	found := &sqlsink.FoundKeys{Table: table, Key: key}
-	err := s.within(ctx, func() error {
+	err := s.looking(ctx, func() error {
 		if err := s.refresh(ctx); err != nil {
 			return err
 		}

@@ -308,24 +308,6 @@ func (s *Sink) Close() error {
 	return err
 }
 
-// begin starts a transaction. Whether it may write is the server's to say.
-func (s *Sink) begin(ctx context.Context) error {
-	if s.options.ReadOnly {
-		return rowferry.Errorf(rowferry.CodeInternal, "the PostgreSQL target was opened for reading only")
-	}
-	if s.untidy {
-		if _, err := s.exec(ctx, "DEALLOCATE ALL"); err != nil {
-			return err
-		}
-		s.untidy = false
-	}
-	if _, err := s.exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED"); err != nil {
-		return err
-	}
-	s.inside = true
-	return nil
-}
-
 // commit ends the transaction. A COMMIT of a transaction that failed is
 // answered without an error, as a ROLLBACK.
 func (s *Sink) commit(ctx context.Context) error {
@@ -357,24 +339,6 @@ func (s *Sink) rollback() {
 	if _, err := dialect.Exec(ctx, s.conn, "ROLLBACK"); err != nil {
 		s.drop()
 	}
-}
-
-// within runs fn in a transaction of its own.
-func (s *Sink) within(ctx context.Context, fn func() error) error {
-	if err := s.idle(ctx); err != nil {
-		return err
-	}
-	if err := s.begin(ctx); err != nil {
-		return err
-	}
-	err := fn()
-	if err == nil {
-		err = s.commit(ctx)
-	}
-	if err != nil {
-		s.rollback()
-	}
-	return err
 }
 
 // idle refuses the use of the session that has a batch open: it would see what

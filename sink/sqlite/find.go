@@ -16,7 +16,7 @@ var _ rowferry.Finder = (*Sink)(nil)
 // Find looks rows up, one value after the other.
 func (s *Sink) Find(ctx context.Context, table *schema.Table, columns []int, values [][]rowferry.Value, key []int) ([]rowferry.Found, error) {
 	found := &sqlsink.FoundKeys{Table: table, Key: key}
-	err := s.within(ctx, func() error {
+	err := s.looking(ctx, func() error {
 		t, err := s.target(&rowferry.Mutation{Table: table})
 		if err != nil {
 			return err

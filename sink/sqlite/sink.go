@@ -241,11 +241,21 @@ func (s *Sink) abandon() error {
 }
 
 // within runs fn in a transaction of its own.
-func (s *Sink) within(ctx context.Context, fn func() error) error {
+func (s *Sink) within(ctx context.Context, fn func() error) error { return s.between(ctx, s.start, fn) }
+
+// looking runs fn in a transaction of its own that only reads.
+func (s *Sink) looking(ctx context.Context, fn func() error) error {
+	return s.between(ctx, func(ctx context.Context) error {
+		return s.patiently(ctx, func() error { return dialect.Exec(s.conn, "BEGIN") })
+	}, fn)
+}
+
+// between runs fn between begin and a commit, or a rollback where it fails.
+func (s *Sink) between(ctx context.Context, begin func(context.Context) error, fn func() error) error {
 	if err := s.idle(ctx); err != nil {
 		return err
 	}
-	if err := s.start(ctx); err != nil {
+	if err := begin(ctx); err != nil {
 		return err
 	}
 	err := fn()
