@@ -61,7 +61,7 @@ func (e *Engine) reserve(ctx context.Context, b *batch) error {
 	if err := e.makeTables(ctx, b); err != nil {
 		return err
 	}
-	if len(b.notes.fetches.asked) > 0 {
+	if b.notes != nil && len(b.notes.fetches.asked) > 0 { // else it was not resolved yet
 		return e.fetchAll(ctx, b) // other things may be short still, which is met again
 	}
 	if e.parts.Resolver.Looks() {

@@ -65,7 +65,7 @@ func randomChanges(r *rand.Rand, tables []*schema.Table, n int) []rowferry.Chang
 	cs := make([]rowferry.Change, n)
 	for i := range cs {
 		cs[i] = rowferry.Change{Op: rowferry.Insert + rowferry.Op(r.IntN(6)), Table: tables[r.IntN(len(tables))],
-			Before: randomRow(r), After: randomRow(r), ChecksOff: r.IntN(2) == 0}
+			Before: randomRow(r), After: randomRow(r), ChecksOff: r.IntN(2) == 0, ChecksLate: r.IntN(2) == 0}
 	}
 	return cs
 }
@@ -76,7 +76,7 @@ func sameRow(a, b rowferry.Row) bool {
 }
 
 func sameChange(a, b *rowferry.Change) bool {
-	return a.Op == b.Op && a.Table == b.Table && a.ChecksOff == b.ChecksOff && sameRow(a.Before, b.Before) && sameRow(a.After, b.After)
+	return a.Op == b.Op && a.Table == b.Table && a.ChecksOff == b.ChecksOff && a.ChecksLate == b.ChecksLate && sameRow(a.Before, b.Before) && sameRow(a.After, b.After)
 }
 
 // replayEqual replays s and compares with want, checking the promised bounds.

@@ -96,7 +96,7 @@ func decodeChange(s string, tables []*schema.Table, slab *[]rowferry.Value) (row
 	d := decoder{s: s, tables: tables, slab: slab}
 	flags := d.byte()
 	c := rowferry.Change{Op: rowferry.Op(flags & opMask), ChecksOff: flags&flagChecksOff != 0, ChecksLate: flags&flagChecksLate != 0}
-	if c.Op < rowferry.Insert || c.Op > rowferry.Drop || flags&0x80 != 0 {
+	if c.Op < rowferry.Insert || c.Op > rowferry.Drop {
 		d.bad = true
 	}
 	if n := d.uvarint(); n > uint64(len(tables)) {
