@@ -74,6 +74,9 @@ const (
 	Copied CopyPhase = "copied"
 )
 
+// Began reports whether the pipeline began with a copy.
+func (c CopyState) Began() bool { return c.Phase != "" }
+
 // going reports whether there is a copy to go on with.
 func (c CopyState) going() bool { return c.Phase != "" && c.Phase != Copied }
 

@@ -241,7 +241,7 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	if err := e.parts.State.DropStage(); err != nil { // a copy's that was done right before a crash
 		return err
 	}
-	if e.givesKeys() && at.Held.Copy.Phase != "" {
+	if e.givesKeys() && at.Held.Copy.Began() {
 		e.parts.Resolver.AwaitCircles()
 	}
 	if err := e.learn(ms); err != nil {

@@ -48,8 +48,8 @@ type Removal struct {
 	Config, Rules string // as in Options
 	Sink          Sink
 	State         State
-	// Owner is given the source's shapes of the tables that are known.
-	Owner func([]*schema.Table) (Owner, error)
+	// Owner is given what the state knows.
+	Owner func(*Remembered) (Owner, error)
 	// Each is called with how many rows of a table are gone.
 	Each func(o *Owned, gone int64)
 }
@@ -148,7 +148,7 @@ func (x *removing) open(ctx context.Context) (Checkpoint, error) {
 	if err := x.State.DiscardAfter(at.Sequence); err != nil {
 		return at, err
 	}
-	x.owner, err = x.Owner(f.at.Shapes)
+	x.owner, err = x.Owner(f.at)
 	return at, err
 }
 

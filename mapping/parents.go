@@ -30,7 +30,11 @@ func (r *resolver) Parents(source schema.Name) (all []rowferry.Parent) {
 }
 
 // AwaitCircles implements rowferry.Resolver.
-func (r *resolver) AwaitCircles() { r.circles = true }
+func (r *resolver) AwaitCircles() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.circles = true
+}
 
 // Carry implements rowferry.Resolver.
 func (r *resolver) Carry(been func(source schema.Name, key []rowferry.Value) bool) error {
@@ -38,7 +42,9 @@ func (r *resolver) Carry(been func(source schema.Name, key []rowferry.Value) boo
 	if been != nil {
 		return nil
 	}
+	r.mu.Lock()
 	r.circles = false
+	r.mu.Unlock()
 	for _, e := range r.entities {
 		e.carried = false
 	}

@@ -54,9 +54,9 @@ type Pair struct {
 	Met Duplicates
 }
 
-// NewReader reads the notes of a pipeline with the tables, by their source names.
-// CodeNoKeys where every key is the source's.
-func NewReader(rules *Rules, tables []*schema.Table, from Records) (*Reader, error) {
+// NewReader reads the notes of a pipeline with the tables, by their source names, that
+// began with a copy or did not. CodeNoKeys where every key is the source's.
+func NewReader(rules *Rules, tables []*schema.Table, copied bool, from Records) (*Reader, error) {
 	h := NewHandler(rules, nil)
 	seen := map[schema.Name]*schema.Table{}
 	for _, t := range tables {
@@ -68,7 +68,7 @@ func NewReader(rules *Rules, tables []*schema.Table, from Records) (*Reader, err
 			seen[ms[i].Source] = ms[i].Table
 		}
 	}
-	return newReader(rules, seen, from)
+	return newReader(rules, seen, copied, from)
 }
 
 // ReaderBeside reads the notes that r makes, while an engine uses it.
@@ -78,15 +78,18 @@ func ReaderBeside(r rowferry.Resolver, from Records) (*Reader, error) {
 		return nil, noKeys()
 	}
 	own.mu.Lock()
-	seen := maps.Clone(own.seen)
+	seen, copied := maps.Clone(own.seen), own.circles
 	own.mu.Unlock()
-	return newReader(own.rules, seen, from)
+	return newReader(own.rules, seen, copied, from)
 }
 
-func newReader(rules *Rules, seen map[schema.Name]*schema.Table, from Records) (*Reader, error) {
+func newReader(rules *Rules, seen map[schema.Name]*schema.Table, copied bool, from Records) (*Reader, error) {
 	r := newResolver(rules)
 	if !r.configured() {
 		return nil, noKeys()
+	}
+	if copied && !r.Keeps() { // as the engine does
+		r.AwaitCircles()
 	}
 	for _, source := range slices.SortedFunc(maps.Keys(seen), schema.Name.Compare) {
 		if err := r.learn(source, seen[source]); err != nil {

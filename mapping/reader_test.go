@@ -176,7 +176,7 @@ func TestReaderOfShapes(t *testing.T) {
 			w.insert(table)
 		}
 	}
-	r, err := mapping.NewReader(w.rules, slices.Collect(maps.Values(w.tables)), w.notes)
+	r, err := mapping.NewReader(w.rules, slices.Collect(maps.Values(w.tables)), false, w.notes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestReaderTells(t *testing.T) {
 	if err := r.Waiting(ctx, func(*mapping.WaitingRow) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	if _, err := mapping.NewReader(rules(t, mapping.Options{}), nil, w.notes); rowferry.CodeOf(err) != rowferry.CodeNoKeys {
+	if _, err := mapping.NewReader(rules(t, mapping.Options{}), nil, false, w.notes); rowferry.CodeOf(err) != rowferry.CodeNoKeys {
 		t.Errorf("without rules: %v", err)
 	}
 }
@@ -243,7 +243,7 @@ func TestKeyTexts(t *testing.T) {
 	}
 	single := &schema.Table{Name: schema.Name{Schema: "shop", Table: "s"}, PrimaryKey: []int{0}, Columns: s.Columns[:1]}
 	o := mapping.Options{Tables: []string{"shop.*"}, Entities: map[string]mapping.Entity{"shop.t": {Keys: mapping.KeyRule{Missing: mapping.Wait}}}}
-	r, err := mapping.NewReader(rules(t, o), []*schema.Table{s, single}, &book{})
+	r, err := mapping.NewReader(rules(t, o), []*schema.Table{s, single}, false, &book{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestKeyTexts(t *testing.T) {
 func TestReaderComputes(t *testing.T) {
 	s := worded(t, "products id! sku")
 	o := mapping.Options{Tables: []string{"shop.*"}, Entities: map[string]mapping.Entity{"shop.products": {Keys: mapping.KeyRule{Key: mapping.Offset, Offset: -10}}}}
-	r, err := mapping.NewReader(rules(t, o), []*schema.Table{s}, &book{})
+	r, err := mapping.NewReader(rules(t, o), []*schema.Table{s}, false, &book{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/checkpoint"
 	"github.com/rowferry/rowferry/mapping"
-	"github.com/rowferry/rowferry/schema"
 )
 
 // logRemoved is how many rows of a table are removed between two log records.
@@ -66,7 +65,9 @@ func (d *doomed) removeRows(ctx context.Context) (err error) {
 	}
 	at, err := rowferry.Remove(ctx, rowferry.Removal{
 		Pipeline: d.s.name, Config: rules.Hash(), Rules: rules.Canonical(), Sink: sink, State: state, Each: d.removed,
-		Owner: func(shapes []*schema.Table) (rowferry.Owner, error) { return mapping.NewReader(rules, shapes, state) },
+		Owner: func(at *rowferry.Remembered) (rowferry.Owner, error) {
+			return mapping.NewReader(rules, at.Shapes, at.Checkpoint.Held.Copy.Began(), state)
+		},
 	})
 	if err != nil && ctx.Err() != nil {
 		err = rowferry.Errorf(rowferry.CodeInterrupted, "interrupted before every row was removed")

@@ -195,7 +195,7 @@ func (x *rehearsal) noted(ctx context.Context) ([]mapping.Count, error) {
 	if known == nil || x.parts.Resolver == nil || err != nil {
 		return nil, err
 	}
-	r, err := mapping.NewReader(x.rules, known.Shapes, x.state)
+	r, err := mapping.NewReader(x.rules, known.Shapes, x.tables || known.Checkpoint.Held.Copy.Began(), x.state)
 	if err != nil {
 		return nil, err
 	}

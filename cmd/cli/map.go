@@ -177,7 +177,7 @@ func (s *settings) readNotes(ctx context.Context, fn func(*mapping.Reader) error
 			Fact("then", "%s", known.Rules).Fact("now", "%s", rules.Canonical()).
 			Remedy("give", "the pipeline's own configuration, with -c")
 	}
-	r, err := mapping.NewReader(rules, known.Shapes, store)
+	r, err := mapping.NewReader(rules, known.Shapes, known.Checkpoint.Held.Copy.Began(), store)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func (h *held) importMap(ctx context.Context, from io.Reader) (*mapImported, err
 	if err != nil {
 		return nil, err
 	}
-	reader, err := mapping.NewReader(rules, h.known.Shapes, h.state)
+	reader, err := mapping.NewReader(rules, h.known.Shapes, h.known.Checkpoint.Held.Copy.Began(), h.state)
 	if err != nil {
 		return nil, err
 	}

@@ -96,6 +96,12 @@ func TestEntityCopyStops(t *testing.T) {
 		f.s.exec(t, "UPDATE own SET own_id = 7 WHERE id IN (1, 9)", "DELETE FROM own WHERE id = 1000")
 		must(t, f.args()...)
 		f.requireEqual()
+		for key, want := range map[string]string{"7": "applied", "1000": "unknown"} {
+			o := run(t, "map", "lookup", "-c", f.config, f.s.database+".own", key)
+			if !strings.Contains(o.stdout, want) {
+				t.Errorf("row %s of a circle is not %s: exit %d\n%s%s", key, want, o.code, o.stdout, o.stderr)
+			}
+		}
 	})
 	t.Run("the state deleted while loading", func(t *testing.T) {
 		f := newCopyStop(t, "")
