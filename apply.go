@@ -51,6 +51,8 @@ func (e *Engine) bring(ctx context.Context, a *attempt) error {
 		case a.plan != nil && aboutRow(err):
 			e.stats.fellBack()
 			e.opts.Log.Debug("a batch is applied in the source's own order", "because", err)
+		case len(b.txs) == 1 && e.leavesOut(b, err):
+			e.opts.Log.Debug("a transaction is applied without rows that are copied again", "because", err)
 		case len(b.txs) == 1:
 			return located(err, b)
 		default:
@@ -147,7 +149,7 @@ func (e *Engine) refused(ctx context.Context, err error) error {
 func (e *Engine) record(a *attempt) Record {
 	last, cp, shapes := a.batch.last(), e.at, a.shapes
 	cp.Sequence++
-	if cp.Held.Copy.Phase == Carrying { // from the stage, while the log waits
+	if cp.Held.Copy.carries() { // from the stage, while the log waits
 		cp.Held.Copy.Carried = string(last.Position)
 	} else {
 		cp.Position, cp.Lineage, cp.Log, cp.Commit = last.Position, last.Lineage, last.Log, last.CommitTime
@@ -163,8 +165,10 @@ func (e *Engine) record(a *attempt) Record {
 	if a.notes != nil {
 		cp.Held.Notes = a.notes.kept
 	}
-	if e.copying != nil {
-		cp.Held.Copy.Until = e.copying.until()
+	for _, c := range []*copying{e.copying, e.recopy} {
+		if c != nil {
+			cp.Held.Copy.Until = c.until()
+		}
 	}
 	if all > 0 {
 		cp.Held.Oldest = cp.Start

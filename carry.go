@@ -53,6 +53,11 @@ func (e *Engine) carry(ctx context.Context) error {
 			return err
 		}
 	}
+	return e.carryFrom(ctx, r)
+}
+
+// carryFrom applies what a stage's reader has.
+func (e *Engine) carryFrom(ctx context.Context, r *stageReader) error {
 	e.mu.Lock()
 	e.reader, e.readSince = r, time.Now()
 	e.mu.Unlock()

@@ -57,6 +57,10 @@ type CopyState struct {
 	Partial bool `json:"partial,omitempty"`
 	// Orphans is what became of rows without a parent, "" where they were refused.
 	Orphans OrphanPolicy `json:"orphans,omitempty"`
+	// Tables are those that are copied again, and Began tells that the pipeline began
+	// with a copy: it is Copied again afterwards.
+	Tables []schema.Name `json:"tables,omitempty"`
+	Began  bool          `json:"began,omitempty"`
 }
 
 // CopyPhase is a part of a copy; see Copier.
@@ -72,8 +76,23 @@ const (
 	Copied CopyPhase = "copied"
 )
 
+// The parts of a copy of some tables again; see recopy.go.
+const (
+	Reloading CopyPhase = "reloading"
+	Remerging CopyPhase = "remerging"
+	Renewing  CopyPhase = "renewing"
+)
+
 // going reports whether there is a copy to go on with.
 func (c CopyState) going() bool { return c.Phase != "" && c.Phase != Copied }
+
+// again reports whether it is a copy of some tables again.
+func (c CopyState) again() bool {
+	return c.Phase == Reloading || c.Phase == Remerging || c.Phase == Renewing
+}
+
+// carries reports whether what is applied comes from a Stage, while the log waits.
+func (c CopyState) carries() bool { return c.Phase == Carrying || c.Phase == Renewing }
 
 // Record is what one batch writes to the State.
 type Record struct {

@@ -49,6 +49,9 @@ type Options struct {
 	SpillBytes int
 	// Copy has a pipeline without a checkpoint begin with a copy of the tables.
 	Copy bool
+	// Recopy, where it is not nil, has some tables of a pipeline with a checkpoint copied
+	// again, and takes rules that are others for these alone.
+	Recopy *Recopy
 	// Part, where it is not nil, is which rows are copied, without the log being
 	// followed. A pipeline that begins so ends so.
 	Part *Part
@@ -94,8 +97,8 @@ type Parts struct {
 
 // Engine runs one pipeline. Its goroutines: the caller of Run is "apply",
 // which owns sink and state; "read" owns the reader, each "lane" a batch while
-// it is being written, "ack" tells the source what is durable, and "gauge" asks
-// the servers how hard they work. They end before Run returns.
+// it is being written, "ack" tells the source what is durable, "gauge" asks
+// the servers how hard they work, and "reload" loads tables that are copied again. They end before Run returns.
 type Engine struct {
 	parts  Parts
 	opts   Options
@@ -111,6 +114,7 @@ type Engine struct {
 	made       []Mutation // the tables that were made before their batch last
 	stats      stats
 	copying    *copying // nil where there is no copy to make
+	recopy     *copying // of some tables again, beside what is followed; nil where there is none
 	part       *parting // nil where all rows are copied
 	acks       *acks    // of the reader that runs; nil until one does
 	throttle   *Throttle
@@ -136,7 +140,7 @@ func Open(ctx context.Context, parts Parts, opts Options) (*Engine, error) {
 		e.compactor = newCompactor()
 	}
 	if err := e.open(ctx); err != nil {
-		return nil, errors.Join(err, e.closeReader(), e.closeCopy())
+		return nil, errors.Join(err, e.closeReader(), e.closeCopy(), e.closeRecopy())
 	}
 	if len(opts.Wishes) > 0 && parts.Resolver != nil {
 		e.wishes.add(opts.Wishes, opts.Granted)
@@ -217,12 +221,8 @@ func (e *Engine) runReader(ctx context.Context) error {
 	e.mu.Unlock()
 	defer context.AfterFunc(readCtx, q.stop)()
 	var wg sync.WaitGroup
-	reader := e.reader
-	if e.copying != nil {
-		merging := newMergeReader(readCtx, reader, e.copying)
-		defer merging.end(nil)
-		reader = merging
-	}
+	reader, end := e.ending(readCtx)
+	defer end(nil)
 	wg.Go(func() { // the goroutine "read"
 		collect(readCtx, reader, e.parts.State, e.opts.SpillBytes, q)
 	})
@@ -248,7 +248,7 @@ func (e *Engine) interrupted() error {
 // Close releases the reader. It is called after Run has returned, or instead
 // of Run.
 func (e *Engine) Close() error {
-	if err := errors.Join(e.closeReader(), e.closeCopy()); err != nil {
+	if err := errors.Join(e.closeReader(), e.closeCopy(), e.closeRecopy()); err != nil {
 		return fmt.Errorf("close the source: %w", err)
 	}
 	return nil

@@ -29,6 +29,9 @@ type Mutation struct {
 	// marked as deleted: 1 and the ordinal of the column that is NULL unless they
 	// are. Such a row becomes what After says. See ReviveTx.
 	Revives int
+	// Merges is set by the engine on changes of a table that is copied again: they say
+	// what a row is, as MergeTx has it, whatever the target has.
+	Merges bool
 }
 
 // Handler says what a change to one entity becomes in the target. It is

@@ -18,10 +18,11 @@ type mapper struct {
 	notes  *delta     // nil where keys are the source's
 	raw    []Mutation // of one change, with the source's keys
 	look   bool       // see Resolver.Begin
+	lacks  bool       // see leavesOut
 }
 
 func newMapper(e *Engine, b *batch) *mapper {
-	w := &mapper{engine: e, shapes: map[schema.Name]*schema.Table{}}
+	w := &mapper{engine: e, shapes: map[schema.Name]*schema.Table{}, lacks: b.lacks}
 	if e.parts.Resolver != nil && e.copying == nil {
 		w.notes = e.notes(b)
 	}
@@ -108,10 +109,15 @@ func inTransaction(err error, origin *Origin) error {
 // told has the handler told of a change.
 func (w *mapper) told(i int, c *Change, origin *Origin) error {
 	from := len(w.out)
+	if w.lacks && c.Op != Shape && c.Op != Truncate && w.engine.recopy.concerns(c.Table.Name) {
+		w.tally.add(c, 0)
+		return nil
+	}
 	if w.notes != nil {
 		if err := w.resolve(i, c, origin); err != nil {
 			return err
 		}
+		w.engine.markMerges(w.out[from:])
 		w.tally.add(c, len(w.out)-from)
 		return w.notes.fits()
 	}
@@ -128,6 +134,7 @@ func (w *mapper) told(i int, c *Change, origin *Origin) error {
 	for k := from; k < len(out); k++ {
 		out[k].Origin, out[k].Index, out[k].Nth = origin, i, k-from
 	}
+	w.engine.markMerges(out[from:])
 	w.tally.add(c, len(out)-from)
 	return nil
 }
@@ -141,6 +148,7 @@ func (w *mapper) resolve(i int, c *Change, origin *Origin) error {
 	w.notes.change(origin.Tx, i)
 	for k := range w.raw {
 		w.raw[k].Origin, w.raw[k].Index, w.raw[k].Nth = origin, i, k
+		w.raw[k].Merges = w.engine.recopy.concerns(w.raw[k].Source)
 		if w.out, err = w.engine.parts.Resolver.Resolve(w.out, &w.raw[k], w.notes); err != nil {
 			return err
 		}

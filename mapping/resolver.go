@@ -158,6 +158,12 @@ type step struct {
 
 // change brings a mutation to the target, or has it wait.
 func (s *step) change(e *entity, m *rowferry.Mutation) error {
+	if m.Merges {
+		var err error
+		if m, err = s.lenient(e, m); m == nil || err != nil {
+			return err
+		}
+	}
 	if s.notes.Held().Waiting > 0 {
 		held, err := s.held(e, m)
 		if held || err != nil {

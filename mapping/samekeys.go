@@ -18,10 +18,22 @@ func keyWords(canonical string) (found []string) {
 		if name, rest, begins := strings.Cut(w, "={"); begins && strings.HasPrefix(w, `"`) {
 			entity, w = name, rest
 		}
-		w = strings.TrimSuffix(w, "}")
+		if entity == "" {
+			continue
+		}
+		for _, about := range aboutKeys([]string{strings.TrimSuffix(w, "}")}) {
+			found = append(found, entity+" "+about)
+		}
+	}
+	return found
+}
+
+// aboutKeys returns those of an entity's words that are about keys.
+func aboutKeys(words []string) (found []string) {
+	for _, w := range words {
 		for _, about := range []string{"keys=", "reference=", "missing=", "duplicates="} {
-			if entity != "" && strings.HasPrefix(w, about) {
-				found = append(found, entity+" "+w)
+			if strings.HasPrefix(w, about) {
+				found = append(found, w)
 			}
 		}
 	}
