@@ -108,6 +108,17 @@ func (e *Engine) expect(chunks []Chunk) error {
 	return e.copying.copier.Expect(saw)
 }
 
+// prepareLoad makes the tables. Files may have a row twice: with the key there, it is
+// refused before any of its file stays.
+func (e *Engine) prepareLoad(ctx context.Context) error {
+	c := e.copying
+	err := c.loader.PrepareLoad(ctx, c.shapes)
+	if _, files := c.source.(Recognizer); !files || err != nil {
+		return err
+	}
+	return e.key(ctx, c.shapes)
+}
+
 // key gives tables the key by which rows are found, where they are loaded without.
 func (e *Engine) key(ctx context.Context, shapes []Mutation) error {
 	if err := failpoint.Hit("copy.key"); err != nil {

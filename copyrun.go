@@ -111,7 +111,7 @@ func (e *Engine) openCopy(ctx context.Context) error {
 	if err := c.loader.WriteCheckpoint(ctx, nil, e.at); err != nil {
 		return err
 	}
-	return c.loader.PrepareLoad(ctx, c.shapes)
+	return e.prepareLoad(ctx)
 }
 
 // checkCopyInto refuses tables of the target that hold rows already.
@@ -181,7 +181,7 @@ func (e *Engine) resumeCopy(ctx context.Context, fresh bool) error {
 	if err := e.tellShapes(); err != nil {
 		return err
 	}
-	if err := c.loader.PrepareLoad(ctx, c.shapes); err != nil || len(known) > 0 {
+	if err := e.prepareLoad(ctx); err != nil || len(known) > 0 {
 		return err
 	}
 	return e.enter(ctx, e.at.Held.Copy) // so that the state has the shapes

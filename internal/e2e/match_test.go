@@ -216,7 +216,7 @@ func TestMatched(t *testing.T) {
 			r.struck("map:kill@700")
 			r.struck("recorded:kill@1")
 			execAll(t, r.db, matchChanges...)
-			r.struck("apply:kill@2/confirm")
+			r.struck("apply:kill@1")
 			must(t, r.args()...)
 			r.requireMatched()
 			r.refusals()
