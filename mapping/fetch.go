@@ -115,7 +115,9 @@ func newerRange(n rowferry.Notes) (first, next uint64, err error) {
 		return 0, 0, err
 	}
 	r := reader{rest: data}
-	return r.number(), r.number(), r.err
+	first = r.number()
+	next = r.number()
+	return first, next, r.err
 }
 
 func putNewerRange(n rowferry.Notes, first, next uint64) {
