@@ -107,6 +107,7 @@ const (
 	CodeBadImport       Code = "RF-4013"
 	CodeStateForeign    Code = "RF-4014"
 	CodeNoEngine        Code = "RF-4015"
+	CodeUnsettled       Code = "RF-4016"
 	CodeKeyRefused      Code = "RF-5001"
 	CodeKeyReserve      Code = "RF-5002"
 	CodeKeyUnmapped     Code = "RF-5003"

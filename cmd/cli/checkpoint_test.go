@@ -135,3 +135,34 @@ func TestHeldState(t *testing.T) {
 		}
 	}
 }
+
+// TestUnsettledCheckpoint: what a checkpoint does not tell of is not lost by moving it.
+func TestUnsettledCheckpoint(t *testing.T) {
+	files := inDir(t)
+	target := []string{"--target", "sqlite:shop.db"}
+	with := func(words ...string) []string { return append(words, target...) }
+	ok(t, append(with("replay"), "--files", files, "--until", "0-1-10")...)
+	ok(t, append(with("checkpoint", "export"), "cp.json")...)
+	for held, refused := range map[string]string{
+		`{"copy":{"phase":"loading"}}`: "set export import", `{"copy":{"phase":"merging"}}`: "set export import", `{"removing":true}`: "set export import",
+		`{"notes":{"mapped":3,"waiting":1}}`: "export import", `{"notes":{"mapped":3}}`: "import", `{"copy":{"phase":"copied"}}`: "",
+	} {
+		sqliteExec(t, "shop.db", "UPDATE rowferry_checkpoint SET held = json_patch(held, '"+held+"')")
+		for _, args := range [][]string{{"set", "--yes", "0-1-9"}, {"export"}, {"import", "--yes", "cp.json"}} {
+			if !strings.Contains(refused, args[0]) {
+				continue
+			}
+			got := run(t, append(with("checkpoint", args[0]), args[1:]...))
+			if got.code != 2 || !strings.Contains(got.err, "RF-4016") {
+				t.Errorf("%s with %s: %+v", args[0], held, got)
+			}
+		}
+		if refused == "" {
+			if text := ok(t, with("checkpoint", "export")...); !strings.Contains(text, `"copied": true`) {
+				t.Errorf("exported\n%s", text)
+			}
+		}
+		sqliteExec(t, "shop.db", "UPDATE rowferry_checkpoint SET held = json_patch(held, '{\"copy\":{\"phase\":\"\"},\"removing\":false,\"notes\":{\"mapped\":0,\"waiting\":0}}')")
+	}
+	ok(t, append(with("checkpoint", "import"), "--yes", "cp.json")...)
+}

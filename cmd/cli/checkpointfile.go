@@ -36,6 +36,7 @@ type exported struct {
 	Config   string            `json:"config"`
 	Rules    string            `json:"rules,omitempty"`
 	Oldest   rowferry.Position `json:"oldest,omitempty"`
+	Copied   bool              `json:"copied,omitempty"` // it began with a copy
 	Shapes   []*schema.Table   `json:"shapes"`
 }
 
@@ -102,13 +103,16 @@ func (h *held) export() (*exported, error) {
 	if at == nil {
 		return nil, noCheckpoint(h.settings)
 	}
+	if err := alone(at); err != nil {
+		return nil, err
+	}
 	if at.Held.Shapes > 0 && !h.usable() {
 		return nil, rowferry.Errorf(rowferry.CodeStateNeeded, "the state directory is not the one the pipeline was run with").
 			Fact("shapes", "%d tables, known only there", at.Held.Shapes)
 	}
 	x := &exported{
 		Schema: jsonSchema, Kind: exportKind, Pipeline: at.Pipeline, Position: at.Position, Lineage: at.Lineage,
-		Start: at.Start, Log: at.Log, Extent: at.Extent, Config: at.Config, Oldest: at.Held.Oldest, Shapes: h.shapes(),
+		Start: at.Start, Log: at.Log, Extent: at.Extent, Config: at.Config, Oldest: at.Held.Oldest, Copied: at.Held.Copy.Began(), Shapes: h.shapes(),
 	}
 	if h.usable() {
 		x.Rules = h.known.Rules
@@ -172,6 +176,9 @@ func checkpointImport(ctx context.Context, in *invocation) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
+	if err := h.replaceable(); err != nil {
+		return err
+	}
 	now, err := h.next()
 	if err != nil {
 		return err
@@ -193,6 +200,9 @@ func (x *exported) onto(c *rowferry.Checkpoint) {
 	c.Position, c.Lineage, c.Start, c.Log, c.Config = x.Position, x.Lineage, x.Start, x.Log, x.Config
 	c.Extent = x.Extent
 	c.Held = rowferry.Held{Shapes: len(x.Shapes), Oldest: x.Oldest}
+	if x.Copied {
+		c.Held.Copy.Phase = rowferry.Copied
+	}
 	c.Commit = time.Time{}
 	if x.Commit != nil {
 		c.Commit = *x.Commit

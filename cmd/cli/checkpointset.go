@@ -48,6 +48,9 @@ func checkpointSet(ctx context.Context, in *invocation) (err error) {
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
 	now, err := h.next()
+	if err == nil {
+		err = settled(&now)
+	}
 	if err != nil {
 		return err
 	}
