@@ -140,7 +140,7 @@ func (c *liveCampaign) write() func() load.Stats {
 				continue
 			}
 			stats, err := work(seed, scaled(200, 600))
-			if err != nil {
+			if err != nil && ctx.Err() == nil { // else it was stopped before it wrote
 				done <- err
 				return
 			}
