@@ -22,7 +22,7 @@ const (
 // older one goes when the younger is full. Neither has a pointer in it, so that the
 // garbage collector has nothing to do with how many notes there are.
 type recent struct {
-	bytes      int // of both generations
+	bytes      int // of both generations; leastRecent where it is less
 	seed       maphash.Seed
 	young, old generation
 	whole      []byte // room for what change puts
@@ -90,7 +90,8 @@ func (r *recent) drop(key []byte) {
 func (r *recent) hashSeed() maphash.Seed {
 	if r.young.slots == nil {
 		r.seed = maphash.MakeSeed()
-		r.young, r.old = newGeneration(r.bytes/2), newGeneration(r.bytes/2)
+		bytes := max(leastRecent, r.bytes)
+		r.young, r.old = newGeneration(bytes/2), newGeneration(bytes/2)
 	}
 	return r.seed
 }

@@ -96,7 +96,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, rowferry.Errorf(rowferry.CodeInternal, "a state directory is opened without a path or a pipeline")
 	}
 	s := &Store{dir: dir, readOnly: o.ReadOnly, split: o.split, unsynced: o.unsynced, retain: Retained, free: freeBytes}
-	s.recent.bytes = max(leastRecent, cmp.Or(o.Recent, DefaultRecent))
+	s.recent.bytes = cmp.Or(o.Recent, DefaultRecent)
 	if o.retain > 0 {
 		s.retain = o.retain
 	}
