@@ -46,7 +46,7 @@ func (e *Engine) sameRules(at Checkpoint, rules string) error {
 		return nil
 	}
 	keys := rules != "" && (e.opts.SameKeys == nil || e.opts.SameKeys(rules, e.opts.Rules))
-	if e.opts.Accept && keys && !at.Held.Copy.going() {
+	if e.opts.Accept && keys && !at.Held.Copy.Going() {
 		e.opts.Log.Warn("going on under other rules; rows that are there stay as they are", "then", rules, "now", e.opts.Rules)
 		return nil
 	}
@@ -56,7 +56,7 @@ func (e *Engine) sameRules(at Checkpoint, rules string) error {
 	}
 	err.Fact("now", "%s", e.opts.Rules).Remedy("undo", "restore the former tables and entities settings")
 	switch {
-	case at.Held.Copy.going():
+	case at.Held.Copy.Going():
 		err.Fact("copy", "it is %s, and has to end under the former rules", at.Held.Copy.Phase)
 	case keys:
 		err.Remedy("leave rows as they are", "rowferry run --accept-config")

@@ -77,8 +77,8 @@ const (
 // Began reports whether the pipeline began with a copy.
 func (c CopyState) Began() bool { return c.Phase != "" }
 
-// going reports whether there is a copy to go on with.
-func (c CopyState) going() bool { return c.Phase != "" && c.Phase != Copied }
+// Going reports whether there is a copy to go on with.
+func (c CopyState) Going() bool { return c.Phase != "" && c.Phase != Copied }
 
 // Record is what one batch writes to the State.
 type Record struct {

@@ -264,7 +264,7 @@ func (e *Engine) copyTables(ctx context.Context) error {
 			return err
 		}
 	}
-	for e.at.Held.Copy.going() {
+	for e.at.Held.Copy.Going() {
 		var err error
 		next := CopyState{Phase: Copied, Server: e.at.Held.Copy.Server, Staged: e.copying.staged()}
 		switch e.at.Held.Copy.Phase {

@@ -33,7 +33,7 @@ type CopiedTable struct {
 }
 
 // Going reports whether there is a copy to go on with.
-func (p *CopyProgress) Going() bool { return CopyState{Phase: p.Phase}.going() }
+func (p *CopyProgress) Going() bool { return CopyState{Phase: p.Phase}.Going() }
 
 // Rows returns how many rows are loaded, and about how many there are.
 func (p *CopyProgress) Rows() (loaded, estimate int64) {

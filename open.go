@@ -216,7 +216,7 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	if err != nil {
 		return err
 	}
-	if !at.Held.Copy.going() {
+	if !at.Held.Copy.Going() {
 		if err := e.read(ctx, Start{Position: at.Position, Lineage: at.Lineage, Tables: known.Shapes, Hint: hint}); err != nil {
 			return err
 		}
@@ -235,7 +235,7 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 			return err
 		}
 	}
-	if at.Held.Copy.going() {
+	if at.Held.Copy.Going() {
 		return e.openCopied(ctx, at, false)
 	}
 	if err := e.parts.State.DropStage(); err != nil { // a copy's that was done right before a crash
@@ -270,7 +270,7 @@ func (e *Engine) openRebuilt(ctx context.Context, f found, hint hints) error {
 	if at.Held.Notes != (Kept{}) {
 		return stateNeeded(f, f.whyMissing(), nil)
 	}
-	if at.Held.Copy.going() { // the shapes are those of the tables
+	if at.Held.Copy.Going() { // the shapes are those of the tables
 		if e.stages(at.Held.Copy) && at.Held.Copy.Phase != Loading {
 			return stateNeeded(f, f.whyMissing()+" of a copy that is "+string(at.Held.Copy.Phase), nil)
 		}

@@ -139,7 +139,7 @@ func (x *removing) open(ctx context.Context) (Checkpoint, error) {
 	switch {
 	case kind == Rebuilt:
 		return at, stateNeeded(f, f.whyMissing(), nil)
-	case at.Held.Copy.going():
+	case at.Held.Copy.Going():
 		return at, Errorf(CodeRowsUntold, "the copy of pipeline %q has not ended", x.Pipeline)
 	}
 	if err := x.engine.sameRules(at, f.at.Rules); err != nil {

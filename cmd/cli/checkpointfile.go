@@ -96,10 +96,7 @@ func checkpointExport(ctx context.Context, in *invocation) (err error) {
 }
 
 func (h *held) export() (*exported, error) {
-	at := h.row
-	if at == nil && h.known != nil {
-		at = &h.known.Checkpoint
-	}
+	at := h.checkpoint()
 	if at == nil {
 		return nil, noCheckpoint(h.settings)
 	}

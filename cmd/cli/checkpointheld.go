@@ -15,11 +15,11 @@ func settled(at *rowferry.Checkpoint) error {
 	unsettled := func(what string, args ...any) *rowferry.Error {
 		return rowferry.Errorf(rowferry.CodeUnsettled, "the pipeline cannot be moved, nor its checkpoint copied: "+what, args...)
 	}
-	switch c := at.Held.Copy.Phase; {
+	switch c := at.Held.Copy; {
 	case at.Held.Removing:
 		return unsettled("its rows are being removed").Remedy("end that", "rowferry destroy --rows")
-	case c != "" && c != rowferry.Copied:
-		return unsettled("a copy is %s", c).Remedy("end it", "rowferry run").Remedy("give it up", "rowferry destroy, and empty its tables")
+	case c.Going():
+		return unsettled("a copy is %s", c.Phase).Remedy("end it", "rowferry run").Remedy("give it up", "rowferry destroy, and empty its tables")
 	default:
 		return nil
 	}
@@ -40,10 +40,7 @@ func alone(at *rowferry.Checkpoint) error {
 // replaceable refuses to put another checkpoint in the place of the pipeline's, where
 // that would lose what its state directory has beside the tables' shapes.
 func (h *held) replaceable() error {
-	at := h.row
-	if at == nil && h.known != nil {
-		at = &h.known.Checkpoint
-	}
+	at := h.checkpoint()
 	if err := alone(at); err != nil || at == nil || at.Held.Notes.Mapped == 0 || !h.usable() {
 		return err
 	}

@@ -140,6 +140,15 @@ func (h *held) open(ctx context.Context) error {
 	return err
 }
 
+// checkpoint returns the pipeline's: the target's, else what the state directory
+// remembers, or nil.
+func (h *held) checkpoint() *rowferry.Checkpoint {
+	if h.row == nil && h.known != nil {
+		return &h.known.Checkpoint
+	}
+	return h.row
+}
+
 // usable reports whether the state directory knows the target's checkpoint,
 // so that what it holds is still good.
 func (h *held) usable() bool {

@@ -117,7 +117,7 @@ func (x *rehearsal) openSource(ctx context.Context) error {
 		phase = rowferry.Loading // it would begin anew
 	}
 	switch fresh := row == nil && known == nil; {
-	case phase != "" && phase != rowferry.Copied:
+	case rowferry.CopyState{Phase: phase}.Going():
 		return rowferry.Errorf(rowferry.CodeDryRun, "the pipeline is in the middle of a copy, which cannot be gone on with without writing").
 			Fact("phase", "%s", phase).Remedy("finish it", "%s", s.again("run"))
 	case fresh && x.copies():

@@ -45,9 +45,5 @@ func TestCopyPutBack(t *testing.T) {
 // struck has an engine killed.
 func (f *pgLine) struck(failpoint string) {
 	f.t.Helper()
-	e := startEngine(f.t, "failpoint", f.args("--once"), "ROWFERRY_FAILPOINT="+failpoint)
-	<-e.ended
-	if code := e.cmd.ProcessState.ExitCode(); code != -1 {
-		f.t.Fatalf("struck by %s, the engine ended with %d", failpoint, code)
-	}
+	struck(f.t, failpoint, f.args("--once"))
 }

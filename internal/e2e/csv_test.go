@@ -226,6 +226,14 @@ func killedAt(t *testing.T, failpoint string, args []string) bool {
 	return code == -1
 }
 
+// struck has a run killed at a failpoint.
+func struck(t *testing.T, failpoint string, args []string) {
+	t.Helper()
+	if !killedAt(t, failpoint, args) {
+		t.Fatalf("not killed at %s", failpoint)
+	}
+}
+
 // changed touches a file, has a run refuse it, and gives it its time back.
 func (x *exported) changed(t *testing.T, path string, args []string) {
 	t.Helper()

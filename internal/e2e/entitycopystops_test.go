@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -58,11 +57,7 @@ func (f *copyStop) args() []string { return []string{"-c", f.config, "run", "--o
 // struck has an engine killed.
 func (f *copyStop) struck(failpoint string) {
 	f.t.Helper()
-	cmd := exec.CommandContext(f.t.Context(), program(f.t, "failpoint"), f.args()...)
-	cmd.Env = append(os.Environ(), "ROWFERRY_FAILPOINT="+failpoint)
-	if output, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != -1 {
-		f.t.Fatalf("struck by %s: %v\n%s", failpoint, err, output)
-	}
+	struck(f.t, failpoint, f.args())
 }
 
 func (f *copyStop) refused(code rowferry.Code) {

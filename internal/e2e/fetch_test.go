@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -174,11 +173,7 @@ func (r *fetchRig) withoutClient() []string {
 // struck has an engine killed, if it comes so far.
 func (r *fetchRig) struck(failpoint string) {
 	r.t.Helper()
-	cmd := exec.CommandContext(r.t.Context(), program(r.t, "failpoint"), r.args()...)
-	cmd.Env = append(os.Environ(), "ROWFERRY_FAILPOINT="+failpoint)
-	if output, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != -1 {
-		r.t.Fatalf("struck by %s: %v\n%s", failpoint, err, output)
-	}
+	struck(r.t, failpoint, r.args())
 }
 
 // TestFetch: a pipeline that begins beside rows from before, whose log is held back

@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -105,11 +104,7 @@ func (r *matchRig) args(more ...string) []string {
 // struck has an engine killed.
 func (r *matchRig) struck(failpoint string) {
 	r.t.Helper()
-	cmd := exec.CommandContext(r.t.Context(), program(r.t, "failpoint"), r.args()...)
-	cmd.Env = append(os.Environ(), "ROWFERRY_FAILPOINT="+failpoint)
-	if output, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != -1 {
-		r.t.Fatalf("struck by %s: %v\n%s", failpoint, err, output)
-	}
+	struck(r.t, failpoint, r.args())
 }
 
 // people writes people and their orders, a few in each transaction: of the first 300

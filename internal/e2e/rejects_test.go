@@ -163,9 +163,7 @@ func newRejects(t *testing.T, p pair, given bool) *rejectPlace {
 		r.load.run(t, s, scaled(1500, 40_000), 97)
 		r.load.copy()
 		for _, failpoint := range []string{"apply:kill@5/carry", "recorded:kill@1/carry", "confirm:kill@1/carry"} {
-			if !killedAt(t, failpoint, r.args("run", "--once")) {
-				t.Fatalf("not killed at %s", failpoint)
-			}
+			struck(t, failpoint, r.args("run", "--once"))
 		}
 		r.write(strings.Replace(text, "quarantine", "stop", 1))
 		if o := run(t, r.args("run", "--once")...); o.code != 1 || !strings.Contains(o.stderr, "RF-5024") {
