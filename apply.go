@@ -11,11 +11,16 @@ import (
 // writeChunk is how many mutations travel to the sink in one Write.
 const writeChunk = 512
 
+// leastHalved is how many rows a batch has at least that is cut in two before it
+// is applied in the source's own order.
+const leastHalved = 512
+
 // apply brings one batch into the target, compacted where it was planned. If
 // the target, or a rule, refuses something in it, the batch is rolled back and
-// applied in exactly the source's order, one statement a change; if that is
-// refused too, one transaction at a time, so that everything before the refused
-// one is kept and the error names it.
+// applied in halves, since it is mostly one transaction that has to keep its
+// order; what is small or one transaction in exactly the source's order, one
+// statement a change; if that is refused too, one transaction at a time, so that
+// everything before the refused one is kept and the error names it.
 //
 // The cases, per change: insert, update, delete and truncate go to the
 // handler; a shape that is new, or equal in what a target follows, goes to
@@ -50,29 +55,36 @@ func (e *Engine) bring(ctx context.Context, a *attempt) error {
 			return located(err, b)
 		case a.plan != nil && (aboutRow(err) || a.late):
 			e.stats.fellBack()
-			e.opts.Log.Debug("a batch is applied in the source's own order", "because", err)
+			if len(b.txs) > 1 && b.rows() >= leastHalved {
+				e.opts.Log.Debug("a batch is applied in halves", "rows", b.rows(), "because", err)
+				return e.bringParts(ctx, b, b.halves(), true)
+			}
+			e.opts.Log.Debug("a batch is applied in the source's own order", "rows", b.rows(), "because", err)
 		case len(b.txs) == 1:
 			if !e.search(ctx, a, err) {
 				return located(err, b)
 			}
 		case e.searches(a, err): // what the commit takes need not be looked at any closer
-			before, rest := b.cut(len(b.txs) / 2)
-			return e.bringParts(ctx, b, []*batch{before, rest})
+			return e.bringParts(ctx, b, b.halves(), false)
 		default:
 			e.stats.split()
-			return e.bringParts(ctx, b, b.split())
+			return e.bringParts(ctx, b, b.split(), false)
 		}
 		a = newAttempt(e, b)
 	}
 }
 
-// bringParts applies a batch in parts.
-func (e *Engine) bringParts(ctx context.Context, b *batch, parts []*batch) error {
+// bringParts applies a batch in parts, compacted or not.
+func (e *Engine) bringParts(ctx context.Context, b *batch, parts []*batch, compacted bool) error {
 	if b.notes != nil {
 		b.notes.apart(parts)
 	}
 	for _, one := range parts {
-		if err := e.apply(ctx, newAttempt(e, one)); err != nil {
+		a := newAttempt(e, one)
+		if compacted {
+			a = e.anew(ctx, one)
+		}
+		if err := e.apply(ctx, a); err != nil {
 			return err
 		}
 	}

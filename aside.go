@@ -86,15 +86,6 @@ func (l *lanes) outdate() {
 	}
 }
 
-// anew plans a batch again.
-func (l *lanes) anew(ctx context.Context, b *batch) *attempt {
-	a, err := l.engine.planned(ctx, b)
-	if err != nil { // what is wrong is met again in its place
-		return newAttempt(l.engine, b)
-	}
-	return a
-}
-
 // rejectsLeft refuses to go on where rows are aside, or a copy is under way in which
 // they may be, and nothing knows of them.
 func (e *Engine) rejectsLeft(at Checkpoint) error {

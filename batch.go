@@ -167,6 +167,12 @@ func (b *batch) cut(n int) (before, rest *batch) {
 	return &batch{txs: b.txs[:n:n]}, &batch{txs: b.txs[n:]}
 }
 
+// halves cuts it in two.
+func (b *batch) halves() []*batch {
+	before, rest := b.cut(len(b.txs) / 2)
+	return []*batch{before, rest}
+}
+
 // spilled reports whether the batch streams from a spool.
 func (b *batch) spilled() bool {
 	return slices.ContainsFunc(b.txs, func(t *txn) bool { return t.spool != nil })

@@ -202,7 +202,7 @@ func (l *lanes) alone(ctx context.Context) error {
 	}
 	l.again = l.again[1:]
 	if a.stale {
-		a = l.anew(ctx, a.batch)
+		a = l.engine.anew(ctx, a.batch)
 	}
 	aside := l.engine.aside
 	err := l.engine.apply(ctx, a)

@@ -43,6 +43,15 @@ func (e *Engine) planned(ctx context.Context, b *batch) (*attempt, error) {
 	return a, nil
 }
 
+// anew plans a batch that was planned already.
+func (e *Engine) anew(ctx context.Context, b *batch) *attempt {
+	a, err := e.planned(ctx, b)
+	if err != nil { // what is wrong is met again in its place
+		return newAttempt(e, b)
+	}
+	return a
+}
+
 // plan compacts mutations.
 func (c *compactor) plan(ms []Mutation) *plan {
 	p := &plan{}

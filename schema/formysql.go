@@ -74,7 +74,7 @@ func forMySQL(t *Table, i int, inKey bool) Type {
 	text := Type{Kind: Text, Native: c.Native, Charset: "utf8mb4", Collation: "utf8mb4_0900_bin"}
 	if c.Kind.Textual() {
 		text.Collation = c.Collation
-	} else if inKey && !c.byteExact() {
+	} else if inKey && !c.ByteExact() {
 		text.Collation = ""
 	}
 	if inKey {

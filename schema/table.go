@@ -240,7 +240,7 @@ func (t *Table) validOrdinals(what string, ordinals []int) error {
 // ByteExact reports whether the source compares the columns at the ordinals
 // byte by byte, as a target without its collations and types will.
 func (t *Table) ByteExact(ordinals []int) bool {
-	return !slices.ContainsFunc(ordinals, func(o int) bool { return !t.Columns[o].Type.byteExact() })
+	return !slices.ContainsFunc(ordinals, func(o int) bool { return !t.Columns[o].Type.ByteExact() })
 }
 
 // SameInPostgres reports whether a PostgreSQL target compares the columns at the
@@ -248,6 +248,6 @@ func (t *Table) ByteExact(ordinals []int) bool {
 func (t *Table) SameInPostgres(ordinals []int) bool {
 	return !slices.ContainsFunc(ordinals, func(o int) bool {
 		c := t.Columns[o].Type
-		return !c.byteExact() && !c.ownEquality()
+		return !c.ByteExact() && !c.ownEquality()
 	})
 }

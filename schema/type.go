@@ -146,12 +146,12 @@ func (t Type) String() string {
 	}
 }
 
-// byteExact reports whether equal means equal bytes. Binary collations pad
+// ByteExact reports whether equal values of the type are equal bytes. Binary collations pad
 // with spaces ('a' = 'a ') unless they say otherwise; fixed CHAR has no
 // trailing spaces to begin with. A numeric without a scale prints 1.0 and 1.00,
 // and what is carried as a PostgreSQL prints it may have several forms too: an
 // interval is '1 day' or '24:00:00'.
-func (t Type) byteExact() bool {
+func (t Type) ByteExact() bool {
 	switch {
 	case t.Kind == Other, t.Kind == JSON, t.Kind == Decimal && t.Precision == 0:
 		return false

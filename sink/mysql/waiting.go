@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rowferry/rowferry"
@@ -111,7 +112,7 @@ func (w *waiting) touches(rows []string) bool {
 // each also its table where a row may not be told apart exactly.
 func rowsOf(t *target, m *rowferry.Mutation) []string {
 	name := t.Shape.Name.String()
-	if t.Identity == nil || slices.ContainsFunc(t.Identity, func(o int) bool { return !exactKey(t.Shape.Columns[o].Type.Kind) }) {
+	if t.Identity == nil || slices.ContainsFunc(t.Identity, func(o int) bool { return !exactKey(t.Shape.Columns[o].Type.Kind, t.columns[o].have) }) {
 		return []string{name}
 	}
 	var rows []string
@@ -126,19 +127,26 @@ func rowsOf(t *target, m *rowferry.Mutation) []string {
 			if v.IsAbsent() && m.Before != nil {
 				v = m.Before[o]
 			}
-			b.WriteString("\x00" + v.String())
+			b.WriteString("\x00")
+			if v.Kind() == rowferry.Text {
+				b.WriteString(strconv.Quote(v.Str()))
+			} else {
+				b.WriteString(v.String())
+			}
 		}
 		rows = append(rows, b.String())
 	}
 	return rows
 }
 
-// exactKey reports whether two values of a kind are the same key only if they
-// print the same.
-func exactKey(k schema.Kind) bool {
+// exactKey reports whether two values of a kind, in a column of the target, are the
+// same key only if they print the same.
+func exactKey(k schema.Kind, have schema.Type) bool {
 	switch k {
 	case schema.Int, schema.Bit, schema.Year, schema.Binary, schema.VarBinary:
 		return true
+	case schema.VarChar, schema.Text:
+		return (have.Kind == schema.VarChar || have.Kind == schema.Text) && have.ByteExact()
 	default:
 		return false
 	}
