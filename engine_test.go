@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/checkpoint"
@@ -273,6 +274,39 @@ func TestEngineCountsWhatItWrites(t *testing.T) {
 	if p := e.Progress(); p.Rows != 4 || p.Mutations != 5 || p.Written != 3 || p.MostTransactions != 1 { // with the table itself
 		t.Fatalf("progress %+v", p)
 	}
+}
+
+// TestEngineHalvesARefusal: where compacting broke what only the target knows of,
+// little of a large batch is written in the source's own order.
+func TestEngineHalvesARefusal(t *testing.T) {
+	const rows, trouble = 3000, 2000
+	b := newBench(t)
+	b.opts.BatchTxs, b.opts.BatchRows = 10*rows, 10*rows
+	create(t, b.target, "CREATE TABLE items (id INTEGER PRIMARY KEY, n INTEGER UNIQUE)")
+	all := [][]rowferry.Change{{put(1, -1)}}
+	b.must(log(all...), rowferry.Fresh)
+	for id := int64(2); id <= rows; id++ {
+		all = append(all, []rowferry.Change{put(id, -id)}, []rowferry.Change{change(id, -id, id)})
+		if id == trouble { // row 1 gives up what another takes
+			all = append(all, []rowferry.Change{change(1, -1, 1)}, []rowferry.Change{put(rows+1, -1)})
+		}
+	}
+	source := log(all...)
+	for _, tx := range source.txs {
+		tx.CommitTime = time.Unix(0, 0) // what lies far apart is not grouped
+	}
+	e, done, err := b.open(source)
+	defer done()
+	if err == nil {
+		err = e.Run(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := e.Progress(); p.Fallbacks == 0 || p.Written > rows+512 {
+		t.Fatalf("%d batches refused, %d changes written of %d that come to %d", p.Fallbacks, p.Written, len(all), rows)
+	}
+	b.rows(upTo(rows + 1)...)
 }
 
 // TestEngineInterrupted: a cancelled run commits whole batches only and says

@@ -51,6 +51,31 @@ func TestWaitsWhileKeysAct(t *testing.T) {
 	}
 }
 
+// TestKeysOfTextWait: a parent gets another key, and waits for its children, who wait
+// for it, while rows of other keys come in between. They are told apart where the
+// target compares bytes, and so do not wait for each other.
+func TestKeysOfTextWait(t *testing.T) {
+	onEach(t, func(t *testing.T, server *testdb.Server) {
+		exact := schema.MySQLServer{MariaDB: server.Kind.Flavor() == testdb.MariaDB}.Exact()
+		key := schema.Type{Kind: schema.VarChar, Length: 20, Charset: "utf8mb4", Collation: exact}
+		parent, child := keyed("p", col("id", key)), keyed("c", col("p", key), col("n", integer))
+		child.PrimaryKey = []int{0, 1}
+		child.Columns[0].Nullable, child.Columns[1].Nullable = false, false
+		child.ForeignKeys = []schema.ForeignKey{{Columns: []int{0}, Parent: parent.Name, Referenced: []string{"id"}}}
+		name, db := testdb.NewDatabase(t, server)
+		sink := open(t, server, name, nil)
+		defer sink.Close()
+		p := begin(t, sink)
+		p.must(shaped(parent), shaped(child), inserted(parent, s("a")), inserted(child, s("a"), i(1)))
+		renamed := updated(parent, rowferry.Row{s("a")}, rowferry.Row{s("b")})
+		renamed.ChecksOff = true
+		p.must(renamed, inserted(parent, s("x")), inserted(child, s("x"), i(1)), updated(child, rowferry.Row{s("a"), i(1)}, rowferry.Row{s("b"), i(1)}))
+		if got := one(t, db, "SELECT GROUP_CONCAT(p.id, ' ', c.n ORDER BY p.id) FROM p LEFT JOIN c ON c.p = p.id"); got != "b 1,x 1" {
+			t.Errorf("the parents and their children are %q", got)
+		}
+	})
+}
+
 // TestOldTextWithSpaces: a text that might be cut off when it is written is
 // compared all the same.
 func TestOldTextWithSpaces(t *testing.T) {
