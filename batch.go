@@ -11,7 +11,8 @@ import (
 
 // txn is one whole source transaction, collected from its chunks.
 type txn struct {
-	end     *Tx // the last chunk, without its changes: identity and position
+	end     *Tx // the last chunk, without its changes: identity and position; nil before it came
+	last    Tx  // where end points
 	changes []Change
 	spool   Spool           // holds what came before changes, where that was too large
 	shapes  []*schema.Table // told by the changes
@@ -48,9 +49,9 @@ func (t *txn) add(tx *Tx) {
 		}
 	}
 	if tx.Last {
-		end := *tx
-		end.Changes = nil
-		t.end = &end
+		t.last = *tx
+		t.last.Changes = nil
+		t.end = &t.last
 	}
 }
 
@@ -90,30 +91,35 @@ func (t *txn) spill(state State) error {
 // which shapes the source had to tell. Shapes count even where the rows around
 // them were undone: they are facts about the log, not changes.
 func (t *txn) each(fn func(i int, c *Change) error) error {
-	at, index := 0, 0
-	part := func(changes []Change) error {
-		for k := range changes {
-			c := &changes[k]
-			counts := !t.end.Discard && !t.isUndone(at) || failpoint.On("apply-rollbacks")
-			at++
-			if !counts && c.Op != Shape {
-				continue
-			}
-			if err := fn(index, c); err != nil {
-				return err
-			}
-			if c.Op != Shape {
-				index++
-			}
-		}
-		return nil
+	if t.spool == nil {
+		return t.walk(&walked{}, t.changes, fn)
 	}
-	if t.spool != nil {
-		if err := t.spool.Replay(part); err != nil {
+	var w walked
+	if err := t.spool.Replay(func(changes []Change) error { return t.walk(&w, changes, fn) }); err != nil {
+		return err
+	}
+	return t.walk(&w, t.changes, fn)
+}
+
+// walked is how many changes were walked over, and of them those that have an index.
+type walked struct{ at, index int }
+
+func (t *txn) walk(w *walked, changes []Change, fn func(i int, c *Change) error) error {
+	for k := range changes {
+		c := &changes[k]
+		counts := !t.end.Discard && !t.isUndone(w.at) || failpoint.On("apply-rollbacks")
+		w.at++
+		if !counts && c.Op != Shape {
+			continue
+		}
+		if err := fn(w.index, c); err != nil {
 			return err
 		}
+		if c.Op != Shape {
+			w.index++
+		}
 	}
-	return part(t.changes)
+	return nil
 }
 
 func (t *txn) isUndone(i int) bool {

@@ -34,26 +34,29 @@ func (w *mapper) run(ctx context.Context, b *batch, most int, emit func([]Mutati
 	if w.notes != nil {
 		w.engine.parts.Resolver.Begin(w.look)
 	}
-	for _, t := range b.txs {
-		origin := &Origin{Tx: t.end.ID, Log: t.end.Log, Commit: t.end.CommitTime.UnixMilli()}
+	origins := make([]Origin, len(b.txs))
+	var origin *Origin
+	each := func(i int, c *Change) error {
+		if err := w.handle(i, c, origin); err != nil {
+			return err
+		}
+		if len(w.out) < most {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return w.flush(emit)
+	}
+	for k, t := range b.txs {
+		origin = &origins[k]
+		*origin = Origin{Tx: t.end.ID, Log: t.end.Log, Commit: t.end.CommitTime.UnixMilli()}
 		if t.wish != nil {
 			if err := w.grant(*t.wish, origin); err != nil {
 				return err
 			}
 		}
-		err := t.each(func(i int, c *Change) error {
-			if err := w.handle(i, c, origin); err != nil {
-				return err
-			}
-			if len(w.out) < most {
-				return nil
-			}
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			return w.flush(emit)
-		})
-		if err != nil {
+		if err := t.each(each); err != nil {
 			return err
 		}
 	}
