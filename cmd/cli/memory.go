@@ -63,10 +63,18 @@ func (b budget) live() int64 {
 	return int64(3*b.BatchBytes+b.SpillBytes+b.ChunkBytes) + fixedMemory
 }
 
+// pileUp is how much may pile up between two rounds of the garbage collector where
+// the limit is far, in percent of what lives: a small pipeline's rounds would come so
+// often that a tenth of the time went into them.
+const pileUp = 300
+
 // apply puts the soft limit in force and returns a function that lifts it,
 // and sets the engine's shares in its options.
 func (b budget) apply(o *rowferry.Options) (lift func()) {
 	o.BatchBytes, o.SpillBytes = b.BatchBytes, b.SpillBytes
-	before := debug.SetMemoryLimit(b.Heap)
-	return func() { debug.SetMemoryLimit(before) }
+	limit, percent := debug.SetMemoryLimit(b.Heap), debug.SetGCPercent(pileUp)
+	return func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	}
 }

@@ -232,7 +232,7 @@ func (s *summary) text(ink ink) string {
 	line("batches", s.batches())
 	line("held back", waitedText(s.Waited))
 	if s.Fallbacks > 0 {
-		line("fallbacks", plural(s.Fallbacks, "batch was", "batches were")+" refused compacted and applied in source order")
+		line("fallbacks", plural(s.Fallbacks, "batch was", "batches were")+" refused compacted and applied in parts or as read")
 	}
 	if s.Splits > 0 {
 		line("splits", plural(s.Splits, "batch was", "batches were")+" refused whole and applied one transaction at a time")

@@ -56,6 +56,7 @@ func (r *reader) follow(ctx context.Context) error {
 	if err != nil {
 		return translate(ctx, endpoint, err)
 	}
+	widen(hijacked.Conn)
 	r.in = newFrames(hijacked.Conn)
 	err = r.ask(ctx)
 	if err == nil {

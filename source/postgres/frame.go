@@ -27,7 +27,7 @@ const (
 
 const (
 	// frameBuffer is what is read ahead of the network.
-	frameBuffer = 128 << 10
+	frameBuffer = 256 << 10
 	// frameHeader is a type and the length of all that follows the type.
 	frameHeader = 5
 	// maxFrame bounds a message. PostgreSQL builds each in one piece of memory,
@@ -51,12 +51,12 @@ type frames struct {
 
 // A server sends each message by itself, and where each wakes us, waking costs it
 // more than decoding. So where one small read follows another, the next one waits
-// for a moment: for less than a transaction takes, and only at such a rate.
+// for a moment: less than is noticed behind so many, and only at such a rate.
 const (
-	littleBytes = 16 << 10
+	littleBytes = 64 << 10
 	soonRate    = 1 << 20 // bytes a second
 	hastyReads  = 16
-	gatherTime  = 500 * time.Microsecond
+	gatherTime  = 2 * time.Millisecond
 )
 
 func newFrames(conn net.Conn) *frames { return &frames{conn: conn, buf: make([]byte, frameBuffer)} }
