@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"fmt"
-
 	"github.com/rowferry/rowferry"
 )
 
@@ -32,7 +30,7 @@ func alone(at *rowferry.Checkpoint) error {
 		return err
 	}
 	n := at.Held.Notes.Waiting
-	return rowferry.Errorf(rowferry.CodeUnsettled, "%s, in the state directory alone, and would be lost", map[bool]string{true: "1 row waits", false: fmt.Sprintf("%d rows wait", n)}[n == 1]).
+	return rowferry.Errorf(rowferry.CodeUnsettled, "%s, in the state directory alone, and would be lost", plural(uint64(n), "row waits", "rows wait")).
 		Remedy("look", "rowferry map waiting, and rowferry rejects list").
 		Remedy("move within this log", "rowferry checkpoint set, which leaves them")
 }

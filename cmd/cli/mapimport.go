@@ -58,7 +58,7 @@ func mapImport(ctx context.Context, in *invocation) (err error) {
 		return nil
 	}
 	return writeAll(in.stdout, fmt.Sprintf("%s pipeline %s has the keys of %s, of which %s noted before\n", in.outInk().good("✓"), s.name,
-		plural(uint64(done.Rows), "row", "rows"), fmt.Sprintf("%d %s", done.Rows-done.Fresh, map[bool]string{true: "was", false: "were"}[done.Rows-done.Fresh == 1])))
+		plural(uint64(done.Rows), "row", "rows"), plural(uint64(done.Rows-done.Fresh), "was", "were")))
 }
 
 // importMap notes the keys of a file, in records that the target knows nothing of
@@ -111,7 +111,7 @@ func (h *held) takesMap(head *mapHead) error {
 	case head.Running:
 		return misfit("the map was exported while an engine ran, and is of no one place")
 	case head.Waiting > 0:
-		return misfit("%s when the map was exported, and are not in it", map[bool]string{true: "1 row waited", false: fmt.Sprintf("%d rows waited", head.Waiting)}[head.Waiting == 1])
+		return misfit("%s when the map was exported, and are not in it", plural(uint64(head.Waiting), "row waited", "rows waited"))
 	case head.Pipeline != h.settings.name:
 		return misfit("the map is of pipeline %q, not of %q", head.Pipeline, h.settings.name)
 	case head.Config != h.row.Config:
