@@ -43,6 +43,7 @@ type claimed struct {
 	Chunk
 	table       *loadTable
 	after, upto []Value
+	eased       TableStats // Defaulted and LeftOut alone
 }
 
 // loading is the copy's first part. Its workers each have a connection to the
@@ -309,11 +310,13 @@ func (l *loading) chunk(ctx context.Context, reader ChunkReader, load Load, c *c
 		return err
 	}
 	bytes, rows := 0, 0
+	c.eased = TableStats{}
 	each := func(part []Row) error {
 		ms, err := l.handle(c.table, part)
 		if err != nil {
 			return err
 		}
+		c.eased.ease(ms)
 		for i := range part {
 			bytes += part[i].Size()
 		}

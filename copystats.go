@@ -78,6 +78,10 @@ func (s *stats) loadedChunk(c *claimed) {
 		}
 	}
 	s.progress.Copy.Tables = tables
+	if c.eased != (TableStats{}) {
+		sum := s.tables.of(c.Table)
+		sum.Defaulted, sum.LeftOut = sum.Defaulted+c.eased.Defaulted, sum.LeftOut+c.eased.LeftOut
+	}
 }
 
 // loaded returns how many rows are loaded.

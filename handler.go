@@ -29,6 +29,9 @@ type Mutation struct {
 	// marked as deleted: 1 and the ordinal of the column that is NULL unless they
 	// are. Such a row becomes what After says. See ReviveTx.
 	Revives int
+	// Defaulted tells that After has a default in a value's place, and LeftOut that the
+	// row has a value for which the target has no column; see TableStats.
+	Defaulted, LeftOut bool
 }
 
 // Handler says what a change to one entity becomes in the target. It is

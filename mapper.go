@@ -136,7 +136,7 @@ func (w *mapper) told(i int, c *Change, origin *Origin) error {
 		if err := w.resolve(i, c, origin); err != nil {
 			return err
 		}
-		w.tally.add(c, len(w.raw), len(w.out)-from)
+		w.tally.add(c, w.raw, len(w.out)-from)
 		return w.notes.fits()
 	}
 	out, err := w.engine.handler().Handle(w.out, c)
@@ -152,7 +152,7 @@ func (w *mapper) told(i int, c *Change, origin *Origin) error {
 	for k := from; k < len(out); k++ {
 		out[k].Origin, out[k].Index, out[k].Nth = origin, i, k-from
 	}
-	w.tally.add(c, len(out)-from, len(out)-from)
+	w.tally.add(c, out[from:], len(out)-from)
 	return nil
 }
 

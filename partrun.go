@@ -275,6 +275,7 @@ type partChunk struct {
 	chunk Chunk
 	open  bool
 	bytes int
+	eased TableStats // see claimed
 }
 
 func (c *partChunk) write(ctx context.Context, rows []Row) error {
@@ -299,6 +300,7 @@ func (c *partChunk) write(ctx context.Context, rows []Row) error {
 	if err := c.begin(ctx); err != nil {
 		return err
 	}
+	c.eased.ease(ms)
 	if err := c.load.Write(ctx, ms); err != nil {
 		return err
 	}
@@ -336,6 +338,7 @@ func (c *partChunk) commit(ctx context.Context) error {
 	}
 	c.open, c.bytes = false, 0
 	c.engine.throttle.done()
-	c.engine.stats.loadedChunk(&claimed{Chunk: c.chunk})
+	c.engine.stats.loadedChunk(&claimed{Chunk: c.chunk, eased: c.eased})
+	c.eased = TableStats{}
 	return failpoint.Hit("part.committed")
 }

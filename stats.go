@@ -16,10 +16,13 @@ type TableStats struct {
 	// Filtered is how many of the inserts, updates and deletes the handler made
 	// nothing of.
 	Filtered uint64
+	// Defaulted and LeftOut are how many rows came with a default in a value's place,
+	// and with a value for which the target has no column.
+	Defaulted, LeftOut uint64
 }
 
 // Rows returns how many row changes the counts add up to.
-func (t TableStats) Rows() uint64 { return t.Inserts + t.Updates + t.Deletes }
+func (t *TableStats) Rows() uint64 { return t.Inserts + t.Updates + t.Deletes }
 
 // Progress is a snapshot of a running engine.
 type Progress struct {
@@ -70,7 +73,7 @@ type Progress struct {
 type stats struct {
 	mu       sync.Mutex
 	progress Progress
-	tables   map[schema.Name]*TableStats
+	tables   tableTally
 }
 
 // Progress returns a snapshot. Safe for concurrent use while the engine is
@@ -109,23 +112,44 @@ func (s *stats) wait(what string) {
 
 // tally counts the changes of one batch until it is committed.
 type tally struct {
-	tables             map[schema.Name]*TableStats
+	tables             tableTally
 	mutations, written uint64 // see Progress
 	fetched            uint64
 }
 
-// add counts a change of which the handler made so many mutations, which came to so
-// many.
-func (t *tally) add(c *Change, made, mutations int) {
-	t.mutations += uint64(mutations)
-	s := t.tables[c.Table.Name]
+// tableTally is counts by source table.
+type tableTally map[schema.Name]*TableStats
+
+// of returns the counts of a table.
+func (t *tableTally) of(table schema.Name) *TableStats {
+	s := (*t)[table]
 	if s == nil {
-		s = &TableStats{Table: c.Table.Name}
-		if t.tables == nil {
-			t.tables = map[schema.Name]*TableStats{}
+		s = &TableStats{Table: table}
+		if *t == nil {
+			*t = tableTally{}
 		}
-		t.tables[c.Table.Name] = s
+		(*t)[table] = s
 	}
+	return s
+}
+
+// ease counts the rows that came with defaults, or without values.
+func (t *TableStats) ease(ms []Mutation) {
+	for i := range ms {
+		if ms[i].Defaulted {
+			t.Defaulted++
+		}
+		if ms[i].LeftOut {
+			t.LeftOut++
+		}
+	}
+}
+
+// add counts a change of which the handler made mutations, which came to so many.
+func (t *tally) add(c *Change, made []Mutation, mutations int) {
+	t.mutations += uint64(mutations)
+	s := t.tables.of(c.Table.Name)
+	s.ease(made)
 	switch c.Op {
 	case Insert:
 		s.Inserts++
@@ -139,7 +163,7 @@ func (t *tally) add(c *Change, made, mutations int) {
 	case Shape, Drop: // a table that was only made is listed with zeros
 		return
 	}
-	if made == 0 {
+	if len(made) == 0 {
 		s.Filtered++
 	}
 }
@@ -147,20 +171,15 @@ func (t *tally) add(c *Change, made, mutations int) {
 func (s *stats) committed(b *batch, t tally, cp Checkpoint) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.tables == nil {
-		s.tables = map[schema.Name]*TableStats{}
-	}
 	for name, add := range t.tables {
-		sum := s.tables[name]
-		if sum == nil {
-			sum = &TableStats{Table: name}
-			s.tables[name] = sum
-		}
+		sum := s.tables.of(name)
 		sum.Inserts += add.Inserts
 		sum.Updates += add.Updates
 		sum.Deletes += add.Deletes
 		sum.Cleared += add.Cleared
 		sum.Filtered += add.Filtered
+		sum.Defaulted += add.Defaulted
+		sum.LeftOut += add.LeftOut
 		s.progress.Rows += add.Rows()
 	}
 	if cp.Held.Copy.Phase == Carrying {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/failpoint"
 )
 
 // Deletes says what becomes of a target row that is no longer wanted.
@@ -31,6 +32,11 @@ type Entity struct {
 	// Columns are expressions by target column: a new one, or one whose value they
 	// replace.
 	Columns map[string]string
+	// Defaults are expressions by target column, for rows that have no value for it: it
+	// is NULL, or the source has no such column.
+	Defaults map[string]string
+	// MissingColumns says what becomes of source columns that the target's table lacks.
+	MissingColumns MissingColumns
 	// Drop are source columns that the target does not have.
 	Drop []string
 	// Rename maps source columns to their names in the target.
@@ -53,12 +59,14 @@ type rule struct {
 	Entity
 	where    *expression
 	computed map[string]*expression
+	defaults map[string]*expression
+	has      []string // the columns of the target's table, sorted; nil where all are written
 }
 
 // newRule checks what can be told without the table's shape. All errors are
 // returned, joined.
 func newRule(table string, e Entity) (*rule, []error) {
-	r := &rule{Entity: e, computed: map[string]*expression{}}
+	r := &rule{Entity: e, computed: map[string]*expression{}, defaults: map[string]*expression{}}
 	var errs []error
 	if e.DeletedAt != "" && e.Deletes != SoftDeletes {
 		errs = append(errs, refuseRule(table, "deleted_at is for soft deletes").Remedy("write", "deletes: soft"))
@@ -77,13 +85,17 @@ func newRule(table string, e Entity) (*rule, []error) {
 				Remedy("write", "deletes: soft"))
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(e.Columns)) {
-		x, err := parseExpression(e.Columns[name])
-		if err != nil {
-			errs = append(errs, aboutExpression(err, table, "columns."+name))
+	parse := func(key string, texts map[string]string, into map[string]*expression) {
+		for _, name := range slices.Sorted(maps.Keys(texts)) {
+			x, err := parseExpression(texts[name])
+			if err != nil {
+				errs = append(errs, aboutExpression(err, table, key+"."+name))
+			}
+			into[name] = x
 		}
-		r.computed[name] = x
 	}
+	parse("columns", e.Columns, r.computed)
+	parse("defaults", e.Defaults, r.defaults)
 	switch k := e.Keys; {
 	case k.Key == Match && len(k.Match) == 0:
 		errs = append(errs, refuseRule(table, "key: match needs columns to match by").Remedy("write", "key: {match: [email]}"))
@@ -107,6 +119,9 @@ func newRule(table string, e Entity) (*rule, []error) {
 			errs = append(errs, refuseRule(table, "%s and %s are both the column %s", other, n.what, n.name))
 		}
 		seen[n.name] = n.what
+		if _, both := e.Defaults[n.name]; both {
+			errs = append(errs, refuseRule(table, "column %s has a default, and %s says what each row has", n.name, n.what))
+		}
 	}
 	return r, errs
 }
@@ -134,7 +149,7 @@ func (r *rule) added() []addition {
 
 // reshapes reports whether the target table has other columns than the source's.
 func (r *rule) reshapes() bool {
-	return r != nil && len(r.Drop)+len(r.Rename)+len(r.added()) > 0
+	return r != nil && (r.has != nil || len(r.Drop)+len(r.Rename)+len(r.Defaults)+len(r.added()) > 0)
 }
 
 // keepsRows reports whether no row ever goes from the target.
@@ -146,18 +161,26 @@ func (r *rule) targetColumn(name string) (string, bool) {
 	if r == nil {
 		return name, true
 	}
-	if slices.Contains(r.Drop, name) {
+	to := r.wanted(name)
+	if to == "" || r.lacks(to) {
 		return "", false
+	}
+	return to, true
+}
+
+// wanted is targetColumn for a target that has every column; "" where the value is not
+// wanted there.
+func (r *rule) wanted(name string) string {
+	if slices.Contains(r.Drop, name) {
+		return ""
 	}
 	if to, ok := r.Rename[name]; ok {
 		name = to
 	}
-	for _, a := range r.added() {
-		if a.name == name {
-			return "", false
-		}
+	if slices.ContainsFunc(r.added(), func(a addition) bool { return a.name == name }) {
+		return ""
 	}
-	return name, true
+	return name
 }
 
 // canonical is the rule as text: equal if and only if it means the same.
@@ -171,6 +194,15 @@ func (r *rule) canonical() string {
 	add("where", r.Where)
 	for _, c := range slices.Sorted(maps.Keys(r.Columns)) {
 		add("column "+fmt.Sprintf("%q", c), r.Columns[c])
+	}
+	for _, c := range slices.Sorted(maps.Keys(r.Defaults)) {
+		add("default "+fmt.Sprintf("%q", c), r.Defaults[c])
+	}
+	add("missing_columns", string(r.MissingColumns))
+	for _, c := range r.has {
+		if !failpoint.On("forget-target-columns") {
+			add("has", c)
+		}
 	}
 	for _, c := range slices.Sorted(slices.Values(r.Drop)) {
 		add("drop", c)

@@ -114,15 +114,20 @@ func (x *expression) compile(shape *schema.Table) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.program(n), nil
+}
+
+// program is what was compiled, with the columns that it uses.
+func (c *compiler) program(n node) *program {
 	p := &program{node: n}
-	if shape != nil {
-		for o := range shape.Columns {
+	if c.shape != nil {
+		for o := range c.shape.Columns {
 			if c.uses[o] {
 				p.uses = append(p.uses, o)
 			}
 		}
 	}
-	return p, nil
+	return p
 }
 
 // compileWhere is compile for a condition.

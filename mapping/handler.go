@@ -16,6 +16,7 @@ type handler struct {
 	owners      map[schema.Name]schema.Name   // target name → source name
 	events      func(notice string)           // nil where the target's foreign keys act
 	custom      map[*custom]*customHandler
+	missing     map[schema.Name]bool // targets whose missing columns were told
 }
 
 var _ rowferry.Reshaper = (*handler)(nil)
@@ -36,7 +37,7 @@ var _ rowferry.Reshaper = (*handler)(nil)
 // Where a custom handler fails, that is CodeHandlerFailed, and where its answer cannot
 // be applied, CodeHandlerAnswer.
 func NewHandler(r *Rules, events func(notice string)) rowferry.Handler {
-	h := &handler{rules: r, projections: map[*schema.Table]*projection{}, owners: map[schema.Name]schema.Name{}, events: events, custom: map[*custom]*customHandler{}}
+	h := &handler{rules: r, projections: map[*schema.Table]*projection{}, owners: map[schema.Name]schema.Name{}, events: events, custom: map[*custom]*customHandler{}, missing: map[schema.Name]bool{}}
 	for _, c := range r.custom {
 		h.custom[c] = &customHandler{custom: c, generic: h, declared: map[schema.Name]*schema.Table{}}
 	}
@@ -89,6 +90,7 @@ func (h *handler) projection(t *schema.Table) (*projection, error) {
 	if err := h.foreignKeys(p); err != nil {
 		return nil, err
 	}
+	h.tellMissing(p)
 	h.projections[t] = p
 	return p, nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -100,7 +101,9 @@ func (p *projection) update(dst []rowferry.Mutation, c *rowferry.Change) ([]rowf
 	}
 	for o := range after {
 		if !after[o].IsAbsent() && after[o] != before[o] {
-			return append(dst, p.mutation(c, rowferry.Update, before, after)), nil
+			m := p.mutation(c, rowferry.Update, before, after)
+			p.ease(&m, c.Before, c.After)
+			return append(dst, m), nil
 		}
 	}
 	return dst, nil // nothing of it reaches the target
@@ -130,6 +133,7 @@ func (p *projection) insert(dst []rowferry.Mutation, c *rowferry.Change, row row
 	}
 	m := p.mutation(c, rowferry.Insert, nil, after)
 	m.Revives = p.deleted
+	p.ease(&m, nil, row)
 	return append(dst, m), nil
 }
 
@@ -167,6 +171,10 @@ func (p *projection) old(c *rowferry.Change) (rowferry.Row, error) {
 			row[i] = c.Before[x.from]
 		case fromProgram:
 			if x.program.lacks(c.Before) >= 0 {
+				continue
+			}
+			if x.filled && x.from >= 0 && failpoint.On("forget-old-defaults") {
+				row[i] = c.Before[x.from]
 				continue
 			}
 			v, err := x.program.value(c.Before)

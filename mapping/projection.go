@@ -1,7 +1,9 @@
 package mapping
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/rowferry/rowferry"
@@ -18,6 +20,7 @@ type projection struct {
 	rule    *rule          // nil where there is none
 	where   *program       // nil takes all rows
 	columns []projected    // of the target; nil where to is
+	left    []int          // ordinals of the source's columns that are left out, since the target lacks them
 	deleted int            // 1 and the ordinal of the column of soft deletes; 0: there is none
 	view    rowferry.Row   // scratch: a whole row
 	origin  rowferry.Value // the pipeline's name
@@ -37,8 +40,9 @@ const (
 
 type projected struct {
 	maker   maker
-	from    int // of fromColumn: the source's ordinal
+	from    int // of fromColumn and where filled: the source's ordinal, -1 where it has no such column
 	program *program
+	filled  bool // the program is a default
 }
 
 // newProjection compiles the rules for a version of a shape. The target has no
@@ -67,11 +71,21 @@ func newProjection(t *schema.Table, name schema.Name, r *rule, pipeline string) 
 	for o, c := range t.Columns {
 		to, kept := r.targetColumn(c.Name)
 		if p.to[o] = -1; !kept {
+			if wanted := r.wanted(c.Name); wanted != "" && r.lacks(wanted) {
+				p.left = append(p.left, o)
+			}
 			continue
 		}
 		p.to[o] = len(shape.Columns)
+		from := projected{from: o}
+		if r.defaults[to] != nil {
+			var err error
+			if c, from, err = p.defaulted(o, to); err != nil {
+				return nil, err
+			}
+		}
 		c.Name = to
-		shape.Columns, p.columns = append(shape.Columns, c), append(p.columns, projected{from: o})
+		shape.Columns, p.columns = append(shape.Columns, c), append(p.columns, from)
 	}
 	if err := p.add(); err != nil {
 		return nil, err
@@ -100,6 +114,9 @@ func (p *projection) check() error {
 	}
 	for _, o := range append(slices.Clone(t.PrimaryKey), t.Identity()...) {
 		name := t.Columns[o].Name
+		if r.lacks(r.wanted(name)) {
+			return refuseRule(about, "column %s belongs to the key by which rows are found, and the target's table does not have it", name)
+		}
 		if _, kept := r.targetColumn(name); !kept {
 			return refuseRule(about, "column %s belongs to the key by which rows are found, and can be neither dropped nor replaced", name)
 		}
@@ -151,8 +168,8 @@ func (p *projection) add() error {
 	}
 	time := schema.Type{Kind: schema.Timestamp, Fsp: 3}
 	text := schema.Type{Kind: schema.Text, Charset: "utf8mb4", Collation: "utf8mb4_0900_bin"}
-	for _, a := range r.added() {
-		switch x := r.computed[a.name]; {
+	for _, a := range append(r.added(), p.unknown()...) {
+		switch x := cmp.Or(r.computed[a.name], r.defaults[a.name]); {
 		case x != nil:
 			program, err := x.compile(t)
 			if err != nil {
@@ -161,7 +178,7 @@ func (p *projection) add() error {
 			if program.kind == kindNull {
 				return refuseRule(t.Name.String(), "%s is nil, of which no column can be made", a.what)
 			}
-			place(p.computed(a.name, program), projected{maker: fromProgram, program: program})
+			place(p.computed(a.name, program), projected{maker: fromProgram, program: program, filled: r.defaults[a.name] != nil, from: -1})
 		case a.what == "provenance.source":
 			place(schema.Column{Name: a.name, Type: text}, projected{maker: fromOrigin})
 		case a.what == "provenance.key":
@@ -173,6 +190,16 @@ func (p *projection) add() error {
 		}
 	}
 	return nil
+}
+
+// unknown are the columns with a default that the source does not have.
+func (p *projection) unknown() (all []addition) {
+	for _, name := range slices.Sorted(maps.Keys(p.rule.Defaults)) {
+		if p.target.Column(name) < 0 {
+			all = append(all, addition{name, "defaults." + name})
+		}
+	}
+	return all
 }
 
 // computed declares a computed column. A copy of a column is of its type, and so is

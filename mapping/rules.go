@@ -56,7 +56,8 @@ type Rules struct {
 	pipeline   string
 	custom     map[schema.Name]*custom // by source table; nil where there is none
 	onReject   OnReject
-	rejects    map[schema.Name]OnReject // of tables that say
+	rejects    map[schema.Name]OnReject             // of tables that say
+	notice     func(table schema.Name, text string) // see Facing; nil tells nobody
 }
 
 type pattern struct {

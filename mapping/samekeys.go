@@ -13,19 +13,28 @@ func SameKeys(a, b string) bool { return slices.Equal(keyWords(a), keyWords(b)) 
 // keyWords returns the words of a canonical text that are about keys, with the names
 // of their entities.
 func keyWords(canonical string) (found []string) {
+	eachRule(canonical, func(entity, word string) {
+		for _, about := range []string{"keys=", "reference=", "missing=", "duplicates="} {
+			if strings.HasPrefix(word, about) {
+				found = append(found, entity+" "+word)
+			}
+		}
+	})
+	return found
+}
+
+// eachRule calls fn with the words of a canonical text that are about entities, and
+// with the name of each.
+func eachRule(canonical string, fn func(entity, word string)) {
 	entity := ""
 	for _, w := range words(canonical) {
 		if name, rest, begins := strings.Cut(w, "={"); begins && strings.HasPrefix(w, `"`) {
 			entity, w = name, rest
 		}
-		w = strings.TrimSuffix(w, "}")
-		for _, about := range []string{"keys=", "reference=", "missing=", "duplicates="} {
-			if entity != "" && strings.HasPrefix(w, about) {
-				found = append(found, entity+" "+w)
-			}
+		if entity != "" {
+			fn(entity, strings.TrimSuffix(w, "}"))
 		}
 	}
-	return found
 }
 
 // words splits a text at the spaces that are not in quotes.

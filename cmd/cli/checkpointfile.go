@@ -176,7 +176,7 @@ func checkpointImport(ctx context.Context, in *invocation) (err error) {
 	if err := h.replaceable(); err != nil {
 		return err
 	}
-	now, err := h.next()
+	now, err := h.next(ctx)
 	if err != nil {
 		return err
 	}

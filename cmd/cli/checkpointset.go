@@ -47,7 +47,7 @@ func checkpointSet(ctx context.Context, in *invocation) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	now, err := h.next()
+	now, err := h.next(ctx)
 	if err == nil {
 		err = settled(&now)
 	}
@@ -165,7 +165,7 @@ func (h *held) usable() bool {
 // next returns the checkpoint that would follow the present one, at the same
 // place. It refuses where the state directory that belongs to the pipeline is
 // elsewhere and holds what would be left behind.
-func (h *held) next() (rowferry.Checkpoint, error) {
+func (h *held) next(ctx context.Context) (rowferry.Checkpoint, error) {
 	now := rowferry.Checkpoint{Pipeline: h.settings.name}
 	switch {
 	case h.row != nil:
@@ -173,7 +173,7 @@ func (h *held) next() (rowferry.Checkpoint, error) {
 	case h.known != nil:
 		now = h.known.Checkpoint
 	default:
-		rules, err := h.settings.rules()
+		rules, err := h.settings.facing(ctx, h.in, untold)
 		if err != nil {
 			return now, err
 		}
@@ -191,7 +191,7 @@ func (h *held) next() (rowferry.Checkpoint, error) {
 // order of every batch, so that a crash between them is the case of a batch
 // that never committed.
 func (h *held) move(ctx context.Context, r rowferry.Record) error {
-	if err := h.prepare(&r); err != nil {
+	if err := h.prepare(ctx, &r); err != nil {
 		return err
 	}
 	if err := h.state.Record(r); err != nil {
@@ -205,7 +205,7 @@ func (h *held) move(ctx context.Context, r rowferry.Record) error {
 
 // prepare makes the state ready for r: it forgets what never committed, or
 // everything where the state is of another history or r brings its own shapes.
-func (h *held) prepare(r *rowferry.Record) error {
+func (h *held) prepare(ctx context.Context, r *rowferry.Record) error {
 	brings := r.Shapes != nil
 	if !h.usable() && !brings && h.row != nil && h.row.Held.Shapes > 0 {
 		return rowferry.Errorf(rowferry.CodeStateNeeded, "the state directory is not the one the pipeline was run with").
@@ -214,7 +214,7 @@ func (h *held) prepare(r *rowferry.Record) error {
 			Remedy("go on", "put the right state directory in place of %s", h.settings.state)
 	}
 	if r.Rules == "" {
-		if err := h.rules(r); err != nil {
+		if err := h.rules(ctx, r); err != nil {
 			return err
 		}
 	}
@@ -228,12 +228,12 @@ func (h *held) prepare(r *rowferry.Record) error {
 }
 
 // rules keeps the text of the rules, for messages, where it is known.
-func (h *held) rules(r *rowferry.Record) error {
+func (h *held) rules(ctx context.Context, r *rowferry.Record) error {
 	if h.usable() {
 		r.Rules = h.known.Rules
 		return nil
 	}
-	rules, err := h.settings.rules()
+	rules, err := h.settings.facing(ctx, h.in, untold)
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func TestConfigValid(t *testing.T) {
 		}},
 		entities: map[string]mapping.Entity{
 			"shop.users":    {Keys: mapping.KeyRule{Key: mapping.Match, Match: [][]string{{"uid"}, {"email"}, {"first", "last"}}, Duplicates: mapping.MergeDuplicates}},
-			"shop.tags":     {Keys: mapping.KeyRule{Duplicates: mapping.UpdateDuplicates}},
+			"shop.tags":     {Keys: mapping.KeyRule{Duplicates: mapping.UpdateDuplicates}, MissingColumns: mapping.DropMissing, Defaults: map[string]string{"color": `"red"`}},
 			"shop.orders":   {Keys: mapping.KeyRule{Key: mapping.Allocate}},
 			"shop.products": {Keys: mapping.KeyRule{Key: mapping.Offset, Offset: 1000}},
 		},

@@ -66,7 +66,7 @@ func entityKeys() []*key {
 			},
 		},
 		{name: "provenance", kind: mappingKey, doc: "Columns that say where a row comes from.", keys: provenanceKeys()},
-	}, keyKeys(), []*key{
+	}, lackKeys(), keyKeys(), []*key{
 		entityText(key{
 			name: "deletes", values: deleteModes, def: "hard",
 			doc: "What a delete comes to. `hard`: the row is deleted. `soft`: `deleted_at` is set to the time of the delete, and is NULL again when a row of the same key is inserted. `skip`: the row stays as it was; a row of the same key that is inserted later meets it, and stops the pipeline.",
@@ -84,6 +84,30 @@ func entityKeys() []*key {
 			doc: "The same as `on_reject` of the pipeline, for this table alone.",
 		}, func(e *mapping.Entity, v string) { e.OnReject = mapping.OnReject(v) }),
 	})
+}
+
+// lackKeys are the rules about what source and target lack.
+func lackKeys() []*key {
+	return []*key{
+		{
+			name: "defaults", kind: namedKey, named: checkColumn, example: `{country: '"DE"'}`,
+			doc: "What columns have in rows without a value for them, by their names in the target: where the source's column is NULL, or the source has no such column. The value is of the column's type. The summary counts such rows. In tables that Rowferry makes, such a column is NOT NULL.",
+			each: &key{
+				name: "column", check: mapping.CheckExpression, doc: "The expression, as under `columns`.",
+				set: func(s *settings, under []string, v string) {
+					s.entity(under[0], func(e *mapping.Entity) { e.Defaults = with(e.Defaults, under[1], v) })
+				},
+			},
+		},
+		entityText(key{
+			name: "missing_columns", values: []string{"stop", "drop"}, def: "stop",
+			doc: "What becomes of source columns that the target's table does not have. `stop`: the pipeline stops before it writes. `drop`: they are left out, with a warning for each, and the summary counts the rows that had a value. The table has to be there, and its columns are a part of the rules: where they change, so do these. See [What the target lacks](../guides/staging.md#what-the-target-lacks).",
+		}, func(e *mapping.Entity, v string) {
+			if e.MissingColumns = mapping.MissingColumns(v); v == "stop" {
+				e.MissingColumns = mapping.StopAtMissing
+			}
+		}),
+	}
 }
 
 func provenanceKeys() []*key {

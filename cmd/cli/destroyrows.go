@@ -49,7 +49,7 @@ func (d *doomed) removeRows(ctx context.Context) (err error) {
 		d.state.Release()
 		d.state = nil
 	}
-	rules, err := d.s.rules()
+	rules, err := d.s.facing(ctx, d.in, untold)
 	if err != nil {
 		return err
 	}

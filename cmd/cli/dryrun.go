@@ -50,7 +50,7 @@ func (in *invocation) rehearse(ctx context.Context, s *settings) (r *dryResult, 
 		return nil, rowferry.Errorf(rowferry.CodeDryRun, "a partial copy cannot be foreseen").Remedy("look at all rows", "without --limit, --ids and --since")
 	}
 	x := &rehearsal{wiring: newWiring(in, s, s.modeOf("run", 0))}
-	if x.rules, err = s.rules(); err != nil {
+	if x.rules, err = s.facing(ctx, in, x.warn); err != nil {
 		return nil, err
 	}
 	if x.parts.Source, err = s.openSource(ctx, x.rules, x.budget, in); err != nil {

@@ -67,7 +67,7 @@ func explainRow(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	rules, err := s.rules()
+	rules, err := s.facing(ctx, in, untold)
 	if err != nil {
 		return err
 	}

@@ -172,12 +172,12 @@ func (s *settings) readNotes(ctx context.Context, fn func(*mapping.Reader) error
 		return err
 	case known == nil:
 		return noCheckpoint(s)
-	case known.Checkpoint.Config != rules.Hash():
+	case known.Checkpoint.Config != rules.Recalling(known.Rules).Hash():
 		return rowferry.Errorf(rowferry.CodeConfigChanged, "the rules of pipeline %q are not those its rows were applied with", s.name).
 			Fact("then", "%s", known.Rules).Fact("now", "%s", rules.Canonical()).
 			Remedy("give", "the pipeline's own configuration, with -c")
 	}
-	r, err := mapping.NewReader(rules, known.Shapes, known.Checkpoint.Held.Copy.Began(), store)
+	r, err := mapping.NewReader(rules.Recalling(known.Rules), known.Shapes, known.Checkpoint.Held.Copy.Began(), store)
 	if err != nil {
 		return err
 	}

@@ -75,11 +75,11 @@ func (h *held) importMap(ctx context.Context, from io.Reader) (*mapImported, err
 	if err != nil {
 		return nil, err
 	}
-	reader, err := mapping.NewReader(rules, h.known.Shapes, h.known.Checkpoint.Held.Copy.Began(), h.state)
+	reader, err := mapping.NewReader(rules.Recalling(h.known.Rules), h.known.Shapes, h.known.Checkpoint.Held.Copy.Began(), h.state)
 	if err != nil {
 		return nil, err
 	}
-	now, err := h.next()
+	now, err := h.next(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,8 @@ func plan(ctx context.Context, in *invocation) error {
 	if err != nil {
 		return err
 	}
-	rules, err := s.rules()
+	var left []leftOut
+	rules, err := s.facing(ctx, in, func(table schema.Name, text string) { left = append(left, leftOut{table, text}) })
 	if err != nil {
 		return err
 	}
@@ -104,6 +105,10 @@ func plan(ctx context.Context, in *invocation) error {
 	}
 	r := newPlan(s, survey)
 	mutations := r.mapTables(mapping.NewHandler(rules, nil))
+	for _, x := range left {
+		p := r.table(x.table)
+		p.Notices = append(p.Notices, x.text)
+	}
 	if err := in.planTarget(ctx, s, rules, source, func(sink rowferry.Sink) error { return r.ask(ctx, s, rules, sink, mutations) }); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()

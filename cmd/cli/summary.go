@@ -63,6 +63,10 @@ type summaryTable struct {
 	Cleared uint64 `json:"cleared"`
 	// Filtered is how many of the changes the rules made nothing of.
 	Filtered uint64 `json:"filtered"`
+	// Defaulted is how many rows came with a default in a value's place, and LeftOut
+	// with a value for which the target has no column.
+	Defaulted uint64 `json:"defaulted"`
+	LeftOut   uint64 `json:"left_out"`
 }
 
 // summarise collects what an engine did after Run returned err.
@@ -122,6 +126,7 @@ func summaryTables(p *rowferry.Progress) []summaryTable {
 	for _, t := range p.Tables {
 		x := at(t.Table.String())
 		x.Inserts, x.Updates, x.Deletes, x.Cleared, x.Filtered = t.Inserts, t.Updates, t.Deletes, t.Cleared, t.Filtered
+		x.Defaulted, x.LeftOut = t.Defaulted, t.LeftOut
 	}
 	for _, t := range p.Copy.Tables {
 		at(t.Table.String()).Copied = uint64(t.Rows - t.Before)
@@ -215,9 +220,7 @@ func (s *summary) text(ink ink) string {
 	if s.Copied != nil {
 		line("copied", s.Copied.text())
 	}
-	for _, o := range s.Orphans {
-		line("orphans", o.text())
-	}
+	s.told(line)
 	line("stopped", s.where())
 	line("position", s.Position)
 	if s.Committed != nil {
@@ -306,6 +309,31 @@ func (s *summary) table() string {
 		rows = append(rows, row)
 	}
 	return grid(rows, 1, 2, 3, 4, 5)
+}
+
+// told tells of rows that are not as the source has them.
+func (s *summary) told(line func(name, value string)) {
+	for _, o := range s.Orphans {
+		line("orphans", o.text())
+	}
+	for _, t := range s.Tables {
+		line("defaults", t.eased())
+	}
+}
+
+// eased tells how many rows came with defaults, or without values; "" where none did.
+func (t *summaryTable) eased() string {
+	var parts []string
+	if t.Defaulted > 0 {
+		parts = append(parts, plural(t.Defaulted, "row", "rows")+" with a default in a value's place")
+	}
+	if t.LeftOut > 0 {
+		parts = append(parts, plural(t.LeftOut, "row", "rows")+" with a value for which the target has no column")
+	}
+	if parts == nil {
+		return ""
+	}
+	return t.Table + ": " + strings.Join(parts, ", ")
 }
 
 // count prints a number with its thousands apart.

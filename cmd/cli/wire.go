@@ -69,6 +69,9 @@ func (w *wiring) open(ctx context.Context) error {
 	if s.targetScheme() == "jsonl" {
 		events = w.notice
 	}
+	if err := w.patiently(ctx, func() (err error) { rules, err = s.facing(ctx, in, w.warn); return err }); err != nil {
+		return err
+	}
 	w.parts.Handler = mapping.NewHandler(rules, events)
 	err = w.patiently(ctx, func() (err error) {
 		w.parts.Sink, err = s.openSink(ctx, in, w.notice)

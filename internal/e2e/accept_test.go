@@ -50,6 +50,7 @@ func TestAcceptConfig(t *testing.T) {
 		{"no filter", "where: 'n < 100', ", "", "SELECT id FROM a", "1 3 4"},
 		{"one more filter", "{rename", "{where: 'id > 0', rename", "SELECT remark FROM b", "y"},
 		{"another expression", "n * 2", "n * 3", "SELECT twice FROM a", "2 90"},
+		{"a default", "{rename", "{defaults: {remark: '\"none\"'}, rename", "SELECT remark FROM b", "y"},
 		{"deletes that stay", "{rename", "{deletes: skip, rename", "SELECT remark FROM b", "y"},
 		{"another name", "{where:", "{to: other, where:", "SELECT id FROM other", "3"},
 		{"keys given anew", "{rename", "{key: allocate, rename", "", ""},
