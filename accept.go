@@ -50,6 +50,9 @@ func (e *Engine) sameRules(at Checkpoint, rules string) error {
 		e.opts.Log.Warn("going on under other rules; rows that are there stay as they are", "then", rules, "now", e.opts.Rules)
 		return nil
 	}
+	if r := e.opts.Recopy; r != nil && rules != "" && r.Only(rules, e.opts.Rules) && !at.Held.Copy.Going() {
+		return nil
+	}
 	err := Errorf(CodeConfigChanged, "the rules of pipeline %q are not those its rows were applied with", at.Pipeline)
 	if rules != "" {
 		err.Fact("then", "%s", rules)
@@ -59,7 +62,8 @@ func (e *Engine) sameRules(at Checkpoint, rules string) error {
 	case at.Held.Copy.Going():
 		err.Fact("copy", "it is %s, and has to end under the former rules", at.Held.Copy.Phase)
 	case keys:
-		err.Remedy("leave rows as they are", "rowferry run --accept-config")
+		err.Remedy("copy tables again", "rowferry run --resnapshot, with those that the change is about").
+			Remedy("leave rows as they are", "rowferry run --accept-config")
 	case rules != "":
 		err.Fact("keys", "rows would get other keys than those that are there, which nothing could find any more")
 	}

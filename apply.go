@@ -60,6 +60,8 @@ func (e *Engine) bring(ctx context.Context, a *attempt) error {
 				return e.bringParts(ctx, b, b.halves(), true)
 			}
 			e.opts.Log.Debug("a batch is applied in the source's own order", "rows", b.rows(), "because", err)
+		case len(b.txs) == 1 && e.leavesOut(b, err):
+			e.opts.Log.Debug("a transaction is applied without rows that are copied again", "because", err)
 		case len(b.txs) == 1:
 			if !e.search(ctx, a, err) {
 				return located(err, b)
@@ -163,7 +165,7 @@ func (e *Engine) refused(ctx context.Context, err error) error {
 func (e *Engine) record(a *attempt) Record {
 	last, cp, shapes := a.batch.last(), e.at, a.shapes
 	cp.Sequence++
-	if cp.Held.Copy.Phase == Carrying { // from the stage, while the log waits
+	if cp.Held.Copy.carries() { // from the stage, while the log waits
 		cp.Held.Copy.Carried = string(last.Position)
 	} else {
 		cp.Position, cp.Lineage, cp.Log, cp.Commit = last.Position, last.Lineage, last.Log, last.CommitTime
@@ -179,8 +181,10 @@ func (e *Engine) record(a *attempt) Record {
 	if a.notes != nil {
 		cp.Held.Notes = a.notes.kept
 	}
-	if e.copying != nil {
-		cp.Held.Copy.Until = e.copying.until()
+	for _, c := range []*copying{e.copying, e.recopy} {
+		if c != nil {
+			cp.Held.Copy.Until = c.until()
+		}
 	}
 	if all > 0 {
 		cp.Held.Oldest = cp.Start

@@ -27,7 +27,7 @@ func (a *attempt) refusal(err error) *Error {
 	default:
 		return nil
 	}
-	if !e.parts.Resolver.SetsAside(r.Mutation) {
+	if r.Mutation.Merges && e.at.Held.Copy.Phase != Renewing || !e.parts.Resolver.SetsAside(r.Mutation) { // the copy brings it
 		return nil
 	}
 	return r

@@ -113,7 +113,7 @@ func (a *attempt) merge(ctx context.Context, tx SinkTx) error {
 		return Errorf(CodeInternal, "a target that can be copied into cannot be merged into")
 	}
 	w := newMapper(a.engine, a.batch)
-	m := newMerger(a.engine, merges, w.shapes)
+	m := newMerger(a.engine, a.engine.copying, merges, w.shapes)
 	err := w.run(ctx, a.batch, mergeChunk, func(ms []Mutation) error {
 		w.tally.written += uint64(len(ms))
 		if err := m.write(ctx, ms); err != nil {
@@ -141,6 +141,12 @@ func put(ctx context.Context, tx SinkTx, parts []part, cp *Checkpoint) error {
 	revive, revives := tx.(ReviveTx)
 	for i, p := range parts {
 		write, most := tx.Write, writeChunk
+		if merges(p.ms) {
+			if err := putMerges(ctx, tx, p); err != nil {
+				return err
+			}
+			continue
+		}
 		if revives && slices.ContainsFunc(p.ms, func(m Mutation) bool { return m.revives() }) {
 			if ok && p.free {
 				var err error
@@ -189,6 +195,9 @@ func (a *attempt) done() error {
 // state decides, which may repeat the batch after a crash but never loses it.
 func (a *attempt) commit(ctx context.Context, tx SinkTx) error {
 	e, r := a.engine, &a.record
+	if err := e.listed(a.batch); err != nil {
+		return errors.Join(err, tx.Rollback(), a.unrecord())
+	}
 	if _, ok := e.parts.Sink.(CheckpointKeeper); !ok {
 		*r = e.record(a)
 		if err := tx.Commit(ctx, r.Checkpoint); err != nil {

@@ -130,6 +130,7 @@ func (t *txn) isUndone(i int) bool {
 type batch struct {
 	txs   []*txn
 	notes *delta // what it changes in the notes; nil before it was resolved
+	lacks bool   // what the target refused of tables that are copied again; see leavesOut
 }
 
 // last returns the end of the batch's last transaction.

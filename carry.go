@@ -61,16 +61,22 @@ func (e *Engine) carry(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := e.carryFrom(ctx, r); err != nil {
+		return err
+	}
+	if kept {
+		return e.parts.Resolver.Carry(nil)
+	}
+	return nil
+}
+
+// carryFrom applies what a stage's reader has.
+func (e *Engine) carryFrom(ctx context.Context, r *stageReader) error {
 	e.mu.Lock()
 	e.reader, e.readSince = r, time.Now()
 	e.mu.Unlock()
 	if err := e.runReader(ctx); !errors.Is(err, io.EOF) {
 		return err
-	}
-	if kept {
-		if err := e.parts.Resolver.Carry(nil); err != nil {
-			return err
-		}
 	}
 	return e.closeReader()
 }

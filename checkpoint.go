@@ -59,6 +59,10 @@ type CopyState struct {
 	Partial bool `json:"partial,omitempty"`
 	// Orphans is what became of rows without a parent, "" where they were refused.
 	Orphans OrphanPolicy `json:"orphans,omitempty"`
+	// Tables are those that are copied again, and Copied tells that the pipeline began
+	// with a copy: its phase is that again afterwards.
+	Tables []schema.Name `json:"tables,omitempty"`
+	Copied bool          `json:"copied,omitempty"`
 }
 
 // CopyPhase is a part of a copy; see Copier.
@@ -75,10 +79,25 @@ const (
 )
 
 // Began reports whether the pipeline began with a copy.
-func (c CopyState) Began() bool { return c.Phase != "" }
+func (c CopyState) Began() bool { return c.Copied || c.Phase != "" && !c.again() }
 
-// Going reports whether there is a copy to go on with.
+// Going reports whether there is a copy to go on with, of all tables or of some again.
 func (c CopyState) Going() bool { return c.Phase != "" && c.Phase != Copied }
+
+// The parts of a copy of some tables again; see recopy.go.
+const (
+	Reloading CopyPhase = "reloading"
+	Remerging CopyPhase = "remerging"
+	Renewing  CopyPhase = "renewing"
+)
+
+// again reports whether it is a copy of some tables again.
+func (c CopyState) again() bool {
+	return c.Phase == Reloading || c.Phase == Remerging || c.Phase == Renewing
+}
+
+// carries reports whether what is applied comes from a Stage, while the log waits.
+func (c CopyState) carries() bool { return c.Phase == Carrying || c.Phase == Renewing }
 
 // Record is what one batch writes to the State.
 type Record struct {

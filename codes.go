@@ -28,6 +28,7 @@ const (
 	CodeBadExpression   Code = "RF-1016"
 	CodeRuleRefused     Code = "RF-1017"
 	CodePartial         Code = "RF-1018"
+	CodeRecopyRefused   Code = "RF-1019"
 	CodeNotABinlog      Code = "RF-2001"
 	CodeCorruptLog      Code = "RF-2002"
 	CodeTruncatedLog    Code = "RF-2003"

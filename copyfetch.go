@@ -10,8 +10,7 @@ import (
 )
 
 // fetch reads rows of the source by their keys, and moves the mark behind them.
-func (e *Engine) fetch(ctx context.Context, table schema.Name, keys [][]Value) (*schema.Table, []Row, error) {
-	c := e.copying
+func (c *copying) fetch(ctx context.Context, table schema.Name, keys [][]Value) (*schema.Table, []Row, error) {
 	tables := c.source.Tables()
 	i := slices.IndexFunc(tables, func(t CopyTable) bool { return t.Shape.Name == table })
 	if i < 0 {

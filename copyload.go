@@ -50,6 +50,8 @@ type claimed struct {
 // source and one to the target.
 type loading struct {
 	engine  *Engine
+	copy    *copying
+	at      Checkpoint // zero where tables are copied again: the stage is this engine's alone
 	tables  []*loadTable
 	mu      sync.Mutex // guards the handler, and what loadTable says
 	changed *sync.Cond
@@ -59,9 +61,9 @@ type loading struct {
 }
 
 // load loads all chunks that are not loaded yet, and returns a mark behind them.
-func (e *Engine) load(ctx context.Context) (Mark, error) {
+func (e *Engine) load(ctx context.Context, c *copying) (Mark, error) {
 	defer e.leaveSource()
-	if err := e.insistOn(ctx, func() error { return e.seeSource(ctx) }); err != nil {
+	if err := e.insistOn(ctx, func() error { return e.seeSource(ctx, c) }); err != nil {
 		return "", err
 	}
 	var r retry
@@ -70,12 +72,12 @@ func (e *Engine) load(ctx context.Context) (Mark, error) {
 			return "", err
 		}
 		var l *loading
-		err := e.insistOn(ctx, func() (err error) { l, err = e.newLoading(ctx); return err })
+		err := e.insistOn(ctx, func() (err error) { l, err = e.newLoading(ctx, c); return err })
 		if err != nil {
 			return "", err
 		}
 		if first {
-			e.stats.loading(l.tables, l.chunks)
+			e.stats.loading(c.phase(), l.tables, l.chunks)
 		}
 		before := e.stats.loaded()
 		if err = l.run(ctx); err == nil && l.held {
@@ -95,25 +97,28 @@ func (e *Engine) load(ctx context.Context) (Mark, error) {
 		}
 	}
 	var mark Mark
-	err := e.insistOn(ctx, func() (err error) { mark, err = e.copying.source.End(ctx); return err })
+	err := e.insistOn(ctx, func() (err error) { mark, err = c.source.End(ctx); return err })
 	return mark, err
 }
 
 // newLoading finds what is left to load.
-func (e *Engine) newLoading(ctx context.Context) (*loading, error) {
-	l := &loading{engine: e}
+func (e *Engine) newLoading(ctx context.Context, c *copying) (*loading, error) {
+	l := &loading{engine: e, copy: c}
 	l.changed = sync.NewCond(&l.mu)
 	byName := map[schema.Name]*loadTable{}
 	shapes := map[schema.Name]*Mutation{}
-	for i := range e.copying.shapes {
-		shapes[e.copying.shapes[i].Source] = &e.copying.shapes[i]
+	for i := range c.shapes {
+		shapes[c.shapes[i].Source] = &c.shapes[i]
 	}
-	tables := e.copying.source.Tables()
+	tables := c.source.Tables()
 	for i := range tables {
 		name := tables[i].Shape.Name
-		t := &loadTable{CopyTable: &tables[i], known: e.shapes[name], shape: shapes[name]}
+		t := &loadTable{CopyTable: &tables[i], shape: shapes[name]}
 		if t.shape == nil {
-			continue // new since the copy began: told by the log
+			continue // new since the copy began: told by the log; or not copied again
+		}
+		if t.known = t.shape.Table; c.tables == nil {
+			t.known = e.shapes[name]
 		}
 		t.rows = min(firstRows, rowsIn(chunkBytes, t.rowBytes()))
 		if e.opts.ChunkRows > 0 {
@@ -123,15 +128,13 @@ func (e *Engine) newLoading(ctx context.Context) (*loading, error) {
 		l.tables = append(l.tables, t)
 	}
 	slices.SortStableFunc(l.tables, func(a, b *loadTable) int { return cmp.Compare(b.Bytes, a.Bytes) })
-	// A commit whose answer was lost may be on its way still: this waits for it.
-	row, err := e.copying.loader.ReadCheckpoint(ctx, e.opts.Pipeline)
-	if err != nil {
-		return nil, err
+	if c.tables == nil {
+		l.at = e.at
+		if err := e.still(ctx, c.loader); err != nil {
+			return nil, err
+		}
 	}
-	if row == nil || row.Fence != e.at.Fence || row.Sequence != e.at.Sequence {
-		return nil, fenced(e.at, row)
-	}
-	chunks, err := e.copying.loader.Chunks(ctx, e.opts.Pipeline)
+	chunks, err := c.loader.Chunks(ctx, e.opts.Pipeline)
 	if err != nil {
 		return nil, err
 	}
@@ -145,10 +148,23 @@ func (e *Engine) newLoading(ctx context.Context) (*loading, error) {
 		}
 	}
 	l.chunks = chunks
-	if err := e.expect(chunks); err != nil {
-		return nil, err
+	if c.tables != nil { // the log is being read: merging expects what they saw
+		return l, nil
 	}
-	return l, nil
+	return l, c.expect(chunks)
+}
+
+// still makes sure that the checkpoint is the engine's. A commit whose answer was lost
+// may be on its way still: this waits for it.
+func (e *Engine) still(ctx context.Context, keeper CheckpointKeeper) error {
+	row, err := keeper.ReadCheckpoint(ctx, e.opts.Pipeline)
+	if err != nil {
+		return err
+	}
+	if row == nil || row.Fence != e.at.Fence || row.Sequence != e.at.Sequence {
+		return fenced(e.at, row)
+	}
+	return nil
 }
 
 // whole reports whether the table is read as one chunk.
@@ -198,7 +214,7 @@ func (l *loading) run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	errs := make([]error, l.engine.opts.CopyWorkers)
 	for i := range errs {
-		load, err := l.engine.copying.loader.Load(ctx)
+		load, err := l.copy.loader.Load(ctx)
 		if err != nil {
 			errs[i] = err
 			cancel()
@@ -270,7 +286,7 @@ func (l *loading) claim(ctx context.Context, reader ChunkReader, load Load) (*cl
 			if upto != nil {
 				c.upto, c.Upto = upto, writeKey(upto)
 			}
-			err = load.Claim(ctx, l.engine.at, c.Chunk)
+			err = load.Claim(ctx, l.at, c.Chunk)
 		}
 		l.mu.Lock()
 		t.splits = false
@@ -336,8 +352,13 @@ func (l *loading) chunk(ctx context.Context, reader ChunkReader, load Load, c *c
 	if err != nil {
 		return errors.Join(err, load.Rollback())
 	}
+	if l.copy.tables != nil { // the log is being followed, and may pass the chunk's place soon
+		if err := l.copy.copier.Expect([]Snapshot{c.Saw}); err != nil {
+			return errors.Join(err, load.Rollback())
+		}
+	}
 	c.Done, c.Rows = true, int64(rows)
-	if err := load.Commit(ctx, l.engine.at, c.Chunk); err != nil {
+	if err := load.Commit(ctx, l.at, c.Chunk); err != nil {
 		return errors.Join(err, load.Rollback())
 	}
 	if err := failpoint.Hit("copy.committed"); err != nil {
@@ -354,7 +375,7 @@ func (l *loading) handle(t *loadTable, rows []Row) (ms []Mutation, err error) {
 	defer l.mu.Unlock()
 	ms = make([]Mutation, 0, len(rows))
 	for _, r := range rows {
-		if ms, err = l.engine.copied(ms, t.known, r, 0); err != nil {
+		if ms, err = copied(l.copy.handler, ms, t.known, r, 0); err != nil {
 			return nil, err
 		}
 	}

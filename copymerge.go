@@ -14,6 +14,7 @@ const mergeChunk = 8192
 // merger turns mutations into merges: what each row comes to.
 type merger struct {
 	engine *Engine
+	copy   *copying
 	tx     MergeTx
 	told   map[schema.Name]*schema.Table
 	orders map[*schema.Table]int
@@ -33,8 +34,8 @@ type sight struct {
 
 // newMerger returns one that merges into a batch. told are the shapes that the
 // batch tells, as far as it has come.
-func newMerger(e *Engine, tx MergeTx, told map[schema.Name]*schema.Table) *merger {
-	m := &merger{engine: e, tx: tx, told: told, orders: map[*schema.Table]int{}, nets: map[string]int{}, saw: map[sight]bool{}}
+func newMerger(e *Engine, c *copying, tx MergeTx, told map[schema.Name]*schema.Table) *merger {
+	m := &merger{engine: e, copy: c, tx: tx, told: told, orders: map[*schema.Table]int{}, nets: map[string]int{}, saw: map[sight]bool{}}
 	m.learn()
 	return m
 }
@@ -43,8 +44,8 @@ func newMerger(e *Engine, tx MergeTx, told map[schema.Name]*schema.Table) *merge
 func (m *merger) learn() {
 	m.acting = map[schema.Name][]int{}
 	known := map[schema.Name]*Mutation{} // by target table
-	for i := range m.engine.copying.shapes {
-		known[m.engine.copying.shapes[i].Table.Name] = &m.engine.copying.shapes[i]
+	for i := range m.copy.shapes {
+		known[m.copy.shapes[i].Table.Name] = &m.copy.shapes[i]
 	}
 	for _, child := range known {
 		for _, f := range child.Table.ForeignKeys {
@@ -100,13 +101,13 @@ func (m *merger) add(ctx context.Context, mu *Mutation) error {
 // once takes a change of a table without a key: unless the table's snapshot has it
 // already it is applied as it is, in its order among those of its table.
 func (m *merger) once(mu *Mutation) error {
-	snapshot, copied := m.engine.copying.seen[mu.Source]
+	snapshot, copied := m.copy.seen[mu.Source]
 	if copied && !failpoint.On("forget-snapshots") {
 		at := sight{mu.Source, mu.Origin}
 		saw, known := m.saw[at]
 		if !known {
 			var err error
-			if saw, err = m.engine.copying.copier.Saw(mu.Origin.Tx, mu.Origin.Log, snapshot); err != nil {
+			if saw, err = m.copy.copier.Saw(mu.Origin.Tx, mu.Origin.Log, snapshot); err != nil {
 				return err
 			}
 			m.saw[at] = saw
@@ -145,7 +146,7 @@ func (m *merger) update(ctx context.Context, mu *Mutation) error {
 		m.set(mu, Insert, nil, after)
 		return nil
 	}
-	shape, rows, err := m.engine.fetch(ctx, mu.Source, [][]Value{keyOf(after, identity)})
+	shape, rows, err := m.copy.fetch(ctx, mu.Source, [][]Value{keyOf(after, identity)})
 	if err != nil {
 		return err
 	}
@@ -160,7 +161,7 @@ func (m *merger) update(ctx context.Context, mu *Mutation) error {
 	if d := schema.Diff(known, shape); len(d) > 0 {
 		return shapeChanged(mu.Source, d)
 	}
-	ms, err := m.engine.copied(nil, known, rows[0], mu.Origin.Commit)
+	ms, err := copied(m.copy.handler, nil, known, rows[0], mu.Origin.Commit)
 	if len(ms) == 0 { // by now the rules leave it out
 		m.set(mu, Delete, after, nil)
 	}

@@ -13,18 +13,22 @@ import (
 func (e *Engine) enter(ctx context.Context, next CopyState) error {
 	now := e.at
 	now.Sequence++
-	now.Held.Copy = next
+	now.Config, now.Held.Copy, now.Held.Shapes = e.opts.Config, next, len(e.shapes)
 	now.Updated = time.Now().UTC()
 	if err := e.parts.State.Record(Record{Checkpoint: now, Shapes: sortedShapes(e.shapes), Rules: e.opts.Rules}); err != nil {
 		return err
 	}
 	was := e.at
+	keeper, ok := e.parts.Sink.(CheckpointKeeper)
+	if !ok {
+		return Errorf(CodeInternal, "a target without checkpoint is copied into")
+	}
 	err := e.insistOn(ctx, func() error {
-		err := e.copying.loader.WriteCheckpoint(ctx, &was, now)
+		err := keeper.WriteCheckpoint(ctx, &was, now)
 		if err == nil {
 			return nil
 		}
-		row, readErr := e.copying.loader.ReadCheckpoint(ctx, now.Pipeline)
+		row, readErr := keeper.ReadCheckpoint(ctx, now.Pipeline)
 		if readErr == nil && row != nil && row.Fence == now.Fence && row.Sequence == now.Sequence && row.StateID == now.StateID {
 			return nil // the answer was lost
 		}
@@ -70,7 +74,7 @@ func (e *Engine) entered(ctx context.Context) error {
 	switch e.at.Held.Copy.Phase {
 	case Merging:
 		var l *loading
-		if err := e.insistOn(ctx, func() (err error) { l, err = e.newLoading(ctx); return err }); err != nil {
+		if err := e.insistOn(ctx, func() (err error) { l, err = e.newLoading(ctx, c); return err }); err != nil {
 			return err
 		}
 		if l.done() {
@@ -85,27 +89,49 @@ func (e *Engine) entered(ctx context.Context) error {
 }
 
 // recallSnapshots finds what the chunks' snapshots saw.
-func (e *Engine) recallSnapshots(ctx context.Context) error {
-	chunks, err := e.copying.loader.Chunks(ctx, e.opts.Pipeline)
+func (e *Engine) recallSnapshots(ctx context.Context, c *copying) error {
+	chunks, err := c.loader.Chunks(ctx, e.opts.Pipeline)
 	if err != nil {
 		return err
 	}
-	e.copying.seen = map[schema.Name]Snapshot{}
-	for _, c := range chunks {
-		if c.Saw != "" {
-			e.copying.seen[c.Table] = c.Saw // a table without a key is one chunk
+	c.seen = map[schema.Name]Snapshot{}
+	for _, chunk := range chunks {
+		if chunk.Saw != "" {
+			c.seen[chunk.Table] = chunk.Saw // a table without a key is one chunk
 		}
 	}
-	return e.expect(chunks)
+	return c.expect(chunks)
 }
 
 // expect has the source's log be one that has what chunks saw.
-func (e *Engine) expect(chunks []Chunk) error {
+func (c *copying) expect(chunks []Chunk) error {
 	saw := make([]Snapshot, len(chunks))
-	for i, c := range chunks {
-		saw[i] = c.Saw
+	for i := range chunks {
+		saw[i] = chunks[i].Saw
 	}
-	return e.copying.copier.Expect(saw)
+	return c.copier.Expect(saw)
+}
+
+// sameLineage refuses a source that may not have what chunks saw that are loaded.
+func (e *Engine) sameLineage() error {
+	if e.copying.source == nil {
+		return nil
+	}
+	if r, ok := e.copying.source.(Recognizer); ok {
+		return r.Recognize(e.at.Held.Copy.Server)
+	}
+	began, now := e.at.Held.Copy.Server, e.copying.source.Server()
+	if began == now && e.at.Held.Copy.Phase == Loading && e.at.Lineage != "" {
+		if _, lineage := e.copying.source.From(); lineage != "" {
+			began, now = e.at.Lineage, lineage
+		}
+	}
+	if began == now {
+		return nil
+	}
+	return Errorf(CodeLineageBroken, "the source is another server than the one whose tables are being copied, or failed over").
+		Fact("began with", "%s", began).Fact("now", "%s", now).
+		Remedy("start over", "rowferry destroy, then run again into empty tables")
 }
 
 // prepareLoad makes the tables. Files may have a row twice: with the key there, it is

@@ -15,7 +15,7 @@ const (
 )
 
 // mergeReader is a Reader that ends where merging does: behind the mark, or where
-// the source has nothing more to tell.
+// the source has nothing more to tell. Its goroutines end when end is called.
 type mergeReader struct {
 	Reader
 	copying *copying
@@ -24,11 +24,36 @@ type mergeReader struct {
 	passed  bool
 }
 
-// newMergeReader returns one whose Next ends with ctx, or with end.
+// ending returns what reads for the copy that is made, where one is, and what ends it.
+func (e *Engine) ending(ctx context.Context) (Reader, context.CancelCauseFunc) {
+	switch phase := e.at.Held.Copy.Phase; {
+	case e.copying != nil:
+		m := newMergeReader(ctx, e.reader, e.copying)
+		return m, m.end
+	case e.recopy != nil && phase == Remerging:
+		m := newMergeReader(ctx, e.reader, e.recopy)
+		return m, m.end
+	case e.recopy != nil && phase == Reloading:
+		m, loaded := newMergeReader(ctx, e.reader, nil), e.recopy.loaded
+		go func() { // ends with the reader, or loading
+			select {
+			case <-loaded:
+				m.end(io.EOF)
+			case <-m.ctx.Done():
+			}
+		}()
+		return m, m.end
+	default:
+		return e.reader, func(error) {}
+	}
+}
+
+// newMergeReader returns one whose Next ends with ctx, or with end. Where c is nil there
+// is no mark.
 func newMergeReader(ctx context.Context, r Reader, c *copying) *mergeReader {
 	m := &mergeReader{Reader: r, copying: c}
 	m.ctx, m.end = context.WithCancelCause(ctx)
-	if f, ok := r.(Follower); ok {
+	if f, ok := r.(Follower); ok && c != nil {
 		go m.watch(f)
 	}
 	return m
@@ -64,7 +89,7 @@ func (m *mergeReader) Next(context.Context) (*Tx, error) {
 		return nil, io.EOF
 	case err != nil:
 		return nil, err
-	case tx.Last:
+	case tx.Last && m.copying != nil:
 		m.passed, err = m.copying.copier.Passed(tx.Position, tx.Log, m.copying.until())
 	}
 	return tx, err

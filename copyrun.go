@@ -22,6 +22,12 @@ type copying struct {
 	// handler is the pipeline's; that of a copy that is staged leaves all as it is.
 	handler Handler
 
+	// Of a copy of some tables again:
+	tables  map[schema.Name]bool // which; nil where it is of all
+	loaded  chan struct{}        // closed when their chunks are there
+	listed  uint64               // the sequence of the last batch that was listed
+	drained uint64               // and of the last one that was merged into the stage
+
 	seen map[schema.Name]Snapshot // by table, while merging; what counts is that of tables without a key
 
 	mu   sync.Mutex
@@ -79,7 +85,7 @@ func (e *Engine) openCopy(ctx context.Context) error {
 	if err := e.lookAt(ctx, ""); err != nil {
 		return err
 	}
-	if err := e.seeSource(ctx); err != nil {
+	if err := e.seeSource(ctx, c); err != nil {
 		return err
 	}
 	if err := CheckCopyKeys(e.copying.source.Tables()); err != nil {
@@ -156,7 +162,7 @@ func (e *Engine) resumeCopy(ctx context.Context, fresh bool) error {
 		}
 	}
 	if e.at.Held.Copy.Phase == Loading {
-		if err := e.seeSource(ctx); err != nil {
+		if err := e.seeSource(ctx, c); err != nil {
 			return err
 		}
 	}
@@ -185,28 +191,6 @@ func (e *Engine) resumeCopy(ctx context.Context, fresh bool) error {
 		return err
 	}
 	return e.enter(ctx, e.at.Held.Copy) // so that the state has the shapes
-}
-
-// sameLineage refuses a source that may not have what chunks saw that are loaded.
-func (e *Engine) sameLineage() error {
-	if e.copying.source == nil {
-		return nil
-	}
-	if r, ok := e.copying.source.(Recognizer); ok {
-		return r.Recognize(e.at.Held.Copy.Server)
-	}
-	began, now := e.at.Held.Copy.Server, e.copying.source.Server()
-	if began == now && e.at.Held.Copy.Phase == Loading && e.at.Lineage != "" {
-		if _, lineage := e.copying.source.From(); lineage != "" {
-			began, now = e.at.Lineage, lineage
-		}
-	}
-	if began == now {
-		return nil
-	}
-	return Errorf(CodeLineageBroken, "the source is another server than the one whose tables are being copied, or failed over").
-		Fact("began with", "%s", began).Fact("now", "%s", now).
-		Remedy("start over", "rowferry destroy, then run again into empty tables")
 }
 
 // lookAt opens the source's tables, and learns their shapes.
@@ -256,6 +240,9 @@ func (e *Engine) tellShapes() (err error) {
 // copyTables carries the copy through its parts, and leaves a reader from where
 // the log is followed strictly.
 func (e *Engine) copyTables(ctx context.Context) error {
+	if e.recopy != nil {
+		return e.copyAgain(ctx)
+	}
 	if e.copying == nil {
 		return nil
 	}
@@ -270,14 +257,14 @@ func (e *Engine) copyTables(ctx context.Context) error {
 		switch e.at.Held.Copy.Phase {
 		case Loading:
 			next.Phase = Merging
-			next.Until, err = e.load(ctx)
+			next.Until, err = e.load(ctx, e.copying)
 			e.copying.setUntil(next.Until)
 		case Merging:
 			next.Phase = Completing
 			if next.Staged {
 				next.Phase = Carrying
 			}
-			err = e.merge(ctx)
+			err = e.merge(ctx, e.copying)
 		case Carrying:
 			next.Staged = false
 			err = e.carry(ctx)
@@ -309,9 +296,8 @@ func (e *Engine) copyTables(ctx context.Context) error {
 // merge applies the log up to the mark, as merges. Where the source has nothing
 // more to tell and does not come there, as behind a transaction that was taken
 // back, the mark is read again: a later one will do.
-func (e *Engine) merge(ctx context.Context) error {
-	c := e.copying
-	if err := e.insistOn(ctx, func() error { return e.recallSnapshots(ctx) }); err != nil {
+func (e *Engine) merge(ctx context.Context, c *copying) error {
+	if err := e.insistOn(ctx, func() error { return e.recallSnapshots(ctx, c) }); err != nil {
 		return err
 	}
 	for first := true; ; first = false {

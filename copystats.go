@@ -48,10 +48,10 @@ func (p *CopyProgress) Rows() (loaded, estimate int64) {
 	return loaded, estimate
 }
 
-func (s *stats) loading(tables []*loadTable, chunks []Chunk) {
+func (s *stats) loading(phase CopyPhase, tables []*loadTable, chunks []Chunk) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := CopyProgress{Phase: Loading, Began: time.Now()}
+	p := CopyProgress{Phase: phase, Began: time.Now()}
 	for _, t := range tables {
 		row := CopiedTable{Table: t.Shape.Name, Estimate: t.Rows, Done: t.ended && len(t.left) == 0}
 		for _, c := range chunks {
@@ -109,7 +109,7 @@ func (s *stats) orphaned(o Orphans) {
 func (s *stats) entered(cp Checkpoint) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := &s.progress.Copy; p.Phase == Loading && !p.Began.IsZero() {
+	if p := &s.progress.Copy; (p.Phase == Loading || p.Phase == Reloading) && !p.Began.IsZero() {
 		p.Took = max(1, time.Since(p.Began))
 	}
 	s.progress.Copy.Phase, s.progress.Copy.Making = cp.Held.Copy.Phase, ""

@@ -8,7 +8,7 @@ import (
 // work loads chunks on one connection until none is left, or until it is held back
 // for so long that a server might end a connection on which nothing happens.
 func (l *loading) work(ctx context.Context, load Load) error {
-	reader, err := l.engine.copying.source.Open(ctx)
+	reader, err := l.copy.source.Open(ctx)
 	if err != nil {
 		return err
 	}

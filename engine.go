@@ -49,6 +49,9 @@ type Options struct {
 	SpillBytes int
 	// Copy has a pipeline without a checkpoint begin with a copy of the tables.
 	Copy bool
+	// Recopy, where it is not nil, has some tables of a pipeline with a checkpoint copied
+	// again, and takes rules that are others for these alone.
+	Recopy *Recopy
 	// Part, where it is not nil, is which rows are copied, without the log being
 	// followed. A pipeline that begins so ends so.
 	Part *Part
@@ -94,8 +97,9 @@ type Parts struct {
 
 // Engine runs one pipeline. Its goroutines: the caller of Run is "apply",
 // which owns sink and state; "read" owns the reader, each "lane" a batch while
-// it is being written, "ack" tells the source what is durable, and "gauge" asks
-// the servers how hard they work. They end before Run returns.
+// it is being written, "ack" tells the source what is durable, "gauge" asks
+// the servers how hard they work, and "reload" loads tables that are copied
+// again. They end before Run returns.
 type Engine struct {
 	parts  Parts
 	opts   Options
@@ -113,6 +117,7 @@ type Engine struct {
 	copying    *copying // nil where there is no copy to make
 	brought    *brought // nil but while rows are carried under the source's keys
 	fetching   RowCopy  // what rows are fetched from; nil before the first
+	recopy     *copying // of some tables again, beside what is followed; nil where there is none
 	part       *parting // nil where all rows are copied
 	acks       *acks    // of the reader that runs; nil until one does
 	throttle   *Throttle
@@ -138,7 +143,7 @@ func Open(ctx context.Context, parts Parts, opts Options) (*Engine, error) {
 		e.compactor = newCompactor()
 	}
 	if err := e.open(ctx); err != nil {
-		return nil, errors.Join(err, e.closeReader(), e.closeCopy())
+		return nil, errors.Join(err, e.closeReader(), e.closeCopy(), e.closeRecopy())
 	}
 	if len(opts.Wishes) > 0 && parts.Resolver != nil {
 		e.wishes.add(opts.Wishes, opts.Granted)
@@ -219,12 +224,8 @@ func (e *Engine) runReader(ctx context.Context) error {
 	e.mu.Unlock()
 	defer context.AfterFunc(readCtx, q.stop)()
 	var wg sync.WaitGroup
-	reader := e.reader
-	if e.copying != nil {
-		merging := newMergeReader(readCtx, reader, e.copying)
-		defer merging.end(nil)
-		reader = merging
-	}
+	reader, end := e.ending(readCtx)
+	defer end(nil)
 	wg.Go(func() { // the goroutine "read"
 		collect(readCtx, reader, e.parts.State, e.opts.SpillBytes, q)
 	})
@@ -250,7 +251,7 @@ func (e *Engine) interrupted() error {
 // Close releases the reader. It is called after Run has returned, or instead
 // of Run.
 func (e *Engine) Close() error {
-	if err := errors.Join(e.closeReader(), e.closeCopy(), e.closeFetching()); err != nil {
+	if err := errors.Join(e.closeReader(), e.closeCopy(), e.closeRecopy(), e.closeFetching()); err != nil {
 		return fmt.Errorf("close the source: %w", err)
 	}
 	return nil

@@ -105,9 +105,9 @@ func (e *Engine) seeTarget(ctx context.Context) error {
 }
 
 // seeSource is seeTarget for the source, while a copy loads its tables.
-func (e *Engine) seeSource(ctx context.Context) error {
+func (e *Engine) seeSource(ctx context.Context, c *copying) error {
 	t := e.throttle
-	g, _ := e.copying.source.(LoadGauge)
+	g, _ := c.source.(LoadGauge)
 	t.saw(func(x *gauges) { x.source = g })
 	return t.running(ctx, g, t.State().Limits.SourceRunning)
 }

@@ -84,13 +84,13 @@ func sameKeys(source, target []int, from, made Row) bool {
 }
 
 // copied appends what a row that is copied comes to.
-func (e *Engine) copied(dst []Mutation, t *schema.Table, r Row, commit int64) ([]Mutation, error) {
-	c := &Change{Op: Insert, Table: t, After: r, Commit: commit}
-	out, err := e.handler().Handle(dst, c)
+func copied(h Handler, dst []Mutation, t *schema.Table, r Row, commit int64) ([]Mutation, error) {
+	made := &Change{Op: Insert, Table: t, After: r, Commit: commit}
+	out, err := h.Handle(dst, made)
 	if err != nil {
 		return dst, err
 	}
-	return out, checkCopied(c, out[len(dst):])
+	return out, checkCopied(made, out[len(dst):])
 }
 
 // declared returns the target tables of source tables.

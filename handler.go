@@ -32,6 +32,12 @@ type Mutation struct {
 	// Defaulted tells that After has a default in a value's place, and LeftOut that the
 	// row has a value for which the target has no column; see TableStats.
 	Defaulted, LeftOut bool
+	// Merges is set by the engine on changes of a table that is copied again: they say
+	// what a row is, as MergeTx has it, whatever the target has.
+	Merges bool
+	// Withheld is set with Merges where the target is to be left as it is: only a row
+	// that waits takes part in the change.
+	Withheld bool
 }
 
 // Handler says what a change to one entity becomes in the target. It is

@@ -18,10 +18,11 @@ type mapper struct {
 	notes  *delta     // nil where keys are the source's
 	raw    []Mutation // of one change, with the source's keys
 	look   bool       // see Resolver.Begin
+	lacks  bool       // see leavesOut
 }
 
 func newMapper(e *Engine, b *batch) *mapper {
-	w := &mapper{engine: e, shapes: map[schema.Name]*schema.Table{}}
+	w := &mapper{engine: e, shapes: map[schema.Name]*schema.Table{}, lacks: b.lacks}
 	if e.parts.Resolver != nil && e.copying == nil {
 		w.notes = e.notes(b)
 	}
@@ -72,7 +73,7 @@ func (w *mapper) passed(b *batch) error {
 		return nil
 	}
 	w.tally.fetched = w.notes.fetched
-	if w.look || w.notes.Held().Fetched == 0 || w.engine.at.Held.Copy.Phase == Carrying {
+	if w.look || w.notes.Held().Fetched == 0 || w.engine.at.Held.Copy.carries() {
 		return nil
 	}
 	copier, ok := w.engine.parts.Source.(Copier)
@@ -132,10 +133,15 @@ func inTransaction(err error, origin *Origin) error {
 // told has the handler told of a change.
 func (w *mapper) told(i int, c *Change, origin *Origin) error {
 	from := len(w.out)
+	if w.notes == nil && w.leavesOut(c) {
+		w.tally.add(c, nil, 0)
+		return nil
+	}
 	if w.notes != nil {
 		if err := w.resolve(i, c, origin); err != nil {
 			return err
 		}
+		w.engine.markMerges(w.out[from:])
 		w.tally.add(c, w.raw, len(w.out)-from)
 		return w.notes.fits()
 	}
@@ -152,8 +158,14 @@ func (w *mapper) told(i int, c *Change, origin *Origin) error {
 	for k := from; k < len(out); k++ {
 		out[k].Origin, out[k].Index, out[k].Nth = origin, i, k-from
 	}
+	w.engine.markMerges(out[from:])
 	w.tally.add(c, out[from:], len(out)-from)
 	return nil
+}
+
+// leavesOut reports whether a change is not brought; see Engine.leavesOut.
+func (w *mapper) leavesOut(c *Change) bool {
+	return w.lacks && c.Op != Shape && c.Op != Truncate && w.engine.recopy.concerns(c.Table.Name)
 }
 
 // resolve is what comes of a change where keys are not the source's.
@@ -168,6 +180,7 @@ func (w *mapper) resolve(i int, c *Change, origin *Origin) error {
 	}
 	for k := range w.raw {
 		w.raw[k].Origin, w.raw[k].Index, w.raw[k].Nth = origin, i, k
+		w.raw[k].Merges, w.raw[k].Withheld = w.engine.recopy.concerns(w.raw[k].Source), w.leavesOut(c)
 		if w.out, err = w.engine.parts.Resolver.Resolve(w.out, &w.raw[k], w.notes); err != nil {
 			return err
 		}

@@ -58,6 +58,12 @@ type Resolver interface {
 	// passed says of their mark that it is behind. It is called behind a batch while
 	// Kept.Fetched is not 0.
 	Passed(n Notes, passed func(Mark) (bool, error)) error
+	// Notes reports whether the key of each row of a table that the pipeline brought is
+	// noted, and no other's, as far as Resolve was given its shape.
+	Notes(source schema.Name) bool
+	// EachNoted calls fn with the source's key of each row of such a table, as the state
+	// has them. It is called while no batch is open.
+	EachNoted(ctx context.Context, source schema.Name, from State, fn func(key []Value) error) error
 }
 
 // Parent is a table that rows refer to. Where it is Awaited, they wait for its rows:

@@ -47,7 +47,7 @@ func (e *Engine) notes(b *batch) *delta {
 		_, reads := e.parts.Source.(Fetcher)
 		b.notes = &delta{
 			state: e.parts.State, before: e.newest, base: e.at.Held.Notes,
-			fetches: &fetches{found: map[string]*Fetched{}, ends: !reads || e.at.Held.Copy.Phase == Carrying},
+			fetches: &fetches{found: map[string]*Fetched{}, ends: !reads || e.at.Held.Copy.carries()},
 		}
 		if !b.spilled() {
 			b.notes.given = map[ChangeID]int64{}

@@ -31,6 +31,9 @@ func (e *Engine) open(ctx context.Context) error {
 	if e.opts.Part != nil {
 		return e.openPart(ctx, kind, f)
 	}
+	if err := e.mayRecopy(kind, f); err != nil {
+		return err
+	}
 	switch kind {
 	case Fresh:
 		if e.opts.Copy {
@@ -154,7 +157,7 @@ func (e *Engine) openOver(ctx context.Context, f found, hint hints) error {
 			Remedy("start over", "empty or drop these tables, then run the same command again").
 			Remedy("go on", "restore the table rowferry_checkpoint together with the rows")
 	}
-	if f.newest.Checkpoint.Held.Copy.Phase != "" {
+	if c := f.newest.Checkpoint.Held.Copy; c.Began() {
 		if err := e.parts.State.Reset(); err != nil {
 			return err
 		}
@@ -216,7 +219,8 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	if err != nil {
 		return err
 	}
-	if !at.Held.Copy.Going() {
+	again := e.recopies(at)
+	if !at.Held.Copy.Going() && !again {
 		if err := e.read(ctx, Start{Position: at.Position, Lineage: at.Lineage, Tables: known.Shapes, Hint: hint}); err != nil {
 			return err
 		}
@@ -235,11 +239,13 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 			return err
 		}
 	}
-	if at.Held.Copy.Going() {
+	if at.Held.Copy.Going() && !again {
 		return e.openCopied(ctx, at, false)
 	}
-	if err := e.parts.State.DropStage(); err != nil { // a copy's that was done right before a crash
-		return err
+	if !at.Held.Copy.again() {
+		if err := e.parts.State.DropStage(); err != nil { // a copy's that was done right before a crash
+			return err
+		}
 	}
 	if e.givesKeys() && at.Held.Copy.Began() {
 		e.parts.Resolver.AwaitCircles()
@@ -257,6 +263,9 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 	default:
 		e.resume.Detail = "from " + string(at.Position)
 	}
+	if again {
+		return e.openRecopy(ctx, at, known.Rules, e.resume.Kind == Rewound)
+	}
 	return e.takeOver(ctx, at)
 }
 
@@ -269,6 +278,12 @@ func (e *Engine) openRebuilt(ctx context.Context, f found, hint hints) error {
 	}
 	if at.Held.Notes != (Kept{}) {
 		return stateNeeded(f, f.whyMissing(), nil)
+	}
+	if at.Held.Copy.again() { // as below
+		if err := e.parts.State.Reset(); err != nil {
+			return err
+		}
+		return e.openRecopy(ctx, at, "", true)
 	}
 	if at.Held.Copy.Going() { // the shapes are those of the tables
 		if e.stages(at.Held.Copy) && at.Held.Copy.Phase != Loading {
@@ -336,7 +351,9 @@ func (e *Engine) read(ctx context.Context, s Start) error {
 // elsewhere cannot commit any more.
 func (e *Engine) takeOver(ctx context.Context, at Checkpoint) error {
 	e.at = at
-	e.at.Config = e.opts.Config // or accepted
+	if e.opts.Recopy == nil || at.Held.Copy.again() {
+		e.at.Config = e.opts.Config // or accepted
+	}
 	keeper, ok := e.parts.Sink.(CheckpointKeeper)
 	if !ok {
 		return nil

@@ -129,7 +129,7 @@ func (e *Engine) copyPart(ctx context.Context) (err error) {
 		t.Rows = 0 // which of them come nobody knows
 		tables = append(tables, &loadTable{CopyTable: &t})
 	}
-	e.stats.loading(tables, nil)
+	e.stats.loading(Loading, tables, nil)
 	if err := p.run(ctx); err != nil {
 		return err
 	}
@@ -290,7 +290,7 @@ func (c *partChunk) write(ctx context.Context, rows []Row) error {
 			return err
 		}
 		c.bytes += r.Size()
-		if ms, err = e.copied(ms, c.table.Shape, r, 0); err != nil {
+		if ms, err = copied(e.handler(), ms, c.table.Shape, r, 0); err != nil {
 			return err
 		}
 	}

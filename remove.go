@@ -280,25 +280,46 @@ func (x *removing) each(ctx context.Context, o *Owned, fn func([]OwnedRow) error
 
 // batch is one transaction of the target, with the notes that go with it.
 func (x *removing) batch(ctx context.Context, notes []Note, write func(RemoveTx) error) error {
-	e := x.engine
+	held := x.engine.at.Held
+	held.Removing = true
+	held.Notes.Mapped -= int64(len(notes))
+	return x.engine.commitSingle(ctx, held, notes, write)
+}
+
+// single is one transaction of the target by itself, with the notes that go with it,
+// which may be nil.
+func (e *Engine) single(ctx context.Context, d *delta, write func(RemoveTx) error) error {
+	held := e.at.Held
+	if d != nil {
+		held.Notes = d.kept
+	}
+	if err := e.commitSingle(ctx, held, d.list(), write); err != nil || d == nil {
+		return err
+	}
+	d.settle()
+	e.newest = d
+	return nil
+}
+
+// commitSingle commits what write writes, as the batch that comes next.
+func (e *Engine) commitSingle(ctx context.Context, held Held, notes []Note, write func(RemoveTx) error) error {
 	next := e.at
 	next.Sequence++
 	next.Updated = time.Now().UTC()
-	next.Held.Removing, next.Held.Fence = true, next.Fence
-	next.Held.Notes.Mapped -= int64(len(notes))
-	tx, err := x.begin(ctx)
+	next.Held, next.Held.Fence = held, next.Fence
+	tx, err := e.beginRemove(ctx)
 	if err != nil {
 		return err
 	}
 	if err := write(tx); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
-	a := &attempt{engine: e, record: Record{Checkpoint: next, Notes: notes, Rules: x.Rules}}
-	if err := x.State.Record(a.record); err != nil {
-		return errors.Join(err, tx.Rollback(), x.State.DiscardAfter(e.at.Sequence))
+	a := &attempt{engine: e, record: Record{Checkpoint: next, Notes: notes, Rules: e.opts.Rules}}
+	if err := e.parts.State.Record(a.record); err != nil {
+		return errors.Join(err, tx.Rollback(), e.parts.State.DiscardAfter(e.at.Sequence))
 	}
 	if err := failpoint.Hit("recorded"); err != nil {
-		return errors.Join(err, tx.Rollback(), x.State.DiscardAfter(e.at.Sequence))
+		return errors.Join(err, tx.Rollback(), e.parts.State.DiscardAfter(e.at.Sequence))
 	}
 	if a.sent = tx.Commit(ctx, next); a.sent != nil {
 		a.sent = errors.Join(a.sent, tx.Rollback())
@@ -310,8 +331,8 @@ func (x *removing) batch(ctx context.Context, notes []Note, write func(RemoveTx)
 	return nil
 }
 
-func (x *removing) begin(ctx context.Context) (RemoveTx, error) {
-	tx, err := x.Sink.Begin(ctx)
+func (e *Engine) beginRemove(ctx context.Context) (RemoveTx, error) {
+	tx, err := e.parts.Sink.Begin(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -327,7 +348,7 @@ func (x *removing) explain(ctx context.Context, ms []Mutation, err error) error 
 	if code := CodeOf(err); code != CodeRowRefused && code != CodeCascades {
 		return err
 	}
-	tx, failed := x.begin(ctx)
+	tx, failed := x.engine.beginRemove(ctx)
 	if failed != nil {
 		return errors.Join(err, failed)
 	}
@@ -340,11 +361,16 @@ func (x *removing) explain(ctx context.Context, ms []Mutation, err error) error 
 	if failed := tx.Rollback(); failed != nil {
 		return errors.Join(err, failed)
 	}
+	return referred(x.Pipeline, ms[0].Table.Name, err)
+}
+
+// referred says of a refusal that it is of a row which others refer to.
+func referred(pipeline string, table schema.Name, err error) error {
 	var about *Error
-	if !errors.As(err, &about) {
+	if !isReferred(err) || !errors.As(err, &about) {
 		return err
 	}
-	e := Errorf(CodeRowReferred, "a row of %s cannot be removed, since one that is not of pipeline %q refers to it", ms[0].Table.Name, x.Pipeline)
+	e := Errorf(CodeRowReferred, "a row of %s cannot be removed, since one that is not of pipeline %q refers to it", table, pipeline)
 	e.Facts = about.Facts
 	if about.Err != nil {
 		e.Fact("target", "%s", about.Err)

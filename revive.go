@@ -53,7 +53,7 @@ func revived(ctx context.Context, tx ReviveTx, ms []Mutation) ([]Mutation, error
 }
 
 // revives reports whether the mutation is an insert that may take up a row.
-func (m *Mutation) revives() bool { return m.Op == Insert && m.Revives > 0 }
+func (m *Mutation) revives() bool { return m.Op == Insert && m.Revives > 0 && !m.Merges }
 
 // writeReviving writes mutations in their order, so that each insert which may take
 // up a row sees what was written before it.

@@ -22,6 +22,14 @@ type Stage interface {
 	Each(t *schema.Table, after string, fn func(place string, r Row) error) error
 	// Place returns the place of a row with the key, whether there is one or not.
 	Place(key []Value) string
+	// List notes the changes that each calls add with, as those of the batch with the
+	// sequence, behind those of the batches before it.
+	List(sequence uint64, each func(add func(*Change) error) error) error
+	// Unlist removes the changes of batches after the given sequence.
+	Unlist(after uint64) error
+	// Listed calls fn with the changes of the batches after the given sequence, in their
+	// order. tables have their shapes, by name.
+	Listed(after uint64, tables map[schema.Name]*schema.Table, fn func(sequence uint64, c *Change) error) error
 	// Close closes it; what it holds stays.
 	Close() error
 }

@@ -182,7 +182,7 @@ func (s *stats) committed(b *batch, t tally, cp Checkpoint) {
 		sum.LeftOut += add.LeftOut
 		s.progress.Rows += add.Rows()
 	}
-	if cp.Held.Copy.Phase == Carrying {
+	if cp.Held.Copy.carries() {
 		s.progress.Copy.At = b.last().Log
 	} else {
 		for _, tx := range b.txs {

@@ -93,7 +93,7 @@ func (l *lanes) grant(ctx context.Context) error {
 	l.given.Wait()
 	w := e.wishes.take()
 	b, at := &batch{}, e.at.Position
-	if c := e.at.Held.Copy; c.Phase == Carrying {
+	if c := e.at.Held.Copy; c.carries() {
 		at = Position(c.Carried)
 	}
 	for i := range w.list {

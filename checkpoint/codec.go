@@ -132,6 +132,8 @@ type stored struct {
 	Server   string                `json:"copy_server,omitempty"`
 	Orphans  rowferry.OrphanPolicy `json:"copy_orphans,omitempty"`
 	Partial  bool                  `json:"copy_partial,omitempty"`
+	Tables   []schema.Name         `json:"copy_tables,omitempty"`
+	Copied   bool                  `json:"copy_copied,omitempty"`
 	Mapped   int64                 `json:"notes_mapped,omitempty"`
 	Waiting  int64                 `json:"notes_waiting,omitempty"`
 	By       uint64                `json:"held_fence,omitempty"`
@@ -151,7 +153,8 @@ func encodeCheckpoint(c rowferry.Checkpoint, rules string) ([]byte, error) {
 		Pipeline: c.Pipeline, Position: c.Position, Lineage: c.Lineage, Start: c.Start,
 		Fence: c.Fence, Sequence: c.Sequence, Config: c.Config, StateID: c.StateID,
 		Shapes: c.Held.Shapes, Oldest: c.Held.Oldest, Copy: c.Held.Copy.Phase, Until: c.Held.Copy.Until, Server: c.Held.Copy.Server,
-		Orphans: c.Held.Copy.Orphans, Partial: c.Held.Copy.Partial, Mapped: c.Held.Notes.Mapped, Waiting: c.Held.Notes.Waiting, Rejected: c.Held.Notes.Rejected, Fetched: c.Held.Notes.Fetched, By: c.Held.Fence, Removing: c.Held.Removing, Log: c.Log,
+		Orphans: c.Held.Copy.Orphans, Partial: c.Held.Copy.Partial, Tables: c.Held.Copy.Tables, Copied: c.Held.Copy.Copied,
+		Mapped: c.Held.Notes.Mapped, Waiting: c.Held.Notes.Waiting, Rejected: c.Held.Notes.Rejected, Fetched: c.Held.Notes.Fetched, By: c.Held.Fence, Removing: c.Held.Removing, Log: c.Log,
 		Commit: c.Commit.UTC(), Updated: c.Updated.UTC(), Format: c.Format, Extent: c.Extent, Rules: rules,
 	})
 }
@@ -174,7 +177,7 @@ func decodeCheckpoint(data []byte) (c rowferry.Checkpoint, rules [32]byte, hasRu
 		Pipeline: s.Pipeline, Position: s.Position, Lineage: s.Lineage, Start: s.Start,
 		Fence: s.Fence, Sequence: s.Sequence, Config: s.Config, StateID: s.StateID,
 		Held: rowferry.Held{
-			Shapes: s.Shapes, Oldest: s.Oldest, Copy: rowferry.CopyState{Phase: s.Copy, Until: s.Until, Server: s.Server, Orphans: s.Orphans, Partial: s.Partial},
+			Shapes: s.Shapes, Oldest: s.Oldest, Copy: rowferry.CopyState{Phase: s.Copy, Until: s.Until, Server: s.Server, Orphans: s.Orphans, Partial: s.Partial, Tables: s.Tables, Copied: s.Copied},
 			Notes: rowferry.Kept{Mapped: s.Mapped, Waiting: s.Waiting, Rejected: s.Rejected, Fetched: s.Fetched}, Fence: s.By, Removing: s.Removing,
 		},
 		Log: s.Log, Commit: s.Commit, Updated: s.Updated, Format: s.Format, Extent: s.Extent,

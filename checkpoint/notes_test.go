@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -341,7 +342,7 @@ func TestHeldNotesAreRecorded(t *testing.T) {
 	r := recordOf(1)
 	r.Checkpoint.Held.Notes = rowferry.Kept{Mapped: 7, Waiting: 3, Rejected: 2}
 	mustRecord(t, s, r)
-	if got := mustLoad(t, s, 1).Checkpoint; got != r.Checkpoint {
+	if got := mustLoad(t, s, 1).Checkpoint; !reflect.DeepEqual(got, r.Checkpoint) {
 		t.Fatalf("loaded %+v, want %+v", got, r.Checkpoint)
 	}
 }

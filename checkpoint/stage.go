@@ -24,6 +24,7 @@ import (
 //	r table key        a row: whole in its place, or where its pieces are
 //	p number piece     a piece of a large row
 //	c table number     a chunk
+//	l …                a change that is listed; see stagelist.go
 //
 // A table is its schema and name, each with its length. The pieces of a row that
 // was replaced stay until the stage goes: a row changes by one key, and so as a
@@ -304,10 +305,7 @@ func (s *stage) Chunks() (all []rowferry.Chunk, err error) {
 // Close implements rowferry.Stage.
 func (s *stage) Close() error { return s.guard(s.db.Close) }
 
-func stageTable(kind byte, n schema.Name) []byte {
-	b := append(binary.AppendUvarint([]byte{kind}, uint64(len(n.Schema))), n.Schema...)
-	return append(binary.AppendUvarint(b, uint64(len(n.Table))), n.Table...)
-}
+func stageTable(kind byte, n schema.Name) []byte { return appendName([]byte{kind}, n) }
 
 func pieceKey(number, piece uint64) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64([]byte{stagePiece}, number), piece)

@@ -136,7 +136,7 @@ func TestRecordAndLoad(t *testing.T) {
 				if r := mustLoad(t, s, 1); r != nil {
 					t.Fatalf("before the first sequence: %+v", r)
 				}
-				if got, want := mustLoad(t, s, 4), recordOf(4); got.Checkpoint != want.Checkpoint || got.Rules != want.Rules {
+				if got, want := mustLoad(t, s, 4), recordOf(4); !reflect.DeepEqual(got.Checkpoint, want.Checkpoint) || got.Rules != want.Rules {
 					t.Fatalf("loaded %+v, want %+v", got, want)
 				}
 				if a, b := mustLoad(t, s, 5).Rules, mustLoad(t, s, 7).Rules; a != "" || b != "other" {

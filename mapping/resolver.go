@@ -210,7 +210,15 @@ type step struct {
 }
 
 // change brings a mutation to the target, or has it wait.
-func (s *step) change(e *entity, m *rowferry.Mutation) error { return s.bring(e, m, false) }
+func (s *step) change(e *entity, m *rowferry.Mutation) error {
+	if m.Merges {
+		var err error
+		if m, err = s.lenient(e, m); m == nil || err != nil {
+			return err
+		}
+	}
+	return s.bring(e, m, false)
+}
 
 // bring is change of a row that may lead elsewhere though it has the same values: see
 // translate.
@@ -220,6 +228,9 @@ func (s *step) bring(e *entity, m *rowferry.Mutation, waited bool) error {
 		if held || err != nil {
 			return err
 		}
+	}
+	if m.Withheld {
+		return nil
 	}
 	lacks, err := s.write(e, m, waited)
 	if err != nil || lacks == nil {

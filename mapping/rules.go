@@ -199,7 +199,7 @@ func (r *Rules) InScope(n schema.Name) bool {
 	}
 	in := len(r.patterns) == 0
 	for _, p := range r.patterns {
-		if match(p.schema, n.Schema) && match(p.table, n.Table) {
+		if p.matches(n) {
 			in = !p.out
 		}
 	}

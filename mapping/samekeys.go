@@ -14,13 +14,16 @@ func SameKeys(a, b string) bool { return slices.Equal(keyWords(a), keyWords(b)) 
 // of their entities.
 func keyWords(canonical string) (found []string) {
 	eachRule(canonical, func(entity, word string) {
-		for _, about := range []string{"keys=", "reference=", "missing=", "duplicates="} {
-			if strings.HasPrefix(word, about) {
-				found = append(found, entity+" "+word)
-			}
+		if aboutKeys(word) {
+			found = append(found, entity+" "+word)
 		}
 	})
 	return found
+}
+
+// aboutKeys reports whether a word of an entity is about keys.
+func aboutKeys(word string) bool {
+	return slices.ContainsFunc([]string{"keys=", "reference=", "missing=", "duplicates="}, func(about string) bool { return strings.HasPrefix(word, about) })
 }
 
 // eachRule calls fn with the words of a canonical text that are about entities, and

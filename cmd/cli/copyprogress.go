@@ -15,14 +15,17 @@ const mostCopied = 8
 func (r reading) copying() []string {
 	c := &r.progress.Copy
 	switch c.Phase {
-	case rowferry.Merging:
+	case rowferry.Merging, rowferry.Remerging:
 		head := fmt.Sprintf("merge     what changed meanwhile  %s rows/s  queue %.0f%%", brief(r.rows), 100*r.queue)
 		if r.progress.Waiting != "" {
 			head = "waiting   " + clean(r.progress.Waiting)
 		}
 		return []string{head, "          at " + clean(r.progress.Checkpoint.Log)}
-	case rowferry.Carrying:
+	case rowferry.Carrying, rowferry.Renewing:
 		head := fmt.Sprintf("carry     rows with their keys  %s rows/s", brief(r.rows))
+		if c.Phase == rowferry.Renewing {
+			head = fmt.Sprintf("renew     tables that are copied again  %s rows/s", brief(r.rows))
+		}
 		if r.progress.Waiting != "" {
 			head = "waiting   " + clean(r.progress.Waiting)
 		}

@@ -24,6 +24,9 @@ func (in *invocation) dryRun(ctx context.Context, s *settings) error {
 	if !s.once && s.until == "" {
 		return rowferry.Errorf(rowferry.CodeUsage, "a dry run has to have an end").Remedy("say", "--once, or --until POS")
 	}
+	if len(s.resnapshot) > 0 {
+		return rowferry.Errorf(rowferry.CodeUsage, "a dry run copies no tables again").Remedy("leave out", "--resnapshot, or --dry-run")
+	}
 	r, err := in.rehearse(ctx, s)
 	if r == nil {
 		return err

@@ -119,7 +119,7 @@ type liveStatus struct {
 
 // liveCopy is how far a copy is.
 type liveCopy struct {
-	Phase    string `json:"phase"` // loading, merging or completing
+	Phase    string `json:"phase"` // of the copy, as the checkpoint has it
 	Rows     int64  `json:"rows"`
 	Estimate int64  `json:"rows_estimated"`
 	Making   string `json:"making"` // the key that is being made, or ""

@@ -22,7 +22,7 @@ func runCommand() *command {
 		options: []*option{
 			sourceOption, targetOption, stateOption, nameOption, fromHereOption, onceOption, untilOnceOption,
 			schemaOption, tablesOption, triggersOption, matchOption, memoryOption, serverIDOption, patienceOption,
-			workersOption, chunkRowsOption, acceptOption, maxRowsOption, limitOption, idsOption, sinceOption,
+			workersOption, chunkRowsOption, acceptOption, resnapshotOption, maxRowsOption, limitOption, idsOption, sinceOption,
 			dryRunOption,
 		},
 		run: runPipeline,

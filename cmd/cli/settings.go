@@ -23,36 +23,37 @@ const (
 // settings are one pipeline as it was asked for, from flags, environment and
 // file together.
 type settings struct {
-	config   string // the file, or ""
-	name     string
-	files    []string // globs, where the source is files
-	source   server   // where it is a server
-	serverID uint32   // 0 lets the source choose
-	slot     slotNames
-	csv      csvSettings // where it is CSV files
-	copies   copySettings
-	throttle rowferry.Limits
-	passing  bool // read by a slot that ends with the command
-	schema   string
-	target   string // URL, without a password
-	sink     server // where the target is a server
-	create   bool
-	triggers string
-	match    string
-	tables   []string
-	renames  map[string]string
-	entities map[string]mapping.Entity
-	waiting  int // rows at most; 0 is the default
-	rejects  rejectSettings
-	memory   int64
-	patience string // "" is the command's own
-	state    string
-	from     string
-	until    string
-	once     bool
-	accept   bool           // other rules than before
-	part     *rowferry.Part // nil where everything is copied
-	handlers []mapping.Custom
+	config     string // the file, or ""
+	name       string
+	files      []string // globs, where the source is files
+	source     server   // where it is a server
+	serverID   uint32   // 0 lets the source choose
+	slot       slotNames
+	csv        csvSettings // where it is CSV files
+	copies     copySettings
+	throttle   rowferry.Limits
+	passing    bool // read by a slot that ends with the command
+	schema     string
+	target     string // URL, without a password
+	sink       server // where the target is a server
+	create     bool
+	triggers   string
+	match      string
+	tables     []string
+	renames    map[string]string
+	entities   map[string]mapping.Entity
+	waiting    int // rows at most; 0 is the default
+	rejects    rejectSettings
+	memory     int64
+	patience   string // "" is the command's own
+	state      string
+	from       string
+	until      string
+	once       bool
+	accept     bool           // other rules than before
+	resnapshot []string       // patterns of tables to copy again
+	part       *rowferry.Part // nil where everything is copied
+	handlers   []mapping.Custom
 }
 
 func defaultSettings() *settings {
@@ -88,6 +89,7 @@ func (in *invocation) settings() (*settings, error) {
 	if in.given("tables") {
 		s.tables = in.values["tables"]
 	}
+	s.resnapshot = in.values["resnapshot"]
 	s.once, s.accept, s.handlers = in.on("once"), in.on("accept-config"), in.handlers
 	errs = append(errs, in.checked(s)...)
 	s.defaultScope()

@@ -90,6 +90,11 @@ func (w *wiring) open(ctx context.Context) error {
 		Copy: w.copies(), Ends: s.until != "", CopyWorkers: s.copies.workers, ChunkRows: s.copies.rows, Orphans: s.copies.orphans, Part: s.part,
 		Throttle: w.throttle, Patience: w.mode.patience, LongestPause: min(rowferry.DefaultLongestPause, s.shortestTimeout()/4),
 	}
+	if len(s.resnapshot) > 0 {
+		if w.options.Recopy, err = rules.Recopy(s.resnapshot); err != nil {
+			return err
+		}
+	}
 	if w.options.Wishes, err = s.notedWishes(); err != nil {
 		return err
 	}

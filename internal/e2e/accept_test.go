@@ -22,26 +22,72 @@ entities:
   %[3]s.b: {rename: {note: remark}}
 `
 
+// acceptRig is a pipeline to which each case gives other rules.
+type acceptRig struct {
+	s    *stream
+	base string
+}
+
+func newAcceptRig(t *testing.T) *acceptRig {
+	t.Helper()
+	x := &acceptRig{s: newStream(t, testdb.MariaDB1011, sqliteKind), base: t.TempDir()}
+	x.s.exec(t, "CREATE TABLE a (id INT PRIMARY KEY, n INT NOT NULL)", "CREATE TABLE b (id INT PRIMARY KEY, a_id INT NOT NULL, note VARCHAR(20))", "CREATE TABLE c (id INT PRIMARY KEY)",
+		"INSERT INTO a VALUES (1, 1), (2, 200)", "INSERT INTO b VALUES (1, 1, 'x')", "INSERT INTO c VALUES (1)")
+	execNewSQLite(t, filepath.Join(x.base, "target.db"), "")
+	x.write(t, x.base, x.config(x.base))
+	must(t, "-c", filepath.Join(x.base, "c.yaml"), "run", "--once")
+	x.s.exec(t, "INSERT INTO a VALUES (3, 30), (4, 400)", "UPDATE b SET note = 'y' WHERE id = 1")
+	return x
+}
+
+func (x *acceptRig) config(dir string) string {
+	url := fmt.Sprintf("mysql://root@127.0.0.1:%d/%s", x.s.source.Port, x.s.database)
+	return fmt.Sprintf(acceptConfig, url, filepath.Join(dir, "target.db"), x.s.database, filepath.Join(dir, "state"))
+}
+
+func (x *acceptRig) write(t *testing.T, dir, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, "c.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// changed returns the configuration and the target of a copy of the pipeline, with other
+// texts, between which there is a |, in the places of some of the configuration's.
+func (x *acceptRig) changed(t *testing.T, from, to string) (file, target string) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "copy")
+	if out, err := exec.Command("cp", "-a", x.base, dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	text, others := x.config(dir), strings.Split(to, "|")
+	for i, old := range strings.Split(from, "|") {
+		old = strings.ReplaceAll(old, "%[1]s", x.s.database)
+		if strings.Count(text, old) != 1 {
+			t.Fatalf("%q is there %d times", old, strings.Count(text, old))
+		}
+		text = strings.Replace(text, old, strings.ReplaceAll(others[i], "%[1]s", x.s.database), 1)
+	}
+	x.write(t, dir, text)
+	return filepath.Join(dir, "c.yaml"), filepath.Join(dir, "target.db")
+}
+
+// requireRows wants what a query yields.
+func (x *acceptRig) requireRows(t *testing.T, target, query, want string) {
+	t.Helper()
+	var got []string
+	for _, row := range (&goal{path: target}).rows(t, query+" ORDER BY 1") {
+		got = append(got, strings.Join(row, ","))
+	}
+	if strings.Join(got, " ") != want {
+		t.Errorf("%s: %q, want %q", query, got, want)
+	}
+}
+
 // TestAcceptConfig: rules that would leave rows wrong or missing are refused, and go
 // on where they are accepted, but for those that would give rows other keys.
 func TestAcceptConfig(t *testing.T) {
-	s := newStream(t, testdb.MariaDB1011, sqliteKind)
-	s.exec(t, "CREATE TABLE a (id INT PRIMARY KEY, n INT NOT NULL)", "CREATE TABLE b (id INT PRIMARY KEY, a_id INT NOT NULL, note VARCHAR(20))", "CREATE TABLE c (id INT PRIMARY KEY)",
-		"INSERT INTO a VALUES (1, 1), (2, 200)", "INSERT INTO b VALUES (1, 1, 'x')", "INSERT INTO c VALUES (1)")
-	base := t.TempDir()
-	config := func(dir string) string {
-		url := fmt.Sprintf("mysql://root@127.0.0.1:%d/%s", s.source.Port, s.database)
-		return fmt.Sprintf(acceptConfig, url, filepath.Join(dir, "target.db"), s.database, filepath.Join(dir, "state"))
-	}
-	write := func(path, text string) {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	execNewSQLite(t, filepath.Join(base, "target.db"), "")
-	write(filepath.Join(base, "c.yaml"), config(base))
-	must(t, "-c", filepath.Join(base, "c.yaml"), "run", "--once")
-	s.exec(t, "INSERT INTO a VALUES (3, 30), (4, 400)", "UPDATE b SET note = 'y' WHERE id = 1")
+	x := newAcceptRig(t)
 	for _, c := range []struct{ form, from, to, query, want string }{
 		{"a table more", "'%[1]s.b']", "'%[1]s.b', '%[1]s.c']", "SELECT id FROM a", "1 3"},
 		{"a table less", ", '%[1]s.b']", "]", "SELECT remark FROM b", "x"},
@@ -58,20 +104,7 @@ func TestAcceptConfig(t *testing.T) {
 		{"a reference", "{rename", "{missing_parent: wait, references: {a_id: %[1]s.a.id}, rename", "", ""},
 	} {
 		t.Run(c.form, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "copy")
-			if out, err := exec.Command("cp", "-a", base, dir).CombinedOutput(); err != nil {
-				t.Fatalf("%v: %s", err, out)
-			}
-			from, to := c.from, c.to
-			for _, p := range []*string{&from, &to} {
-				*p = strings.ReplaceAll(*p, "%[1]s", s.database)
-			}
-			text := config(dir)
-			if strings.Count(text, from) != 1 {
-				t.Fatalf("%q is there %d times", from, strings.Count(text, from))
-			}
-			file, target := filepath.Join(dir, "c.yaml"), filepath.Join(dir, "target.db")
-			write(file, strings.Replace(text, from, to, 1))
+			file, target := x.changed(t, c.from, c.to)
 			have := func() string {
 				g := &goal{path: target}
 				return described(g.rows(t, "SELECT * FROM a")) + described(g.rows(t, "SELECT * FROM b")) + described(g.rows(t, "SELECT sequence, config FROM rowferry_checkpoint"))
@@ -89,14 +122,43 @@ func TestAcceptConfig(t *testing.T) {
 				execSQLite(t, target, "CREATE TABLE other (id INT NOT NULL PRIMARY KEY, n INT NOT NULL, twice BIGINT)")
 			}
 			must(t, "-c", file, "run", "--once", "--accept-config")
-			var got []string
-			for _, row := range (&goal{path: target}).rows(t, c.query+" ORDER BY 1") {
-				got = append(got, strings.Join(row, ","))
-			}
-			if strings.Join(got, " ") != c.want {
-				t.Errorf("%s: %q, want %q", c.query, got, c.want)
-			}
+			x.requireRows(t, target, c.query, c.want)
 			must(t, "-c", file, "run", "--once") // it is the pipeline's own from now on
+		})
+	}
+}
+
+// TestResnapshotConfig: rules that are others for some tables go on where these are
+// copied again, but for those that would give rows that are there other keys or names.
+func TestResnapshotConfig(t *testing.T) {
+	x := newAcceptRig(t)
+	for _, c := range []struct {
+		form, from, to, again, query, want string
+		refused                            rowferry.Code
+	}{
+		{"a table more", "'%[1]s.b']", "'%[1]s.b', '%[1]s.c']", "c", "SELECT id FROM c", "1", ""},
+		{"a table more, under another name", "'%[1]s.b']|  %[1]s.b:", "'%[1]s.b', '%[1]s.c']|  %[1]s.c: {to: other}\n  %[1]s.b:", "c", "SELECT id FROM other", "1", ""},
+		{"a wider filter", "n < 100", "n < 1000", "a", "SELECT id, n FROM a", "1,1 2,200 3,30 4,400", ""},
+		{"a narrower filter", "n < 100", "n < 10", "a", "SELECT id FROM a", "1", ""},
+		{"another expression", "n * 2", "n * 3", "?", "SELECT twice FROM a", "3 90", ""},
+		{"another table", "n < 100", "n < 1000", "b", "", "", rowferry.CodeConfigChanged},
+		{"keys given anew", "{rename", "{key: allocate, rename", "b", "", "", rowferry.CodeConfigChanged},
+		{"deletes that stay", "{rename", "{deletes: skip, rename", "b", "", "", rowferry.CodeRecopyRefused},
+		{"another name", "{where:", "{to: other, where:", "a", "", "", rowferry.CodeConfigChanged},
+		{"no such table", "n < 100", "n < 100", "nowhere", "", "", rowferry.CodeRecopyRefused},
+	} {
+		t.Run("copied again, "+c.form, func(t *testing.T) {
+			file, target := x.changed(t, c.from, c.to)
+			o := run(t, "-c", file, "run", "--once", "--resnapshot", x.s.database+"."+c.again)
+			if c.refused != "" {
+				requireRefusal(t, o, c.refused)
+				return
+			}
+			if o.code != 0 {
+				t.Fatalf("exit %d\n%s", o.code, o.stderr)
+			}
+			must(t, "-c", file, "run", "--once")
+			x.requireRows(t, target, c.query, c.want)
 		})
 	}
 }

@@ -52,6 +52,7 @@ type copyCampaign struct {
 	random   *rand.Rand
 	writers  int      // that write meanwhile
 	env      []string // names the source, with an account of its own
+	more     []string // more flags
 	again    int      // the most chunks that a kill cost
 }
 
@@ -273,7 +274,7 @@ func (c *copyCampaign) args(more ...string) []string {
 	if !c.pair.copiesKeyless() {
 		args = append(args, "--tables", "!"+scope+".journal", "--tables", "!"+scope+".metric")
 	}
-	return append(args, more...)
+	return append(append(args, c.more...), more...)
 }
 
 // strike kills one run at a stage, and reports whether it came there before it had

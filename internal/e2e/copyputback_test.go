@@ -47,3 +47,25 @@ func (f *pgLine) struck(failpoint string) {
 	f.t.Helper()
 	struck(f.t, failpoint, f.args("--once"))
 }
+
+// TestResnapshotPutBack: nor is what a chunk saw of a table that is copied again.
+func TestResnapshotPutBack(t *testing.T) {
+	besideOthers(t)
+	f := newPGLine(t, testdb.Postgres15)
+	execAll(t, f.db, "CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a VALUES (1)", "CREATE TABLE b (id int PRIMARY KEY)")
+	must(t, f.args("--once")...)
+	f.restarts(f.source.SaveCrashed(context.Background()))
+	execAll(t, f.db, "INSERT INTO a VALUES (2)")
+	again := f.args("--once", "--resnapshot", "public.a")
+	struck(t, "copy.committed:kill@1", again)
+	if err := f.source.Reset(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	f.reopen()
+	for id := 5; id < 10; id++ {
+		execAll(t, f.db, fmt.Sprintf("INSERT INTO a VALUES (%d)", id), "SELECT pg_logical_emit_message(false, '', repeat('x', 1000000))")
+	}
+	for range 2 {
+		requireRefusal(t, run(t, f.args("--once")...), rowferry.CodeLineageBroken)
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -246,13 +245,9 @@ func (c *entCampaign) arrived() int64 {
 }
 
 // held is what the target's checkpoint says of the state directory.
-func (c *entCampaign) held() (h rowferry.Held) {
+func (c *entCampaign) held() rowferry.Held {
 	c.t.Helper()
-	text := c.goal.rows(c.t, strings.Replace(c.goal.sequenceQuery(), "sequence", "held", 1))[0][0]
-	if err := json.Unmarshal([]byte(text), &h); err != nil {
-		c.t.Fatal(err)
-	}
-	return h
+	return c.goal.held(c.t)
 }
 
 // finish waits for the writers, and has an engine catch up.

@@ -2,12 +2,14 @@ package e2e
 
 import (
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/testdb"
 )
 
@@ -81,6 +83,16 @@ func (g *goal) sequenceQuery() string {
 		return "SELECT sequence FROM rowferry.rowferry_checkpoint"
 	}
 	return "SELECT sequence FROM rowferry_checkpoint"
+}
+
+// held is what the pipeline's checkpoint says of what lives elsewhere.
+func (g *goal) held(t *testing.T) (h rowferry.Held) {
+	t.Helper()
+	text := g.rows(t, strings.Replace(g.sequenceQuery(), "sequence", "held", 1))[0][0]
+	if err := json.Unmarshal([]byte(text), &h); err != nil {
+		t.Fatal(err)
+	}
+	return h
 }
 
 // schemaName is PostgreSQL's schema of the tables, and empty elsewhere.

@@ -23,9 +23,17 @@ func (f *FoundKeys) Add(value int, texts []string) error {
 	if f.times[value]++; f.times[value] > rowferry.MostFound {
 		return nil
 	}
+	return EachKey(f.Table, f.Key, texts, func(key []rowferry.Value) error {
+		f.All = append(f.All, rowferry.Found{Value: value, Key: key})
+		return nil
+	})
+}
+
+// EachKey calls fn with a key that the target has told as text.
+func EachKey(table *schema.Table, columns []int, texts []string, fn func([]rowferry.Value) error) error {
 	key := make([]rowferry.Value, len(texts))
 	for i, text := range texts {
-		if f.Table.Columns[f.Key[i]].Type.Kind != schema.Int {
+		if table.Columns[columns[i]].Type.Kind != schema.Int {
 			key[i] = rowferry.TextValue(text)
 			continue
 		}
@@ -36,12 +44,11 @@ func (f *FoundKeys) Add(value int, texts []string) error {
 		n, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
 			return rowferry.Errorf(rowferry.CodeTarget, "a key of the target is no integer").
-				Fact("table", "%s", f.Table.Name).Fact("key", "%s", Shorten(text))
+				Fact("table", "%s", table.Name).Fact("key", "%s", Shorten(text))
 		}
 		key[i] = rowferry.UintValue(n)
 	}
-	f.All = append(f.All, rowferry.Found{Value: value, Key: key})
-	return nil
+	return fn(key)
 }
 
 // Held returns the places of the values that the columns can hold, as holds tells.

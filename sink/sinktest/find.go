@@ -1,6 +1,7 @@
 package sinktest
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -54,6 +55,39 @@ var findClauses = []clause{
 		t := table("narrow", 1, column("id", integer), nullable("n", schema.Type{Kind: schema.Int, Bits: 64, Unsigned: true}))
 		e.apply(shape(t), insert(t, 1, uint64(5)))
 		e.found(t, []int{1}, "1:1", vals(uint64(math.MaxUint64)), vals(uint64(5)))
+	}},
+	{"find: the keys of all rows", func(e *env) {
+		sink, ok := e.sink.(rowferry.RecopySink)
+		if !ok {
+			e.t.Fatal("tables cannot be copied again into the sink")
+		}
+		t := table("keyed", 2, column("a", text), column("b", integer), nullable("v", text))
+		e.apply(shape(t), insert(t, "k", 1, "x"), insert(t, "Ä'\\\"", -2, nil), insert(t, "", 3, "x"))
+		var got []string
+		e.must(sink.Keys(ctx, t, t.PrimaryKey, func(key []rowferry.Value) error {
+			got = append(got, key[0].String()+","+key[1].String())
+			return nil
+		}))
+		slices.Sort(got)
+		if want := []string{",3", "k,1", "Ä'\\\",-2"}; !slices.Equal(got, want) {
+			e.t.Errorf("got %q, want %q", got, want)
+		}
+		stop := errors.New("enough")
+		if err := sink.Keys(ctx, t, t.PrimaryKey, func([]rowferry.Value) error { return stop }); !errors.Is(err, stop) {
+			e.t.Errorf("it ends with %v", err)
+		}
+		e.apply(insert(t, "k", 4, nil)) // and the sink goes on
+	}},
+	{"find: which tables were made", func(e *env) {
+		sink, ok := e.sink.(rowferry.RecopySink)
+		if !ok {
+			e.t.Fatal("tables cannot be copied again into the sink")
+		}
+		ours := table("ours", 1, column("id", integer))
+		e.apply(shape(ours))
+		if made, err := sink.Made(ctx, ours); err != nil || !made {
+			e.t.Errorf("a table that was made: %t, %v", made, err)
+		}
 	}},
 	{"find: a table that is not there", func(e *env) {
 		_, err := e.sink.(rowferry.Finder).Find(ctx, table("missing", 1, column("id", integer)), []int{0}, [][]rowferry.Value{row(vals(1))}, []int{0})

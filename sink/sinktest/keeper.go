@@ -2,6 +2,7 @@ package sinktest
 
 import (
 	"context"
+	"reflect"
 	"slices"
 
 	"github.com/rowferry/rowferry"
@@ -227,7 +228,7 @@ func (e *env) sees(want rowferry.Checkpoint) {
 	}
 	g := *got
 	g.Commit, g.Updated = want.Commit, want.Updated
-	if g != want {
+	if !reflect.DeepEqual(g, want) {
 		e.t.Errorf("got %+v\nwant %+v", g, want)
 	}
 }

@@ -108,6 +108,7 @@ func (c *copying) same(ctx context.Context, s *session) error {
 			return err
 		}
 	}
+	last := c.source.tokens.last()
 	m, err := s.where(ctx)
 	if err == nil {
 		err = c.descended(m.lineage)
@@ -115,7 +116,7 @@ func (c *copying) same(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return c.source.reachable(m.lineage, m.at)
+	return reachable(last, m.lineage, m.at)
 }
 
 func (c *copying) descended(l lineage) error {
@@ -174,9 +175,7 @@ func (s *Source) Passed(p rowferry.Position, _ string, m rowferry.Mark) (bool, e
 		}
 	}
 	s.tokens.expect(want.tokens...)
-	if t, ok := s.tokens.last(); ok {
-		want.at = max(want.at, t.at)
-	}
+	want.at = max(want.at, s.tokens.last().at)
 	s.awaited.Store(uint64(want.at))
 	return at >= want.at, nil
 }

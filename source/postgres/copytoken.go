@@ -145,14 +145,14 @@ func (s *tokens) fetched() []token {
 	return slices.DeleteFunc(slices.Clone(s.due), func(t token) bool { return !t.fetched })
 }
 
-// last is the one with the last place, or none.
-func (s *tokens) last() (token, bool) {
+// last is the one with the last place, or the zero token.
+func (s *tokens) last() token {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.all); n > 0 {
-		return s.all[n-1], true
+		return s.all[n-1]
 	}
-	return token{}, false
+	return token{}
 }
 
 // Expect has Readers stop where the log does not have what snapshots saw. See
@@ -182,10 +182,10 @@ func (r *reader) whole(at lsn) error {
 	return lacksCopied(t, r.opened.lineage(), "there is something else in its log up to %s", at)
 }
 
-// reachable refuses a server whose log ends before tokens that it has to have.
-func (s *Source) reachable(now lineage, flushed lsn) error {
-	t, ok := s.tokens.last()
-	if !ok || t.at <= flushed {
+// reachable refuses a server whose log ends before a token that it has to have: the
+// last one from before it was asked, since chunks may be read meanwhile.
+func reachable(t token, now lineage, flushed lsn) error {
+	if t.at <= flushed {
 		return nil
 	}
 	return lacksCopied(t, now, "its log ends at %s", flushed)

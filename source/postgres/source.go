@@ -63,6 +63,7 @@ func (s *Source) Open(ctx context.Context, start rowferry.Start) (_ rowferry.Rea
 			o.abandon(ctx)
 		}
 	}()
+	last := s.tokens.last()
 	if err := o.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -83,7 +84,7 @@ func (s *Source) Open(ctx context.Context, start rowferry.Start) (_ rowferry.Rea
 	if o.anchor.at == 0 || failpoint.On("skip-anchor") {
 		o.anchor = anchor{at: o.begin}
 	}
-	if err := s.reachable(o.identity.lineage, o.identity.flushed); err != nil {
+	if err := reachable(last, o.identity.lineage, o.identity.flushed); err != nil {
 		return nil, err
 	}
 	s.tokens.begin(o.begin)

@@ -1,0 +1,115 @@
+package rowferry
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/rowferry/rowferry/internal/failpoint"
+	"github.com/rowferry/rowferry/schema"
+)
+
+// removeGone removes the rows that the source no longer has, children first. What is
+// still referred to stays, unless it is the last time.
+func (e *Engine) removeGone(ctx context.Context, r *renewal, last bool) error {
+	if failpoint.On("keep-gone") {
+		return nil
+	}
+	for _, t := range slices.Backward(r.tables) {
+		m := r.targets[t.Name]
+		list := listOf(t, goneRows, len(m.Table.Identity()))
+		remove := func(keys []Row) error { return e.removeSome(ctx, r, m, list, keys) }
+		err := e.eachOf(ctx, list, func(keys []Row) error {
+			err := remove(keys)
+			if !isReferred(err) {
+				return err
+			}
+			for i := range keys {
+				if err := remove(keys[i : i+1]); err != nil && (last || !isReferred(err)) {
+					return referred(e.opts.Pipeline, m.Table.Name, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := failpoint.Hit("recopy.removed"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isReferred(err error) bool {
+	code := CodeOf(err)
+	return code == CodeRowRefused || code == CodeCascades
+}
+
+// removeSome removes some rows in a batch of their own, and takes them off the list.
+func (e *Engine) removeSome(ctx context.Context, r *renewal, m *Mutation, list *schema.Table, keys []Row) error {
+	err := e.insistOn(ctx, func() error {
+		notes, ms, err := e.deletes(m, keys)
+		if err != nil {
+			return err
+		}
+		return e.single(ctx, notes, func(tx RemoveTx) error {
+			if columns := r.loose[m.Table.Name]; len(columns) > 0 {
+				if err := tx.Merge(ctx, loosening(ms, columns)); err != nil {
+					return err
+				}
+			}
+			return tx.Remove(ctx, ms)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	rows := make([]StagedRow, len(keys))
+	for i, key := range keys {
+		rows[i] = StagedRow{Key: key}
+	}
+	return e.recopy.stage().Put(list, rows)
+}
+
+// deletes returns the deletes of rows by their keys: the source's where they are noted,
+// else the target's.
+func (e *Engine) deletes(of *Mutation, keys []Row) (notes *delta, ms []Mutation, err error) {
+	noted := e.notesRows(of.Source)
+	if noted {
+		notes = &delta{state: e.parts.State, base: e.at.Held.Notes}
+		notes.clear()
+		e.parts.Resolver.Begin(false)
+	}
+	for i, key := range keys {
+		m := Mutation{Op: Delete, Table: of.Table, Source: of.Source, Before: make(Row, len(of.Table.Columns)), Merges: true}
+		for k, o := range of.Table.Identity() {
+			m.Before[o] = key[k]
+			if v := key[k]; v.Kind() == Int && of.Table.Columns[o].Type.Unsigned { // as rows of the column carry it
+				m.Before[o] = UintValue(uint64(v.Int()))
+			}
+		}
+		if !noted {
+			ms = append(ms, m)
+			continue
+		}
+		m.Origin, m.Index = &Origin{Tx: fmt.Sprintf("removal from %s", of.Source)}, i
+		notes.change(m.Origin.Tx, i)
+		if ms, err = e.parts.Resolver.Resolve(ms, &m, notes); err != nil {
+			return nil, nil, err
+		}
+	}
+	return notes, ms, nil
+}
+
+// loosening returns the updates that set columns NULL in rows which are to go.
+func loosening(deletes []Mutation, columns []int) (ms []Mutation) {
+	for _, m := range deletes {
+		m.Op, m.After = Update, make(Row, len(m.Before))
+		for _, o := range columns {
+			m.After[o] = NullValue()
+		}
+		ms = append(ms, m)
+	}
+	return ms
+}
