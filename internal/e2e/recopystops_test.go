@@ -35,7 +35,7 @@ func TestResnapshotStops(t *testing.T) {
 		r, again := begun(t, "copy.committed:kill@2", "orders", "item")
 		requireRefusal(t, run(t, r.args("--resnapshot", r.scope+".tree")...), rowferry.CodeRecopyRefused)
 		again = append(again, "--resnapshot", r.scope+".tree", "--resnapshot", r.scope+".word")
-		struck(t, "recorded:kill@2/carry", r.args(again...))
+		struck(t, "recorded:kill@1/carry", r.args(again...))
 		requireRefusal(t, run(t, r.args("--resnapshot", r.scope+".*")...), rowferry.CodeRecopyRefused)
 		must(t, r.args(again...)...)
 		r.requireEqual(all...)
