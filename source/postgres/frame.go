@@ -27,7 +27,7 @@ const (
 
 const (
 	// frameBuffer is what is read ahead of the network.
-	frameBuffer = 256 << 10
+	frameBuffer = 128 << 10
 	// frameHeader is a type and the length of all that follows the type.
 	frameHeader = 5
 	// maxFrame bounds a message. PostgreSQL builds each in one piece of memory,
@@ -53,7 +53,7 @@ type frames struct {
 // more than decoding. So where one small read follows another, the next one waits
 // for a moment: less than is noticed behind so many, and only at such a rate.
 const (
-	littleBytes = 64 << 10
+	littleBytes = 32 << 10
 	soonRate    = 1 << 20 // bytes a second
 	hastyReads  = 16
 	gatherTime  = 2 * time.Millisecond
