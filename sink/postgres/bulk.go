@@ -21,9 +21,12 @@ var (
 )
 
 const (
-	// mostRows and mostRowBytes bound what one statement carries.
+	// mostRows and mostRowBytes bound what one statement carries, mostCopied and
+	// copyBytes what one COPY does: for each COPY in binary format the server makes
+	// room for a thousand rows, and lets it go.
 	mostRows     = 1000
 	mostRowBytes = 1 << 20
+	mostCopied   = 10_000
 )
 
 // WriteBulk writes changes of different rows: inserts, updates of the same
@@ -66,9 +69,13 @@ func (b *batch) alike(ctx context.Context, ms []rowferry.Mutation) (int, *target
 		return 0, t, nil
 	}
 	n, size := 0, 0
+	rows, most := mostRows, mostRowBytes
+	if first.Op == rowferry.Insert {
+		rows, most = mostCopied, copyBytes
+	}
 	b.key = t.Pattern(b.key[:0], first)
 	var other []byte
-	for n < min(len(ms), mostRows) {
+	for n < min(len(ms), rows) {
 		m := &ms[n]
 		if m.Op != first.Op || !t.Of(m.Table) || !t.mayJoin(m) {
 			break
@@ -76,7 +83,7 @@ func (b *batch) alike(ctx context.Context, ms []rowferry.Mutation) (int, *target
 		if other = t.Pattern(other[:0], m); n > 0 && !bytes.Equal(b.key, other) {
 			break
 		}
-		if size += m.Before.Size() + m.After.Size(); n > 0 && size > mostRowBytes {
+		if size += m.Before.Size() + m.After.Size(); n > 0 && size > most {
 			break
 		}
 		n++

@@ -17,7 +17,7 @@ import (
 
 // copyBytes is how much one COPY carries, so that none takes long: each has to be
 // answered within the session's limits.
-const copyBytes = 1 << 20
+const copyBytes = 4 << 20
 
 // largeRow is the size beyond which a row travels by itself, as parameters: in
 // the text of a COPY bytes take twice their room, and a row has at most 1 GiB.
