@@ -280,14 +280,7 @@ func (r *chunkReader) row(t *copyTable, texts [][]byte, ordinals []int) (row row
 
 // value reads a value of the column at ordinal o.
 func (r *chunkReader) value(t *copyTable, o int, said []byte) (rowferry.Value, *rowferry.Error) {
-	col, how := &t.columns[o], &t.said[o]
-	if col.keeps || how.typeOID == byteaOID && how.format == binaryFormat {
-		said = r.memory.copied(said)
-	}
-	if how.format == binaryFormat {
-		return carryBinary(how, col.typ, said)
-	}
-	return carry(col.typ, said)
+	return t.columns[o].value(&r.memory, t.said[o].format, said)
 }
 
 // formats are those of the columns at the ordinals.

@@ -33,7 +33,6 @@ type saidColumn struct {
 	typeOID uint32
 	mod     int
 	format  int16 // in which it is asked for
-	length  int   // of its values in that, 0 where it varies
 }
 
 // keyColumn is a column of a key.
@@ -156,7 +155,7 @@ func (in *copyInspection) column(r dialect.Row) error {
 	said := &t.said[o]
 	said.typeOID, said.mod = uint32(n[1]), int(n[2])
 	t.natives[o] = r.Text(4)
-	said.format, said.length = formatOf(t.columns[o].typ, said.typeOID)
+	said.format = formatOf(t.columns[o].typ)
 	for i := range t.key {
 		if t.key[i].ordinal == o {
 			t.key[i].native = r.Text(4)

@@ -33,6 +33,9 @@ func (o *opened) statement(from lsn) string {
 	if o.start.Spool != nil {
 		options += ", streaming 'on'"
 	}
+	if o.binary {
+		options += ", binary 'on'"
+	}
 	if o.options.Origin == OriginNone {
 		options += ", origin 'none'"
 	}

@@ -87,6 +87,7 @@ func newReader(ctx context.Context, o opened) (_ *reader, err error) {
 	if err := r.catalog.ask(ctx, func(ctx context.Context, _ *session) error { return r.catalog.narrow(ctx, o.tables) }); err != nil {
 		return nil, err
 	}
+	r.opened.chooseFormat()
 	r.tables = newTables(&r.opened, r.catalog)
 	r.asides = asides{all: map[uint32]*aside{}, limit: 2 * r.chunk, spool: o.start.Spool}
 	return r, r.follow(ctx)

@@ -16,6 +16,7 @@ const (
 	columnNull      = 'n'
 	columnUnchanged = 'u' // stored apart (TOAST) and not changed
 	columnText      = 't'
+	columnBinary    = 'b'
 )
 
 // The sizes that Change.Size and Row.Size add to those of the values.
@@ -51,6 +52,20 @@ func columnOf(t *schema.Type, key bool) column {
 	default:
 		return column{typ: t, key: key, keeps: true}
 	}
+}
+
+// formats are those of the forms in which a column is sent.
+var formats = [...]int16{columnText: textFormat, columnBinary: binaryFormat}
+
+// value reads a value in a format.
+func (c *column) value(m *arena, format int16, said []byte) (rowferry.Value, *rowferry.Error) {
+	if format == binaryFormat {
+		return carryBinary(m, c.typ, said)
+	}
+	if c.keeps {
+		said = m.copied(said)
+	}
+	return carry(c.typ, said)
 }
 
 // change reads an Insert, Update or Delete from behind its table. It returns its
@@ -157,18 +172,15 @@ func (t *table) row(m *arena, c *cursor, keyOnly bool) (row rowferry.Row, size i
 			if failpoint.On("null-for-unchanged") {
 				row[i] = rowferry.NullValue()
 			}
-		case columnText:
-			text := c.take(int(int32(c.u32())))
+		case columnText, columnBinary:
+			said := c.take(int(int32(c.u32())))
 			if c.failed {
 				return nil, 0, false, t.malformed(badLength)
 			}
 			if keyOnly && !col.key {
 				continue
 			}
-			if col.keeps {
-				text = m.copied(text)
-			}
-			v, bad := carry(col.typ, text)
+			v, bad := col.value(m, formats[kind], said)
 			if bad != nil {
 				return nil, 0, false, bad.Fact("table", "%s", t.name).Fact("column", "%s", t.shape.Columns[i].Name)
 			}

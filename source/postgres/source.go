@@ -25,6 +25,8 @@ type Source struct {
 	awaited atomic.Uint64
 	// tokens are what the log has to have for a copy.
 	tokens tokens
+	// text is set once a table came whose columns cannot be read in binary format.
+	text atomic.Bool
 	// told is what readers have told of and what may not be seen yet.
 	told toldXIDs
 
@@ -91,7 +93,7 @@ func (s *Source) Open(ctx context.Context, start rowferry.Start) (_ rowferry.Rea
 	r, err := newReader(ctx, opened{
 		options: &o.options, version: o.server.version, system: o.identity.system, timeline: o.identity.timeline,
 		begin: o.begin, anchor: o.anchor, end: o.end.at, until: o.end.time, slot: o.options.Slot, publication: o.options.Publication,
-		tables: o.scope.tables, queries: o.session.conn, stream: o.stream, start: start, awaited: &s.awaited, tokens: &s.tokens, told: &s.told,
+		tables: o.scope.tables, queries: o.session.conn, stream: o.stream, start: start, awaited: &s.awaited, tokens: &s.tokens, told: &s.told, text: &s.text,
 	})
 	if err != nil {
 		return nil, err

@@ -145,6 +145,9 @@ func (t *tables) settle(ctx context.Context, x *table, was *schema.Table) error 
 	if err := x.shape.Validate(); err != nil {
 		return rowferry.Errorf(rowferry.CodeShapeUnknown, "the source describes a table that cannot be: %w", err)
 	}
+	if c := textOnly(x.shape); c != nil && t.opened.binary {
+		return t.opened.needsText(x.shape, c)
+	}
 	return x.settle()
 }
 

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -19,23 +20,24 @@ func TestBinaryForms(t *testing.T) {
 	forms := []struct {
 		typ, values string
 		append      func([]byte, string) ([]byte, bool)
+		print       func(dst, b []byte) ([]byte, bool)
 		least       int
 	}{
 		// All days of 400 years and a bit, and some of all there are.
-		{"date", "SELECT date '1599-12-01' + n FROM generate_series(0, 146500) n", dialect.AppendDate, 146_000},
-		{"date", "SELECT date '4713-01-01 BC' + n FROM generate_series(0, 2147000000::bigint, 83777) m(b), LATERAL (SELECT b::int) i(n)", dialect.AppendDate, 25_000},
-		{"date", "SELECT date '0003-12-25 BC' + n FROM generate_series(0, 3000) n UNION ALL VALUES (date 'infinity'), ('-infinity'), ('5874897-12-31'), ('4714-11-24 BC')", dialect.AppendDate, 3004},
-		{"timestamp", "SELECT timestamp '4713-01-01 BC' + n * interval '261.137946 days' FROM generate_series(0, 400000) n", dialect.AppendTimestamp, 400_000},
-		{"timestamp", "VALUES (timestamp 'infinity'), ('-infinity'), ('294276-12-31 23:59:59.999999'), ('4714-11-24 00:00:00 BC'), ('2000-01-01'), ('1999-12-31 23:59:59.999999'), ('0001-12-31 23:59:59.5 BC')", dialect.AppendTimestamp, 7},
-		{"time", "SELECT time '00:00' + n * interval '1.000731 s' FROM generate_series(0, 86000) n UNION ALL VALUES (time '24:00'), ('23:59:59.999999'), ('00:00:00.1')", dialect.AppendTime, 86_000},
-		{"uuid", "SELECT md5(n::text)::uuid FROM generate_series(1, 1000) n", dialect.AppendUUID, 1000},
+		{"date", "SELECT date '1599-12-01' + n FROM generate_series(0, 146500) n", dialect.AppendDate, dialect.DateText, 146_000},
+		{"date", "SELECT date '4713-01-01 BC' + n FROM generate_series(0, 2147000000::bigint, 83777) m(b), LATERAL (SELECT b::int) i(n)", dialect.AppendDate, dialect.DateText, 25_000},
+		{"date", "SELECT date '0003-12-25 BC' + n FROM generate_series(0, 3000) n UNION ALL VALUES (date 'infinity'), ('-infinity'), ('5874897-12-31'), ('4714-11-24 BC')", dialect.AppendDate, dialect.DateText, 3004},
+		{"timestamp", "SELECT timestamp '4713-01-01 BC' + n * interval '261.137946 days' FROM generate_series(0, 400000) n", dialect.AppendTimestamp, dialect.TimestampText, 400_000},
+		{"timestamp", "VALUES (timestamp 'infinity'), ('-infinity'), ('294276-12-31 23:59:59.999999'), ('4714-11-24 00:00:00 BC'), ('2000-01-01'), ('1999-12-31 23:59:59.999999'), ('0001-12-31 23:59:59.5 BC')", dialect.AppendTimestamp, dialect.TimestampText, 7},
+		{"time", "SELECT time '00:00' + n * interval '1.000731 s' FROM generate_series(0, 86000) n UNION ALL VALUES (time '24:00'), ('23:59:59.999999'), ('00:00:00.1')", dialect.AppendTime, dialect.TimeText, 86_000},
+		{"uuid", "SELECT md5(n::text)::uuid FROM generate_series(1, 1000) n", dialect.AppendUUID, dialect.UUIDText, 1000},
 	}
 	on(t, func(t *testing.T, conn *pgconn.PgConn, _ int) {
 		for _, f := range forms {
 			n := 0
 			err := dialect.Query(t.Context(), conn, fmt.Sprintf(pairs, f.typ, f.values), func(r dialect.Row) error {
 				n++
-				return formed(f.append, r.Text(0), r.Text(1))
+				return errors.Join(formed(f.append, r.Text(0), r.Text(1)), said(f.print, r.Text(1), r.Text(0)))
 			})
 			if err != nil || n < f.least {
 				t.Errorf("%s: %d values, %v", f.typ, n, err)
@@ -50,6 +52,24 @@ func formed(form func([]byte, string) ([]byte, bool), text, want string) error {
 	got, ok := form([]byte(before), text)
 	if digits := hex.EncodeToString(got[len(before):]); !ok || digits != want || string(got[:len(before)]) != before {
 		return fmt.Errorf("%.100s is %.100s (%t), want %.100s", text, digits, ok, want)
+	}
+	return nil
+}
+
+// said wants the text of some bytes to be what the server prints.
+func said(print func(dst, b []byte) ([]byte, bool), digits, want string) error {
+	const before = "kept"
+	b, err := hex.DecodeString(digits)
+	if err != nil {
+		return err
+	}
+	if got, ok := print([]byte(before), b); !ok || string(got) != before+want {
+		return fmt.Errorf("%.100s is %.100s (%t), want %.100s", digits, got, ok, want)
+	}
+	for i := range b { // nor is there one of fewer bytes
+		if got, ok := print(nil, b[:i]); ok {
+			return fmt.Errorf("%.100s, cut, is %.100s", digits, got)
+		}
 	}
 	return nil
 }
@@ -84,9 +104,9 @@ func TestBinaryNumerics(t *testing.T) {
 	}
 	on(t, func(t *testing.T, conn *pgconn.PgConn, _ int) {
 		n := 0
-		err := dialect.Query(t.Context(), conn, "SELECT v, encode(numeric_send(v::numeric), 'hex') FROM unnest($1::text[]) v", func(r dialect.Row) error {
+		err := dialect.Query(t.Context(), conn, "SELECT v, encode(numeric_send(v::numeric), 'hex'), v::numeric FROM unnest($1::text[]) v", func(r dialect.Row) error {
 			n++
-			return formed(dialect.AppendNumeric, r.Text(0), r.Text(1))
+			return errors.Join(formed(dialect.AppendNumeric, r.Text(0), r.Text(1)), said(dialect.NumericText, r.Text(1), r.Text(2)))
 		}, "{"+strings.Join(all, ",")+"}")
 		if err != nil || n != len(all) {
 			t.Errorf("%d of %d, seed %d: %v", n, len(all), seed, err)
