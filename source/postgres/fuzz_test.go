@@ -43,6 +43,7 @@ func seeds() [][]byte {
 		words(msgBegin, int64(100), int64(5), int32(9)),
 		words(msgRelation, relation...),
 		words(msgInsert, int32(42), string(tuple)),
+		words(msgInsert, int32(42), string(words('N', int16(2), byte('b'), int32(4), int32(7), byte('b'), int32(3), "abc"))),
 		words(msgUpdate, int32(42), string(words('K', int16(2), byte('t'), int32(1), "6", byte('n'))), string(tuple)),
 		words(msgUpdate, int32(42), string(words('O', int16(2), byte('t'), int32(1), "6", byte('t'), int32(1), "x")), string(words('N', int16(2), byte('t'), int32(1), "6", byte('u')))),
 		words(msgDelete, int32(42), string(words('K', int16(2), byte('t'), int32(1), "6", byte('n')))),

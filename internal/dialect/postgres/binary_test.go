@@ -57,17 +57,17 @@ func formed(form func([]byte, string) ([]byte, bool), text, want string) error {
 }
 
 // said wants the text of some bytes to be what the server prints.
-func said(print func(dst, b []byte) ([]byte, bool), digits, want string) error {
+func said(text func(dst, b []byte) ([]byte, bool), digits, want string) error {
 	const before = "kept"
 	b, err := hex.DecodeString(digits)
 	if err != nil {
 		return err
 	}
-	if got, ok := print([]byte(before), b); !ok || string(got) != before+want {
+	if got, ok := text([]byte(before), b); !ok || string(got) != before+want {
 		return fmt.Errorf("%.100s is %.100s (%t), want %.100s", digits, got, ok, want)
 	}
 	for i := range b { // nor is there one of fewer bytes
-		if got, ok := print(nil, b[:i]); ok {
+		if got, ok := text(nil, b[:i]); ok {
 			return fmt.Errorf("%.100s, cut, is %.100s", digits, got)
 		}
 	}
