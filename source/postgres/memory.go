@@ -36,12 +36,13 @@ type arena struct {
 	txs     []rowferry.Tx
 	held    int // bytes handed out of the block
 	many    int // changes of the last transaction or chunk
+	scratch []byte
 }
 
 // take counts n bytes, and begins a new block where enough was handed out.
 func (a *arena) take(n int) {
 	if a.held > blockBytes {
-		*a = arena{many: a.many}
+		*a = arena{many: a.many, scratch: a.scratch}
 	}
 	a.held += n
 }

@@ -94,8 +94,8 @@ func carryBinary(m *arena, t *schema.Type, b []byte) (v rowferry.Value, bad *row
 
 // written returns what the server would print.
 func written(m *arena, text func(dst, b []byte) ([]byte, bool), b []byte) (rowferry.Value, bool) {
-	var room [64]byte
-	s, ok := text(room[:0], b)
+	s, ok := text(m.scratch[:0], b)
+	m.scratch = s
 	return rowferry.TextValue(m.str(s)), ok
 }
 
