@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -116,7 +117,7 @@ func checkpointShow(ctx context.Context, in *invocation) error {
 			continue
 		}
 		v := viewOf(side.cp)
-		text += in.outInk().bold(side.name) + "\n" + pairs(append(v.lines(in.clock.Now()), v.details()...)) + "\n"
+		text += in.outInk().bold(side.name) + "\n" + pairs(slices.Concat(v.lines(in.clock.Now()), v.copying(), v.details())) + "\n"
 	}
 	return writeAll(in.stdout, text+sv.agreement()+"\n")
 }

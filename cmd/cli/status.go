@@ -59,6 +59,8 @@ type checkpointView struct {
 	Lineage   string     `json:"lineage"`
 	Config    string     `json:"config"`
 	StateID   string     `json:"state_id"`
+	Copy      string     `json:"copy"`          // the phase of a copy that has not ended, or ""
+	Again     []string   `json:"copying_again"` // the tables that it is of, where it is of some again
 	Shapes    int        `json:"shapes"`
 	Mapped    int64      `json:"mapped_rows"`  // whose key in the target is noted
 	Waiting   int64      `json:"waiting_rows"` // for others to come, or because the target refused them
@@ -78,6 +80,12 @@ func viewOf(c *rowferry.Checkpoint) *checkpointView {
 	if !c.Commit.IsZero() {
 		at := c.Commit.UTC()
 		v.Committed = &at
+	}
+	if c.Held.Copy.Going() {
+		v.Copy = string(c.Held.Copy.Phase)
+		for _, n := range c.Held.Copy.Tables {
+			v.Again = append(v.Again, n.String())
+		}
 	}
 	return v
 }
@@ -224,7 +232,7 @@ func (r *statusResult) text(now time.Time) string {
 	}
 	lines := [][2]string{{"pipeline", r.Pipeline}, {"engine", engine}}
 	if r.At != nil {
-		lines = append(lines, r.At.lines(now)...)
+		lines = append(append(lines, r.At.lines(now)...), r.At.copying()...)
 	}
 	lines = append(lines, [2]string{"target", r.Target.URL}, [2]string{"state", r.State.Dir}, [2]string{"", r.Agreement})
 	return pairs(lines)
@@ -246,6 +254,18 @@ func (v *checkpointView) lines(now time.Time) [][2]string {
 		lines = append(lines, [2]string{"keys", keysText(v.Mapped, v.Waiting, v.Rejected)})
 	}
 	return lines
+}
+
+// copying tells of a copy that the next run goes on with.
+func (v *checkpointView) copying() [][2]string {
+	switch {
+	case v.Copy == "":
+		return nil
+	case len(v.Again) == 0:
+		return [][2]string{{"copy", v.Copy}}
+	default:
+		return [][2]string{{"copy", v.Copy + " again " + strings.Join(v.Again, ", ")}}
+	}
 }
 
 // keysText is what is noted of keys, for people.
