@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -264,7 +265,7 @@ func (e *Engine) openResumed(ctx context.Context, f found, hint hints) error {
 		e.resume.Detail = "from " + string(at.Position)
 	}
 	if again {
-		return e.openRecopy(ctx, at, known.Rules, e.resume.Kind == Rewound)
+		return e.openRecopy(ctx, at, known.Rules, e.resume.Kind == Rewound && !failpoint.On("keep-stage"))
 	}
 	return e.takeOver(ctx, at)
 }

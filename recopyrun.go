@@ -89,6 +89,9 @@ func (e *Engine) remerge(ctx context.Context) error {
 		if err := e.insistOn(ctx, func() error { return e.drain(ctx) }); err != nil {
 			return err
 		}
+		if err := failpoint.Hit("recopy.drained"); err != nil {
+			return err
+		}
 		if passed, err := c.copier.Passed(e.at.Position, e.at.Log, c.until()); err != nil || passed {
 			return err
 		}
