@@ -121,6 +121,7 @@ const (
 	CodeNoKeys          Code = "RF-5010"
 	CodeEntityUnseen    Code = "RF-5011"
 	CodeKeyText         Code = "RF-5012"
+	CodeLeadCrosses     Code = "RF-5013"
 	CodeRejectsFull     Code = "RF-5020"
 	CodeRejectUnknown   Code = "RF-5021"
 	CodeRejectsLeft     Code = "RF-5022"

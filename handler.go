@@ -29,6 +29,11 @@ type Mutation struct {
 	// marked as deleted: 1 and the ordinal of the column that is NULL unless they
 	// are. Such a row becomes what After says. See ReviveTx.
 	Revives int
+	// FilteredBefore and Filtered tell that a filter leaves the row out of the target, before
+	// and after. The generic handler hands such changes on where rows of other tables
+	// follow a filter, with as much of the row as is known without computing anything: a
+	// Resolver makes of them what they come to.
+	FilteredBefore, Filtered bool
 	// Defaulted tells that After has a default in a value's place, and LeftOut that the
 	// row has a value for which the target has no column; see TableStats.
 	Defaulted, LeftOut bool

@@ -73,6 +73,9 @@ func (w *mapper) passed(b *batch) error {
 		return nil
 	}
 	w.tally.fetched = w.notes.fetched
+	for source, n := range w.notes.leftOut {
+		w.tally.tables.of(source).Filtered += n
+	}
 	if w.look || w.notes.Held().Fetched == 0 || w.engine.at.Held.Copy.carries() {
 		return nil
 	}

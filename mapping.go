@@ -113,6 +113,9 @@ type Notes interface {
 	// Next counts what comes of the change that is being resolved, from 0, and tells
 	// why the target has refused that: nil where it has not, or was not asked yet.
 	Next() (nth int, refused *Refusal)
+	// LeftOut counts a change to a row of a source table that is not in the target, by what
+	// a filter says.
+	LeftOut(source schema.Name)
 	// Fetched returns what is in the source of a row, by the table's name there and
 	// the key: the same whenever the batch is resolved. Nil where that was not asked
 	// yet: it is read where ErrKeysShort is returned.
@@ -137,10 +140,12 @@ type Kept struct {
 	Rejected int64 `json:"rejected,omitempty"`
 	// Fetched is rows that were fetched and may be newer than the log.
 	Fetched int64 `json:"fetched,omitempty"`
+	// Filtered is rows of which it is noted that they are not in the target.
+	Filtered int64 `json:"filtered,omitempty"`
 }
 
 func (k Kept) plus(o Kept) Kept {
-	return Kept{k.Mapped + o.Mapped, k.Waiting + o.Waiting, k.Rejected + o.Rejected, k.Fetched + o.Fetched}
+	return Kept{k.Mapped + o.Mapped, k.Waiting + o.Waiting, k.Rejected + o.Rejected, k.Fetched + o.Fetched, k.Filtered + o.Filtered}
 }
 
 // Note is a key of the State's notes and its new value; nil removes it.

@@ -35,7 +35,8 @@ type delta struct {
 	// trial; see trial.go.
 	tried   int
 	fetches *fetches
-	fetched uint64 // rows that were brought from the source
+	fetched uint64                 // rows that were brought from the source
+	leftOut map[schema.Name]uint64 // changes, by source table; see LeftOut
 }
 
 var _ Notes = (*delta)(nil)
@@ -73,7 +74,7 @@ func (d *delta) clear() {
 	if d.before != nil {
 		d.base = d.before.kept
 	}
-	d.places, d.notes, d.room, d.bytes, d.kept, d.fetched = map[string]int32{}, nil, nil, 0, d.base, 0
+	d.places, d.notes, d.room, d.bytes, d.kept, d.fetched, d.leftOut = map[string]int32{}, nil, nil, 0, d.base, 0, nil
 }
 
 // settle says that the notes are recorded, and the batch committed.
@@ -126,6 +127,14 @@ func (d *delta) Held() Kept { return d.kept }
 func (d *delta) Count(k Kept) {
 	d.kept = d.kept.plus(k)
 	d.fetched += uint64(max(0, k.Fetched))
+}
+
+// LeftOut implements Notes.
+func (d *delta) LeftOut(source schema.Name) {
+	if d.leftOut == nil {
+		d.leftOut = map[schema.Name]uint64{}
+	}
+	d.leftOut[source]++
 }
 
 // Fetched implements Notes.

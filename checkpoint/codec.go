@@ -140,6 +140,7 @@ type stored struct {
 	Removing bool                  `json:"removing,omitempty"`
 	Rejected int64                 `json:"notes_rejected,omitempty"`
 	Fetched  int64                 `json:"notes_fetched,omitempty"`
+	Filtered int64                 `json:"notes_filtered,omitempty"`
 	Log      string                `json:"log,omitempty"`
 	Commit   time.Time             `json:"commit"`
 	Updated  time.Time             `json:"updated"`
@@ -154,7 +155,7 @@ func encodeCheckpoint(c rowferry.Checkpoint, rules string) ([]byte, error) {
 		Fence: c.Fence, Sequence: c.Sequence, Config: c.Config, StateID: c.StateID,
 		Shapes: c.Held.Shapes, Oldest: c.Held.Oldest, Copy: c.Held.Copy.Phase, Until: c.Held.Copy.Until, Server: c.Held.Copy.Server,
 		Orphans: c.Held.Copy.Orphans, Partial: c.Held.Copy.Partial, Tables: c.Held.Copy.Tables, Copied: c.Held.Copy.Copied,
-		Mapped: c.Held.Notes.Mapped, Waiting: c.Held.Notes.Waiting, Rejected: c.Held.Notes.Rejected, Fetched: c.Held.Notes.Fetched, By: c.Held.Fence, Removing: c.Held.Removing, Log: c.Log,
+		Mapped: c.Held.Notes.Mapped, Waiting: c.Held.Notes.Waiting, Rejected: c.Held.Notes.Rejected, Fetched: c.Held.Notes.Fetched, Filtered: c.Held.Notes.Filtered, By: c.Held.Fence, Removing: c.Held.Removing, Log: c.Log,
 		Commit: c.Commit.UTC(), Updated: c.Updated.UTC(), Format: c.Format, Extent: c.Extent, Rules: rules,
 	})
 }
@@ -178,7 +179,7 @@ func decodeCheckpoint(data []byte) (c rowferry.Checkpoint, rules [32]byte, hasRu
 		Fence: s.Fence, Sequence: s.Sequence, Config: s.Config, StateID: s.StateID,
 		Held: rowferry.Held{
 			Shapes: s.Shapes, Oldest: s.Oldest, Copy: rowferry.CopyState{Phase: s.Copy, Until: s.Until, Server: s.Server, Orphans: s.Orphans, Partial: s.Partial, Tables: s.Tables, Copied: s.Copied},
-			Notes: rowferry.Kept{Mapped: s.Mapped, Waiting: s.Waiting, Rejected: s.Rejected, Fetched: s.Fetched}, Fence: s.By, Removing: s.Removing,
+			Notes: rowferry.Kept{Mapped: s.Mapped, Waiting: s.Waiting, Rejected: s.Rejected, Fetched: s.Fetched, Filtered: s.Filtered}, Fence: s.By, Removing: s.Removing,
 		},
 		Log: s.Log, Commit: s.Commit, Updated: s.Updated, Format: s.Format, Extent: s.Extent,
 	}, rules, s.Rules != "", nil

@@ -70,6 +70,9 @@ func (r *Rules) fitsCustom(n schema.Name, first bool) error {
 	if rule == nil {
 		return nil
 	}
+	if rule.Keys.follows() {
+		return refuse("a table with a custom handler follows its parent's filter in the configuration").Remedy("leave out", "where_parent")
+	}
 	others := *rule
 	if first {
 		others.Keys = KeyRule{}

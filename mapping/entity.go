@@ -108,6 +108,9 @@ func newRule(table string, e Entity) (*rule, []error) {
 		errs = append(errs, refuseRule(table, "on_duplicate and 'key: match' need 'deletes: hard': a row that stays would meet itself when it comes again").
 			Remedy("write", "deletes: hard"))
 	}
+	if k := e.Keys; k.follows() {
+		errs = append(errs, k.followable(table, e.Deletes)...)
+	}
 	for _, c := range e.Drop {
 		if _, both := e.Rename[c]; both {
 			errs = append(errs, refuseRule(table, "column %s is dropped and renamed", c))

@@ -60,7 +60,7 @@ func (p *projection) acts(k schema.ForeignKey, parent *rule, why string) error {
 		why = "the target would be without it: it is one " + why
 	case parent.keepsRows():
 		why = "the rules keep rows of " + k.Parent.String() + " that the source deletes"
-	case parent != nil && parent.where != nil && k.OnDelete.Acts():
+	case parent != nil && (parent.where != nil || parent.Keys.follows()) && k.OnDelete.Acts():
 		why = "a row of " + k.Parent.String() + " that leaves the filter is deleted in the target alone"
 	case writes && p.reads(k.Columns):
 		why = "it changes columns that the rules of " + p.source.Name.String() + " make others of"

@@ -90,6 +90,10 @@ func (h *handler) projection(t *schema.Table) (*projection, error) {
 	if err := h.foreignKeys(p); err != nil {
 		return nil, err
 	}
+	p.hands = h.rules.follows && p.rule != nil && p.rule.Deletes == HardDeletes
+	if err := h.follows(p); err != nil {
+		return nil, err
+	}
 	h.tellMissing(p)
 	h.projections[t] = p
 	return p, nil

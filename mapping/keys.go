@@ -46,6 +46,9 @@ type KeyRule struct {
 	// References are foreign keys that the source does not declare, by columns.
 	References []Reference
 	Missing    Missing
+	// WhereParent are the columns of a reference: a row is in the target only where the
+	// row that it refers to there is. One that refers to none is.
+	WhereParent []string
 }
 
 // Reference is a foreign key of one column that the source does not declare.
@@ -86,6 +89,10 @@ type entity struct {
 	// naturals are the columns by which new rows are looked up in the target, each
 	// alone in the order to try them; nil where they are not.
 	naturals [][]int
+	// leads tells that rows of other tables are in the target where those of this one are.
+	leads bool
+	// custom tells that a custom handler makes the rows.
+	custom bool
 	// rejects tells that rows which the target refuses are put aside.
 	rejects bool
 	// cascaded tells that rows may go with others.
@@ -113,6 +120,7 @@ type reference struct {
 	nullable bool
 	own      bool // a column is of the row's own key
 	unique   bool // a column is of a unique key
+	follows  bool // rows are in the target where their parents by it are
 }
 
 // active reports whether a row with these values refers by it.
@@ -154,12 +162,13 @@ func (r *resolver) configured() bool {
 	for n, x := range r.rules.entities {
 		rule, e := x.Keys, r.entity(r.rules.Target(n))
 		e.rule, e.source, e.keeps = rule, n, x.Deletes != HardDeletes
-		e.noted = e.noted || rule.Key == Allocate || rule.looks()
+		e.noted = e.noted || rule.Key == Allocate || rule.looks() || rule.follows()
 		for _, ref := range rule.References {
 			parent := r.entity(r.rules.Target(ref.To.Table))
-			parent.noted = parent.noted || rule.Missing != ""
+			parent.leads = parent.leads || ref.Kind == "" && slices.Equal(rule.WhereParent, []string{ref.Column})
+			parent.noted = parent.noted || parent.leads || rule.Missing != ""
 		}
-		moved = moved || rule.Key != Keep || rule.Missing != "" || rule.looks()
+		moved = moved || !rule.keeps()
 	}
 	return moved || r.rules.rejecting()
 }
@@ -175,7 +184,7 @@ func (r *resolver) learn(source schema.Name, t *schema.Table) error {
 		}
 	}
 	e.source, e.table, e.identity = source, t, t.Identity()
-	e.rejects = r.rules.setsAside(source)
+	e.rejects, e.custom = r.rules.setsAside(source), r.rules.custom[source] != nil
 	r.mu.Lock()
 	r.seen[source] = t
 	r.mu.Unlock()
@@ -269,7 +278,7 @@ func (r *resolver) connect(e *entity) error {
 			e.noted = true // its key has the parent's in it
 		}
 	}
-	return nil
+	return r.connectFollowed(e)
 }
 
 func (e *entity) addReference(f reference) {
@@ -344,6 +353,9 @@ func (k KeyRule) canonical() string {
 	}
 	if k.Missing != "" {
 		parts = append(parts, "missing="+string(k.Missing))
+	}
+	if k.follows() {
+		parts = append(parts, fmt.Sprintf("where_parent=%q", strings.Join(slices.Sorted(slices.Values(k.WhereParent)), ",")))
 	}
 	return strings.Join(parts, " ")
 }

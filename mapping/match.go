@@ -35,6 +35,11 @@ func (k KeyRule) duplicates() Duplicates {
 // looks reports whether new rows are looked up in the target.
 func (k KeyRule) looks() bool { return k.Key == Match || k.duplicates() != RefuseDuplicates }
 
+// keeps reports whether the keys of rows are the source's, and none of them is noted.
+func (k KeyRule) keeps() bool {
+	return k.Key == Keep && k.Missing == "" && !k.looks() && !k.follows()
+}
+
 // fresh reports whether rows may get keys of the target's counter.
 func (k KeyRule) fresh() bool { return k.Key == Allocate || k.Key == Match }
 

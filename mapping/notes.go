@@ -53,9 +53,10 @@ const (
 
 // The flags of a noted key.
 const (
-	adopted = 1 << iota // the row was in the target before
-	merged              // and has values of its own where the source had none
-	skipped             // and nothing of it is ever changed
+	adopted  = 1 << iota // the row was in the target before
+	merged               // and has values of its own where the source had none
+	skipped              // and nothing of it is ever changed
+	filtered             // the row is not in the target, and its key there is of absent values
 )
 
 var errNote = errors.New("a note cannot be read")

@@ -28,6 +28,11 @@ func (s *step) pin(w *waiting) error {
 func (s *step) keeps(w *waiting) ([][]byte, error) {
 	m, e := &w.change, w.e
 	lists := [][]byte{}
+	if e.tracked() {
+		if is, err := s.standsAs(e, keyOf(m.Before, e.identity)); is == leftOut || err != nil {
+			return lists, err
+		}
+	}
 	for i := range e.refs {
 		f := &e.refs[i]
 		if f.unknown(m.Before) { // any of them may be its parent

@@ -17,13 +17,13 @@ func (p *projection) project(dst []rowferry.Mutation, c *rowferry.Change) ([]row
 	case rowferry.Insert:
 		in, err := p.in(c.After, c)
 		if err != nil || !in {
-			return dst, err
+			return p.leaveOut(dst, c, rowferry.Insert), err
 		}
 		return p.insert(dst, c, c.After)
 	case rowferry.Delete:
 		in, err := p.in(c.Before, c)
 		if err != nil || !in {
-			return dst, err
+			return p.leaveOut(dst, c, rowferry.Delete), err
 		}
 		return p.remove(dst, c)
 	case rowferry.Update:
@@ -76,7 +76,7 @@ func (p *projection) update(dst []rowferry.Mutation, c *rowferry.Change) ([]rowf
 	}
 	switch {
 	case !was && !is:
-		return dst, nil
+		return p.leaveOut(dst, c, rowferry.Update), nil
 	case !was:
 		for o := range view {
 			if view[o].IsAbsent() && p.source.Columns[o].Generated == schema.NotGenerated && (p.to == nil || p.to[o] >= 0) {
@@ -85,7 +85,12 @@ func (p *projection) update(dst []rowferry.Mutation, c *rowferry.Change) ([]rowf
 		}
 		entered := make(rowferry.Row, len(view))
 		copy(entered, view)
+		if p.hands {
+			return p.enters(dst, c, entered)
+		}
 		return p.insert(dst, c, entered)
+	case !is && p.hands:
+		return p.leaves(dst, c)
 	case !is:
 		return p.remove(dst, c)
 	case p.to == nil:

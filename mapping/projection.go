@@ -21,6 +21,7 @@ type projection struct {
 	where   *program       // nil takes all rows
 	columns []projected    // of the target; nil where to is
 	left    []int          // ordinals of the source's columns that are left out, since the target lacks them
+	hands   bool           // changes of rows that the filter leaves out are handed on
 	deleted int            // 1 and the ordinal of the column of soft deletes; 0: there is none
 	view    rowferry.Row   // scratch: a whole row
 	origin  rowferry.Value // the pipeline's name

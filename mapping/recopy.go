@@ -39,6 +39,8 @@ func (r *Rules) recopied(n schema.Name) error {
 	switch {
 	case r.Fetches():
 		why = "parents are fetched from the source, and newer than the log: 'missing_parent'"
+	case r.follows:
+		why = "rows are in the target where their parents are, which are not copied again with them: 'where_parent'"
 	case r.setsAside(n):
 		why = "rows that the target refuses are put aside: 'on_reject'"
 	case r.custom[n] != nil:

@@ -146,7 +146,7 @@ func (e *entity) setsAside() bool { return e.rejects && e.identity != nil }
 
 // Keeps implements rowferry.Resolver.
 func (r *resolver) Keeps() bool {
-	return !slices.ContainsFunc(r.all(), func(e *entity) bool { return e.rule.Key != Keep || e.rule.Missing != "" || e.rule.looks() })
+	return !slices.ContainsFunc(r.all(), func(e *entity) bool { return !e.rule.keeps() })
 }
 
 // Reconsider implements rowferry.Resolver.
@@ -174,7 +174,7 @@ func (s *step) joinAside(w *waiting, deleted bool, list []byte) error {
 		w.rejection.dropped = false
 		return s.retry(w)
 	}
-	number, err := s.pinned(w.e, &w.change)
+	number, err := s.pinned(w.e, &w.change, true)
 	if err != nil {
 		return err
 	}

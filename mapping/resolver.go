@@ -28,6 +28,7 @@ type resolver struct {
 	entities map[schema.Name]*entity // by the target's name
 	short    *entity                 // whose keys were short
 	circles  bool                    // rows wait for parents in circles
+	begun    bool                    // rows may have come
 	been     func(source schema.Name, key []rowferry.Value) bool
 	sight    sight
 	room     []rowferry.Value // that is left for values; see values
@@ -122,6 +123,12 @@ func (r *resolver) Resolve(dst []rowferry.Mutation, m *rowferry.Mutation, n rowf
 		return dst, rowferry.Errorf(rowferry.CodeInternal, "an operation %s cannot be given keys", m.Op)
 	}
 	s := step{resolver: r, notes: n, dst: dst, origin: m.Origin, index: m.Index, nth: m.Nth}
+	if !e.tracked() {
+		if m = settled(m); m == nil {
+			n.LeftOut(e.source)
+			return dst, nil
+		}
+	}
 	if e.fetched && e.identity != nil {
 		err := s.merge(e, m)
 		return s.dst, err
@@ -224,7 +231,7 @@ func (s *step) change(e *entity, m *rowferry.Mutation) error {
 // translate.
 func (s *step) bring(e *entity, m *rowferry.Mutation, waited bool) error {
 	if s.notes.Held().Waiting > 0 {
-		held, err := s.held(e, m)
+		held, err := s.held(e, m, waited)
 		if held || err != nil {
 			return err
 		}
@@ -243,17 +250,27 @@ func (s *step) bring(e *entity, m *rowferry.Mutation, waited bool) error {
 // what was waiting for it. Where a parent is not there it does nothing, and returns
 // the list to wait in. That is of its own where the target has refused it.
 func (s *step) write(e *entity, m *rowferry.Mutation, waited bool) (lacks []byte, err error) {
-	out := *m
-	out.Origin, out.Index, out.Nth = s.origin, s.index, s.nth
-	if out.Turn, s.refused = s.notes.Next(); s.refused != nil {
+	var turn int
+	if turn, s.refused = s.notes.Next(); s.refused != nil {
 		if e.setsAside() || !s.refused.Trial {
 			return []byte{rejectList}, nil
 		}
 		s.refused = nil
 	}
-	if !e.plain || len(e.refs) > 0 && s.notes.Held().Waiting > 0 {
-		if lacks, err = s.within(e, m, func() ([]byte, error) { return s.translate(e, &out, waited) }); lacks != nil || err != nil {
+	comes, lacks, err := s.passed(e, m, waited)
+	if lacks != nil || err != nil {
+		return lacks, err
+	}
+	out := *comes
+	out.Origin, out.Index, out.Nth, out.Turn = s.origin, s.index, s.nth, turn
+	if comes.Op != nothing && (!e.plain || len(e.refs) > 0 && s.notes.Held().Waiting > 0) {
+		if lacks, err = s.within(e, comes, func() ([]byte, error) { return s.translate(e, &out, waited) }); lacks != nil || err != nil {
 			return lacks, err
+		}
+	}
+	if e.tracked() {
+		if err := s.omitted(e, m, comes); err != nil {
+			return nil, err
 		}
 	}
 	if out.Op != nothing {
@@ -262,7 +279,7 @@ func (s *step) write(e *entity, m *rowferry.Mutation, waited bool) (lacks []byte
 	if s.notes.Held().Waiting == 0 || m.Op == rowferry.Delete || e.identity == nil {
 		return nil, nil
 	}
-	if m.Op == rowferry.Insert || s.moves(e, m) {
+	if comes.Op == rowferry.Insert || m.Op == rowferry.Insert || s.moves(e, m) {
 		return nil, s.wake(s.list(arrivalList, e, after(m, e.identity)))
 	}
 	return nil, nil

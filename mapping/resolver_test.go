@@ -30,6 +30,7 @@ type book struct {
 	at      rowferry.ChangeID
 	refused map[rowferry.ChangeID]*rowferry.Refusal
 	fetched func(source schema.Name, key []rowferry.Value) *rowferry.Fetched
+	leftOut map[schema.Name]int
 }
 
 func (b *book) Get(key []byte) ([]byte, error) { return b.notes[string(key)], nil }
@@ -46,6 +47,13 @@ func (b *book) Count(k rowferry.Kept) {
 	b.kept.Waiting += k.Waiting
 	b.kept.Rejected += k.Rejected
 	b.kept.Fetched += k.Fetched
+	b.kept.Filtered += k.Filtered
+}
+func (b *book) LeftOut(source schema.Name) {
+	if b.leftOut == nil {
+		b.leftOut = map[schema.Name]int{}
+	}
+	b.leftOut[source]++
 }
 func (b *book) Fetched(source schema.Name, key []rowferry.Value) *rowferry.Fetched {
 	return b.fetched(source, key)
@@ -62,7 +70,7 @@ func (b *book) Assigned(c rowferry.ChangeID) (int64, bool) {
 func (b *book) Assign(c rowferry.ChangeID, key int64) { b.given[c] = key }
 
 func (b *book) copied() *book {
-	return &book{notes: maps.Clone(b.notes), kept: b.kept, given: b.given, refused: b.refused, fetched: b.fetched}
+	return &book{notes: maps.Clone(b.notes), kept: b.kept, given: b.given, refused: b.refused, fetched: b.fetched, leftOut: maps.Clone(b.leftOut)}
 }
 
 // TestReferences: whatever comes before what it refers to, keys that are given anew,

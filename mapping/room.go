@@ -18,7 +18,7 @@ func releaseOf(number uint64) []byte {
 
 // held has a mutation wait where its row does, or where it would take what a row
 // that waits still has, or take away what it still needs.
-func (s *step) held(e *entity, m *rowferry.Mutation) (bool, error) {
+func (s *step) held(e *entity, m *rowferry.Mutation, waited bool) (bool, error) {
 	if e.identity == nil {
 		return false, nil
 	}
@@ -35,18 +35,22 @@ func (s *step) held(e *entity, m *rowferry.Mutation) (bool, error) {
 	case w != nil:
 		return true, s.join(w, m)
 	}
-	number, err := s.pinned(e, m)
+	number, err := s.pinned(e, m, waited)
 	if number == 0 || err != nil {
 		return false, err
 	}
 	return true, s.park(e, m, releaseOf(number))
 }
 
-// pinned returns the number of a row that waits for which m has to wait, 0 where
-// there is none.
-func (s *step) pinned(e *entity, m *rowferry.Mutation) (uint64, error) {
+// pinned returns the number of a row that waits for which m, which has waited or not,
+// has to wait, 0 where there is none.
+func (s *step) pinned(e *entity, m *rowferry.Mutation, waited bool) (uint64, error) {
 	var lists [][]byte
-	goes, err := s.goes(e, m)
+	out, lacks, err := s.passed(e, m, waited)
+	if lacks != nil || err != nil {
+		return 0, err // for which the row waits first
+	}
+	goes, err := s.goes(e, out)
 	if err != nil {
 		return 0, err
 	}
@@ -66,8 +70,8 @@ func (s *step) pinned(e *entity, m *rowferry.Mutation) (uint64, error) {
 		}
 	}
 	for i, u := range e.uniques {
-		if m.Op != rowferry.Delete && (m.Op == rowferry.Insert || changes(m, u)) {
-			lists = append(lists, s.uniqueList(e, i, after(m, u)), s.uniqueList(e, i, nil))
+		if out.Op == rowferry.Insert || out.Op == rowferry.Update && changes(out, u) {
+			lists = append(lists, s.uniqueList(e, i, after(out, u)), s.uniqueList(e, i, nil))
 		}
 	}
 	for _, l := range lists {
@@ -227,7 +231,7 @@ func (s *step) join(w *waiting, m *rowferry.Mutation) error {
 // joined returns two changes of one row as one.
 func joined(a, b *rowferry.Mutation) rowferry.Mutation {
 	m := *b
-	m.Op, m.Before, m.Revives = a.Op, a.Before, a.Revives
+	m.Op, m.Before, m.Revives, m.FilteredBefore = a.Op, a.Before, a.Revives, a.FilteredBefore
 	switch {
 	case b.Op == rowferry.Delete:
 		m.Op = rowferry.Delete
@@ -245,7 +249,7 @@ func joined(a, b *rowferry.Mutation) rowferry.Mutation {
 // retry brings a row that was taken out of the room to the target, or has it wait
 // for what it lacks now.
 func (s *step) retry(w *waiting) error {
-	number, err := s.pinned(w.e, &w.change)
+	number, err := s.pinned(w.e, &w.change, true)
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,7 @@ type Rules struct {
 	custom     map[schema.Name]*custom // by source table; nil where there is none
 	onReject   OnReject
 	rejects    map[schema.Name]OnReject             // of tables that say
+	follows    bool                                 // rows of some table are in the target where their parents are
 	notice     func(table schema.Name, text string) // see Facing; nil tells nobody
 }
 
@@ -134,6 +135,11 @@ func (r *Rules) addEntities(entities map[string]Entity) error {
 		if rule.canonical() != "" {
 			r.entities[source] = rule
 		}
+		r.follows = r.follows || rule.Keys.follows()
+	}
+	if r.follows && r.Fetches() {
+		errs = append(errs, rowferry.Errorf(rowferry.CodeRuleRefused, "where_parent and 'missing_parent: fetch' cannot be in one pipeline: a row that is fetched is newer than the log that says what follows it").
+			Remedy("wait for parents", "missing_parent: wait"))
 	}
 	return errors.Join(errs...)
 }

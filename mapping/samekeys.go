@@ -23,7 +23,7 @@ func keyWords(canonical string) (found []string) {
 
 // aboutKeys reports whether a word of an entity is about keys.
 func aboutKeys(word string) bool {
-	return slices.ContainsFunc([]string{"keys=", "reference=", "missing=", "duplicates="}, func(about string) bool { return strings.HasPrefix(word, about) })
+	return slices.ContainsFunc([]string{"keys=", "reference=", "missing=", "duplicates=", "where_parent="}, func(about string) bool { return strings.HasPrefix(word, about) })
 }
 
 // eachRule calls fn with the words of a canonical text that are about entities, and

@@ -80,6 +80,7 @@ func (e *entity) asks(nth int, row rowferry.Row) (*question, bool) {
 // Begin implements rowferry.Resolver.
 func (r *resolver) Begin(look bool) {
 	v := &r.sight
+	r.begun = true
 	for _, e := range r.entities {
 		e.usual, e.now = max(e.now, e.usual-e.usual/8), 0
 	}

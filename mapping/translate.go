@@ -236,15 +236,18 @@ func shifted(v rowferry.Value, by int64) (rowferry.Value, bool) {
 	}
 }
 
-// mapped returns the noted key of a row, nil where there is none, and leaves its
-// flags in s.flags.
+// mapped returns the noted key of a row, nil where there is none, and leaves the
+// flags of its note in s.flags.
 func (s *step) mapped(e *entity, key []rowferry.Value) ([]rowferry.Value, error) {
 	data, err := s.notes.Get(s.mapKey(e, key))
+	s.flags = 0
 	if data == nil || err != nil {
 		return nil, err
 	}
 	there := s.values(len(key))
-	s.flags, err = parseNoted(data, there)
+	if s.flags, err = parseNoted(data, there); s.flags&filtered != 0 {
+		return nil, err
+	}
 	return there, err
 }
 
@@ -363,12 +366,20 @@ func (s *step) note(e *entity, key, to []rowferry.Value, flags byte) error {
 	if !e.noted {
 		return nil
 	}
+	if e.tracked() {
+		if err := s.replaced(e, key); err != nil { // see fresh
+			return err
+		}
+		s.notes.Put(s.mapKey(e, key), appendNoted(nil, to, flags))
+		s.notes.Count(rowferry.Kept{Mapped: 1})
+		return nil
+	}
 	known, err := s.mapped(e, key)
 	if err != nil {
 		return err
 	}
 	if known != nil && !e.cascaded { // what a cascade deletes is not in every log
-		return rowferry.Errorf(rowferry.CodeKeyMapped, "a row comes into %s with a key that is known as another's", e.source).Fact("key", "%v", key)
+		return keyMapped(e, key)
 	}
 	if known == nil {
 		s.notes.Count(rowferry.Kept{Mapped: 1})
@@ -391,6 +402,10 @@ func (s *step) forget(e *entity, key, was []rowferry.Value) {
 		s.notes.Put(s.backKey(e, was), nil)
 	}
 	s.notes.Count(rowferry.Kept{Mapped: -1})
+}
+
+func keyMapped(e *entity, key []rowferry.Value) error {
+	return rowferry.Errorf(rowferry.CodeKeyMapped, "a row comes into %s with a key that is known as another's", e.source).Fact("key", "%v", key)
 }
 
 func parentMissing(e *entity, f *reference, key []rowferry.Value) error {
