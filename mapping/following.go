@@ -117,7 +117,7 @@ func (s *step) passed(e *entity, m *rowferry.Mutation, waited bool) (out *rowfer
 		}
 		out = entered(m, row)
 	}
-	return out, nil, s.fresh(e, m)
+	return out, nil, nil
 }
 
 func nothingOf(m *rowferry.Mutation) *rowferry.Mutation {
@@ -167,7 +167,7 @@ func (s *step) becomes(e *entity, m *rowferry.Mutation, was noted, waited bool) 
 
 // fresh makes sure that no other row has the key that a row gets.
 func (s *step) fresh(e *entity, m *rowferry.Mutation) error {
-	if e.cascaded || m.Op != rowferry.Insert && !s.moves(e, m) { // what a cascade deletes is not in every log
+	if !e.tracked() || e.cascaded || m.Op != rowferry.Insert && !s.moves(e, m) { // what a cascade deletes is not in every log
 		return nil
 	}
 	key := after(m, e.identity)

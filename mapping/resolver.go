@@ -261,6 +261,9 @@ func (s *step) write(e *entity, m *rowferry.Mutation, waited bool) (lacks []byte
 	if lacks != nil || err != nil {
 		return lacks, err
 	}
+	if err := s.fresh(e, m); err != nil {
+		return nil, err
+	}
 	out := *comes
 	out.Origin, out.Index, out.Nth, out.Turn = s.origin, s.index, s.nth, turn
 	if comes.Op != nothing && (!e.plain || len(e.refs) > 0 && s.notes.Held().Waiting > 0) {

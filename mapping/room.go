@@ -231,7 +231,7 @@ func (s *step) join(w *waiting, m *rowferry.Mutation) error {
 // joined returns two changes of one row as one.
 func joined(a, b *rowferry.Mutation) rowferry.Mutation {
 	m := *b
-	m.Op, m.Before, m.Revives, m.FilteredBefore = a.Op, a.Before, a.Revives, a.FilteredBefore
+	m.Op, m.Before, m.Revives = a.Op, a.Before, a.Revives
 	switch {
 	case b.Op == rowferry.Delete:
 		m.Op = rowferry.Delete

@@ -59,11 +59,8 @@ func flags(m *rowferry.Mutation) (f byte) {
 	if m.ChecksLate {
 		f |= 2
 	}
-	if m.FilteredBefore {
-		f |= 4
-	}
 	if m.Filtered {
-		f |= 8
+		f |= 4
 	}
 	return f
 }
@@ -99,7 +96,7 @@ func parseWaiting(number uint64, data []byte) (*waiting, error) {
 	m.Source = schema.Name{Schema: r.text(), Table: r.text()}
 	m.Op = rowferry.Op(r.bytes(1)[0])
 	f := r.bytes(1)[0]
-	m.ChecksOff, m.ChecksLate, m.FilteredBefore, m.Filtered = f&1 != 0, f&2 != 0, f&4 != 0, f&8 != 0
+	m.ChecksOff, m.ChecksLate, m.Filtered = f&1 != 0, f&2 != 0, f&4 != 0
 	m.Before, m.After = r.row(), r.row()
 	w.since, w.tx = int64(r.uvarint()), r.text()
 	for range r.uvarint() {

@@ -73,7 +73,7 @@ type world struct {
 // leads are the references of the world, by table and column.
 var leads = map[string]string{
 	"users.boss": "users", "users.team": "teams", "teams.lead": "users", "orders.buyer": "users", "items.order_id": "orders",
-	"items.product": "products", "tags.item": "items", "bills.account": "accounts", "lines.bill": "bills", "notices.bill": "bills",
+	"items.product": "products", "tags.item": "items", "bills.account": "accounts", "lines.bill": "bills", "notices.bill": "bills", "stamps.notice": "notices",
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
