@@ -29,7 +29,7 @@ const again = "run the same command again"
 
 // catalogue explains every code. `rowferry explain CODE` prints it and the
 // reference page is generated from it, so it is written for operators.
-var catalogue = slices.Concat(configCodes, recopyCodes, sourceCodes, targetCodes, stateCodes, keyCodes, rejectCodes, matchCodes, handlerCodes, dryCodes, programCodes)
+var catalogue = slices.Concat(configCodes, recopyCodes, sourceCodes, targetCodes, stateCodes, keyCodes, followCodes, rejectCodes, matchCodes, handlerCodes, dryCodes, programCodes)
 
 var configCodes = []CodeInfo{
 	{CodeUnknownKey, ClassUsage, "unknown configuration key",

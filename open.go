@@ -324,7 +324,7 @@ func stateNeeded(f found, why string, cause error) error {
 	err.Fact("target", "sequence %d at %s", f.row.Sequence, f.row.Position).
 		Fact("shapes", "%d tables, readable again from %s on", f.row.Held.Shapes, f.row.Held.Oldest)
 	if k := f.row.Held.Notes; k != (Kept{}) {
-		err.Fact("keys", "%d rows whose key in the target is noted there, %d rows that wait", k.Mapped, k.Waiting)
+		err.Fact("keys", "%d rows whose key in the target is noted there, %d rows that wait", k.Mapped+k.Filtered, k.Waiting)
 		return err.Remedy("go on", "put the state directory %s back", f.row.StateID).
 			Remedy("start over", startOver)
 	}

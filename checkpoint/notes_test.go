@@ -340,7 +340,7 @@ func TestLostStepIsNoticed(t *testing.T) {
 func TestHeldNotesAreRecorded(t *testing.T) {
 	s := open(t, stateDir(t))
 	r := recordOf(1)
-	r.Checkpoint.Held.Notes = rowferry.Kept{Mapped: 7, Waiting: 3, Rejected: 2}
+	r.Checkpoint.Held.Notes = rowferry.Kept{Mapped: 7, Waiting: 3, Rejected: 2, Filtered: 5}
 	mustRecord(t, s, r)
 	if got := mustLoad(t, s, 1).Checkpoint; !reflect.DeepEqual(got, r.Checkpoint) {
 		t.Fatalf("loaded %+v, want %+v", got, r.Checkpoint)

@@ -73,7 +73,10 @@ func (r *resolver) EachNoted(ctx context.Context, source schema.Name, from rowfe
 		return rowferry.Errorf(rowferry.CodeInternal, "the notes of %s are gone through, which is not known", source)
 	}
 	reads := &Reader{step: step{resolver: r}, from: from}
-	return reads.scanPairs(ctx, e, func(key, _ []byte) error {
+	return reads.scanPairs(ctx, e, func(key, to []byte) error {
+		if isFiltered(to) {
+			return nil
+		}
 		values := reads.decode(e, key)
 		if values == nil {
 			return errNote

@@ -14,6 +14,7 @@ type Count struct {
 	Columns  []schema.Column // of the key, as the target calls them
 	Noted    bool            // its rows' keys are in the notes
 	Mapped   int64
+	Filtered int64 // that are noted as left out of the target
 	Waiting  int64 // those that were put aside among them
 	Rejected int64 // that were put aside, of which some were given up
 	Bytes    int64 // of keys and rows that wait, as they are recorded, before they are compressed
@@ -57,7 +58,9 @@ func (r *Reader) count(ctx context.Context, counts map[schema.Name]*Count) error
 		err := r.scan(ctx, []byte{prefix}, func(key, value []byte) error {
 			c, err := of(key)
 			c.Bytes += int64(1 + len(key) + len(value))
-			if prefix == mapNote {
+			if prefix == mapNote && isFiltered(value) {
+				c.Filtered++
+			} else if prefix == mapNote {
 				c.Mapped++
 			}
 			return err

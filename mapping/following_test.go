@@ -1,6 +1,7 @@
 package mapping_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 type following struct {
 	*world
 	known map[int64]bool
+	seed  uint64
 	bare  bool // bills have no filter of their own
 }
 
@@ -32,7 +34,9 @@ func newFollowing(t *testing.T, seed uint64) *following {
 	t.Helper()
 	w := &following{world: emptyWorld(t, seed), known: map[int64]bool{}, bare: seed%5 == 4}
 	key := []mapping.KeyRule{{Key: mapping.Allocate}, {}, {Key: mapping.Offset, Offset: 100_000_000}}[seed%3]
-	to := func(table string) mapping.Column { return mapping.Column{Table: schema.Name{Schema: "shop", Table: table}, Name: "id"} }
+	to := func(table string) mapping.Column {
+		return mapping.Column{Table: schema.Name{Schema: "shop", Table: table}, Name: "id"}
+	}
 	stamps := mapping.KeyRule{Missing: mapping.Wait, References: []mapping.Reference{{Column: "notice", To: to("notices")}}}
 	bill := mapping.KeyRule{Key: mapping.Allocate, WhereParent: []string{"account"}}
 	if seed%2 == 0 {
@@ -151,6 +155,9 @@ func (w *following) step(make func() []rowferry.Change) (done bool) {
 		target[table] = slices.Clone(rows)
 	}
 	w.crossed = false
+	for _, c := range changes {
+		w.dbg = append(w.dbg, fmt.Sprintf("\n seed %d tx %d crosses %v waiting %d %s %s %v -> %v", w.seed, w.tx+1, crosses, w.notes.kept.Waiting, c.Op, c.Table.Name.Table, c.Before, c.After))
+	}
 	w.apply(changes...)
 	switch {
 	case w.crossed && !crosses:
@@ -210,7 +217,7 @@ func (w *following) compare() {
 		return strings.Join(slices.DeleteFunc(slices.Clone(a), func(l string) bool { return slices.Contains(b, l) }), "\n\t")
 	}
 	if !slices.Equal(want, got) {
-		w.t.Fatalf("transaction %d: only in the source\n\t%s\nonly in the target\n\t%s", w.tx, lacks(want, got), lacks(got, want))
+		w.t.Fatalf("seed %d, transaction %d: only in the source\n\t%s\nonly in the target\n\t%s", w.seed, w.tx, lacks(want, got), lacks(got, want))
 	}
 	if n := int(w.notes.kept.Filtered); n != left {
 		w.t.Fatalf("transaction %d: %d rows are noted as left out, and %d are", w.tx, n, left)
@@ -450,6 +457,7 @@ func TestFollowing(t *testing.T) {
 	most, stops, refused, all := 0, 0, 0, worlds(150, 20_000)
 	for seed := range all {
 		w := newFollowing(t, seed)
+		w.seed = seed
 		for range 250 {
 			table := []string{"accounts", "bills", "lines", "notices", "stamps"}[w.rnd.IntN(5)]
 			do := []func(string) []rowferry.Change{w.add, w.add, w.add, w.alter, w.alter, w.alter, w.take}[w.rnd.IntN(7)]
@@ -469,7 +477,7 @@ func TestFollowing(t *testing.T) {
 		}
 		w.compare()
 	}
-	t.Logf("stops %d most %d refused %d", stops, most, refused)
+
 	if stops*20 > int(all) {
 		t.Errorf("%d of %d worlds were stopped", stops, all)
 	}

@@ -195,6 +195,12 @@ func parseNoted(data []byte, key []rowferry.Value) (flags byte, err error) {
 	return flags, rd.err
 }
 
+// isFiltered reports whether a note is of a row that is left out of the target: absent
+// values stand for its key there.
+func isFiltered(note []byte) bool {
+	return len(note) > 1 && rowferry.ValueKind(note[0]) == rowferry.Absent && note[len(note)-1]&filtered != 0
+}
+
 // keyOf returns the values of a row at the given columns. They may be the row's own, and
 // must not be changed.
 func keyOf(row rowferry.Row, columns []int) []rowferry.Value {

@@ -54,6 +54,9 @@ func (r *Reader) Rows(ctx context.Context, o *rowferry.Owned, fn func(rowferry.O
 	}
 	prefix := append([]byte{mapNote}, e.id...)
 	return r.scanPairs(ctx, e, func(key, to []byte) error {
+		if isFiltered(to) {
+			return nil
+		}
 		values := r.decode(e, to)
 		if values == nil {
 			return errNote

@@ -32,6 +32,7 @@ type Standing string
 const (
 	Applied  Standing = "applied"  // it is there, and its key is noted
 	Waits    Standing = "waiting"  // a change of it waits
+	Left     Standing = "filtered" // it is left out of the target by a filter, its own or its parent's
 	Kept     Standing = "kept"     // nothing is noted of such rows: where it is, its key is the source's
 	Computed Standing = "computed" // nothing is noted of such rows: where it is, its key follows from the source's
 	Unknown  Standing = "unknown"  // it is not there
@@ -52,6 +53,8 @@ type Pair struct {
 	// Met is what was made of a row that was in the target before, and so is somebody
 	// else's; "" of any other.
 	Met Duplicates
+	// Filtered tells that the row is left out of the target, where it has no key.
+	Filtered bool
 }
 
 // NewReader reads the notes of a pipeline with the tables, by their source names, that
@@ -236,6 +239,8 @@ func (r *Reader) find(e *entity, key []rowferry.Value, room func(*entity, []rowf
 		switch {
 		case w != nil:
 			return f, nil
+		case f.Target == nil && e.noted && r.flags&filtered != 0:
+			f.Status = Left
 		case f.Target == nil:
 			continue
 		case e.noted:
@@ -263,7 +268,10 @@ func (r *Reader) Pairs(ctx context.Context, source string, fn func(Pair) error) 
 	return r.scanPairs(ctx, e, func(key, to []byte) error {
 		target := make([]rowferry.Value, len(e.identity))
 		flags, err := parseNoted(to, target)
-		p := Pair{r.decode(e, key), target, metBy(flags)}
+		p := Pair{Key: r.decode(e, key), Target: target, Met: metBy(flags), Filtered: flags&filtered != 0}
+		if p.Filtered {
+			p.Target = nil
+		}
 		if p.Key == nil || err != nil {
 			return errNote
 		}

@@ -12,15 +12,16 @@ type Restoring struct {
 	reader *Reader
 	notes  []rowferry.Note
 	put    map[string][]byte // what is in notes
-	fresh  int64
+	fresh  rowferry.Kept
 }
 
 // NewRestoring returns one that compares with what r reads.
 func NewRestoring(r *Reader) *Restoring { return &Restoring{reader: r, put: map[string][]byte{}} }
 
-// Add notes the keys of a row of the source table, as KeyTexts has them. CodeMapConflict
+// Add notes the keys of a row of the source table, as KeyTexts has them, or with no target
+// that it is left out. CodeMapConflict
 // where they contradict what is noted, CodeMapFile where they are no keys of the table.
-func (x *Restoring) Add(source string, key, target []string, met Duplicates) error {
+func (x *Restoring) Add(source string, key, target []string, met Duplicates, left bool) error {
 	r := x.reader
 	e, err := r.named(source)
 	if err != nil {
@@ -29,6 +30,10 @@ func (x *Restoring) Add(source string, key, target []string, met Duplicates) err
 	from, ok := e.values(key)
 	to, okTo := e.values(target)
 	flags, okMet := flagsOf(met)
+	if left {
+		to, okTo, okMet = make([]rowferry.Value, len(e.identity)), target == nil && e.tracked(), met == ""
+		flags = filtered
+	}
 	switch {
 	case !e.noted:
 		return rowferry.Errorf(rowferry.CodeMapConflict, "the keys of %s are not noted by this pipeline: they are the source's, or follow from them", e.source)
@@ -40,8 +45,12 @@ func (x *Restoring) Add(source string, key, target []string, met Duplicates) err
 	if err != nil {
 		return conflict(e, err, key, target)
 	}
-	if !known {
-		x.fresh++
+	switch {
+	case known:
+	case left:
+		x.fresh.Filtered++
+	default:
+		x.fresh.Mapped++
 	}
 	if e.naturals == nil {
 		return nil
@@ -85,9 +94,9 @@ func (x *Restoring) Len() int { return len(x.notes) }
 
 // Take returns the notes since it was called last, and how many rows they are of. They
 // are recorded before Add is called again.
-func (x *Restoring) Take() (notes []rowferry.Note, rows int64) {
+func (x *Restoring) Take() (notes []rowferry.Note, rows rowferry.Kept) {
 	notes, rows = x.notes, x.fresh
-	x.notes, x.fresh = nil, 0
+	x.notes, x.fresh = nil, rowferry.Kept{}
 	clear(x.put)
 	return notes, rows
 }

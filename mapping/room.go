@@ -45,11 +45,17 @@ func (s *step) held(e *entity, m *rowferry.Mutation, waited bool) (bool, error) 
 // pinned returns the number of a row that waits for which m, which has waited or not,
 // has to wait, 0 where there is none.
 func (s *step) pinned(e *entity, m *rowferry.Mutation, waited bool) (uint64, error) {
-	var lists [][]byte
+	if m.Op == rowferry.Insert || s.moves(e, m) { // under a key that another one leaves
+		w, _, err := s.holder(e, after(m, e.identity))
+		if w != nil || err != nil {
+			return numberOf(w), err
+		}
+	}
 	out, lacks, err := s.passed(e, m, waited)
 	if lacks != nil || err != nil {
 		return 0, err // for which the row waits first
 	}
+	var lists [][]byte
 	goes, err := s.goes(e, out)
 	if err != nil {
 		return 0, err
@@ -61,12 +67,6 @@ func (s *step) pinned(e *entity, m *rowferry.Mutation, waited bool) (uint64, err
 		}
 		if l != nil {
 			lists = append(lists, l, s.list(parentList, e, nil))
-		}
-	}
-	if m.Op == rowferry.Insert || s.moves(e, m) { // under a key that another one leaves
-		w, _, err := s.holder(e, after(m, e.identity))
-		if w != nil || err != nil {
-			return numberOf(w), err
 		}
 	}
 	for i, u := range e.uniques {

@@ -68,6 +68,7 @@ type world struct {
 	// crossing has a transaction be refused where a row that others follow enters or leaves
 	// the target by it, which crossed then tells.
 	crossing, crossed bool
+	dbg []string
 }
 
 // leads are the references of the world, by table and column.
@@ -159,7 +160,7 @@ func (w *world) carry(attempts int, resolve func(*book) ([]rowferry.Mutation, er
 			w.reserve(resolve)
 			continue
 		}
-		if (w.minimal || w.lag != nil) && rowferry.CodeOf(err) == rowferry.CodeWaitCycle {
+		if (w.minimal || w.lag != nil || w.crossing) && rowferry.CodeOf(err) == rowferry.CodeWaitCycle {
 			w.stopped = true // by what is not known of the rows that wait, or of keys that move while one does
 			return
 		}
@@ -168,7 +169,7 @@ func (w *world) carry(attempts int, resolve func(*book) ([]rowferry.Mutation, er
 			return
 		}
 		if err != nil {
-			w.t.Fatalf("transaction %d: %v", w.tx, err)
+			w.t.Fatalf("transaction %d: %v %v", w.tx, err, w.dbg)
 		}
 		if at := slices.IndexFunc(got, func(m rowferry.Mutation) bool { return w.refuses != nil && w.refuses(&m) }); at >= 0 {
 			m := &got[at]

@@ -39,10 +39,10 @@ func alone(at *rowferry.Checkpoint) error {
 // that would lose what its state directory has beside the tables' shapes.
 func (h *held) replaceable() error {
 	at := h.checkpoint()
-	if err := alone(at); err != nil || at == nil || at.Held.Notes.Mapped == 0 || !h.usable() {
+	if err := alone(at); err != nil || at == nil || at.Held.Notes.Mapped+at.Held.Notes.Filtered == 0 || !h.usable() {
 		return err
 	}
-	return rowferry.Errorf(rowferry.CodeUnsettled, "the state directory has the keys of %d rows, which would be lost", at.Held.Notes.Mapped).
+	return rowferry.Errorf(rowferry.CodeUnsettled, "the state directory has the keys of %d rows, which would be lost", at.Held.Notes.Mapped+at.Held.Notes.Filtered).
 		Remedy("move within this log", "rowferry checkpoint set, which leaves them").
 		Remedy("move to another directory", "--state, and rowferry map export and map import")
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,14 +18,25 @@ var duplicates = []string{"error", "update", "merge", "skip"}
 
 // matchBy adds a natural key of a source table, of the columns that a text names.
 func (s *settings) matchBy(table, columns string) {
-	var names []string
+	s.entity(table, func(e *mapping.Entity) {
+		e.Keys.Key = mapping.Match
+		e.Keys.Match = append(e.Keys.Match, namesOf(columns))
+	})
+}
+
+// namesOf are the columns that a text names, with commas between.
+func namesOf(columns string) (names []string) {
 	for name := range strings.SplitSeq(columns, ",") {
 		names = append(names, strings.TrimSpace(name))
 	}
-	s.entity(table, func(e *mapping.Entity) {
-		e.Keys.Key = mapping.Match
-		e.Keys.Match = append(e.Keys.Match, names)
-	})
+	return names
+}
+
+func checkFollowing(text string) error {
+	if slices.Contains(namesOf(text), "") {
+		return rowferry.Errorf(rowferry.CodeBadValue, "where_parent names the columns of a reference, with commas between, not %q", text)
+	}
+	return nil
 }
 
 func checkMatchBy(text string) error {
@@ -119,6 +131,10 @@ func keyKeys() []*key {
 				}},
 			},
 		},
+		entityText(key{
+			name: "where_parent", example: "customer_id", check: checkFollowing,
+			doc: "The columns of a foreign key, or of one under `references`, several with commas between: a row is in the target only where the row that it refers to there is. One with NULL there follows nothing. With `where`, both have to take it. See [Rows that follow their parents](../guides/keys.md#rows-that-follow-their-parents).",
+		}, func(e *mapping.Entity, v string) { e.Keys.WhereParent = namesOf(v) }),
 		entityText(key{
 			name: "missing_parent", values: []string{"wait", "fetch", "null", "reject"}, example: "wait",
 			doc: "What becomes of a row that refers to one which is not in the target. `wait`: it waits in the state directory, with its later changes, until its parent comes. `fetch`: the parent is read from the source and comes first, with its own parents; see [Parents from before](../guides/keys.md#parents-from-before). `null`: it is written with NULL in its place. `reject`: the pipeline stops. It is about references to tables with `key: allocate`, and, where it is given, about those under `references`; other foreign keys are left to the target. Without the key, `wait`.",

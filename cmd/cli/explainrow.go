@@ -19,7 +19,7 @@ func explainRowCommand() *command {
 		summary: "tell what becomes of one row, and how far it has come",
 		about: "Tells which rules or which custom handler its table has, which table it goes to, under which key, and whether it waits, for what and since when. A running engine is asked; where none runs, the state directory is read, as by `rowferry map lookup`, which says how a key is written. " +
 			"The row is also read from the source, if that is a server and can be asked, to tell whether it is there and whether the rules leave it out: as it is now, which may be later than what was applied.\n\n" +
-			"The status is one of: out of scope; waiting, for another row; applied, its key is noted; filtered, the rules leave it out of the target; missing, it is not in the source, and nothing is noted of it; carried, nothing is noted of such rows, and it is in the target from the change on that brought it; unknown.",
+			"The status is one of: out of scope; waiting, for another row; applied, its key is noted; filtered, the rules leave it out of the target, by its own filter or its parent's; missing, it is not in the source, and nothing is noted of it; carried, nothing is noted of such rows, and it is in the target from the change on that brought it; unknown.",
 		example: "rowferry explain row -c shop.yaml shop.orders 17",
 		options: append([]*option{sourceOption, tablesOption}, pipelineOptions...),
 		run:     explainRow,
@@ -155,7 +155,7 @@ func becomes(rules *mapping.Rules, shape *schema.Table, row rowferry.Row) ([]str
 	}
 	names := []string{}
 	for i := range ms {
-		if name := ms[i].Table.Name.String(); !slices.Contains(names, name) {
+		if name := ms[i].Table.Name.String(); !ms[i].Filtered && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -194,7 +194,7 @@ func (r *rowStory) conclude() {
 		status = mapping.Standing(r.Noted.Status)
 	}
 	switch {
-	case status == mapping.Waits, status == mapping.Applied:
+	case status == mapping.Waits, status == mapping.Applied, status == mapping.Left:
 		r.Status = string(status)
 	case r.Source.Asked && !r.Source.Found:
 		r.Status = rowMissing

@@ -26,7 +26,7 @@ func mapCommand() *command {
 			{
 				name: "lookup", args: "TABLE KEY[,KEY…]", maxArgs: 2,
 				summary: "tell where one row is: its keys, and what it waits for",
-				about:   "The status is one of: applied, the row is in the target under the key that is printed; waiting, it waits for another row, and a target key is printed where an earlier version of it is there; kept or computed, nothing is noted of the table's rows, and where the row is there, it has this key; unknown, it is not there. None of them is an error.\n\nWith --by-target, where keys are noted, those of the table are gone through.",
+				about:   "The status is one of: applied, the row is in the target under the key that is printed; waiting, it waits for another row, and a target key is printed where an earlier version of it is there; filtered, its own filter or its parent's leaves it out; kept or computed, nothing is noted of the table's rows, and where the row is there, it has this key; unknown, it is not there. None of them is an error.\n\nWith --by-target, where keys are noted, those of the table are gone through.",
 				example: "rowferry map lookup -c shop.yaml --by-target shop.orders 1000017",
 				options: append([]*option{{name: "by-target", usage: "the key is the target's"}}, pipelineOptions...),
 				run:     mapLookup,
@@ -34,7 +34,7 @@ func mapCommand() *command {
 			{
 				name: "list", args: "[TABLE]", maxArgs: 1,
 				summary: "list the keys that are noted, or how many there are of each table",
-				about:   "With a table, prints its keys in the source and in the target, in the order of the source's: numbers by size, texts by length first. Without one, counts of each table what is noted, which it goes through: keys that are mapped, rows that wait, rows that were put aside, and the bytes that this takes in the state directory, before it is compressed.",
+				about:   "With a table, prints its keys in the source and in the target, in the order of the source's: numbers by size, texts by length first. Without one, counts of each table what is noted, which it goes through: keys that are mapped, rows that are noted as left out by a filter, rows that wait, rows that were put aside, and the bytes that this takes in the state directory, before it is compressed.",
 				example: "rowferry map list -c shop.yaml --limit 0 shop.orders",
 				options: append([]*option{pairsOption}, pipelineOptions...),
 				run:     mapList,
@@ -88,7 +88,7 @@ func (a mapArgs) answer(ctx context.Context, r *mapping.Reader, emit func(any) e
 		return emit(viewRow(f))
 	case "pairs":
 		return r.Pairs(ctx, a.Table, func(p mapping.Pair) error {
-			return limited(mapPair{mapping.KeyTexts(p.Key), mapping.KeyTexts(p.Target), string(p.Met)})
+			return limited(mapPair{mapping.KeyTexts(p.Key), mapping.KeyTexts(p.Target), string(p.Met), p.Filtered})
 		})
 	case "counts":
 		counts, err := r.Counts(ctx)

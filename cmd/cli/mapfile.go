@@ -49,14 +49,16 @@ type mapLine struct {
 	Source []string `json:"source_key,omitempty"`
 	Target []string `json:"target_key,omitempty"`
 	Met    string   `json:"met,omitempty"` // see mapPair
-	Rows   *int64   `json:"rows,omitempty"`
+	// Filtered tells that the row is left out of the target.
+	Filtered bool   `json:"filtered,omitempty"`
+	Rows     *int64 `json:"rows,omitempty"`
 }
 
 func mapExportCommand() *command {
 	return &command{
 		name: "export", args: "[TABLE]", maxArgs: 1,
 		summary: "write the keys that are noted as lines of JSON",
-		about:   "Writes those of a table, or of all, to standard output or --file, which must not exist. The first line says of which pipeline, place and rules they are, and the columns and types of the tables' keys; then there is a line for each row, with its keys in the source and in the target, and with what was made of a row that the target had before; the last one says how many they are. -o json is not for it.\n\nA running engine is asked too. But what is exported then, or while rows wait, `map import` does not take: rows that wait are not in the file.",
+		about:   "Writes those of a table, or of all, to standard output or --file, which must not exist. The first line says of which pipeline, place and rules they are, and the columns and types of the tables' keys; then there is a line for each row, with its keys in the source and in the target, and with what was made of a row that the target had before, or that a filter leaves it out; the last one says how many they are. -o json is not for it.\n\nA running engine is asked too. But what is exported then, or while rows wait, `map import` does not take: rows that wait are not in the file.",
 		example: "rowferry map export -c shop.yaml --file keys.jsonl",
 		options: append([]*option{{name: "file", value: "FILE", usage: "write to this file, and not to standard output"}}, pipelineOptions...),
 		run:     mapExport,
@@ -124,7 +126,7 @@ func writeMap(ctx context.Context, to io.Writer, s *settings, head *mapHead) (n 
 	for _, t := range head.Tables {
 		err := askMap(ctx, s, mapArgs{What: "pairs", Table: t.Table}, func(p mapPair) error {
 			n++
-			return e.Encode(mapLine{Table: t.Table, Source: p.Source, Target: p.Target, Met: p.Met})
+			return e.Encode(mapLine{Table: t.Table, Source: p.Source, Target: p.Target, Met: p.Met, Filtered: p.Filtered})
 		})
 		if err != nil {
 			return n, err

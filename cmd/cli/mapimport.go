@@ -142,7 +142,7 @@ func (x *importing) all(ctx context.Context, file *mapReader) error {
 			x.done.Rows = file.rows
 			return x.record()
 		}
-		if err := x.keys.Add(line.Table, line.Source, line.Target, mapping.Duplicates(line.Met)); err != nil {
+		if err := x.keys.Add(line.Table, line.Source, line.Target, mapping.Duplicates(line.Met), line.Filtered); err != nil {
 			return err
 		}
 		if x.keys.Len() < importNotes {
@@ -164,7 +164,8 @@ func (x *importing) record() error {
 		x.now.Sequence++
 	}
 	x.any = true
-	x.done.Fresh += fresh
-	x.now.Held.Notes.Mapped += fresh
+	x.done.Fresh += fresh.Mapped + fresh.Filtered
+	x.now.Held.Notes.Mapped += fresh.Mapped
+	x.now.Held.Notes.Filtered += fresh.Filtered
 	return x.state.Record(rowferry.Record{Checkpoint: x.now, Notes: notes, Rules: x.known.Rules})
 }

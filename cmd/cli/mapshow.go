@@ -25,15 +25,19 @@ type mapPair struct {
 	Target []string `json:"target_key"`
 	// Met is what was made of a row that the target had before: update, merge or skip.
 	Met string `json:"met,omitempty"`
+	// Filtered tells that the row is left out of the target.
+	Filtered bool `json:"filtered,omitempty"`
 }
 
 // mapCount is what is noted of one table's rows.
 type mapCount struct {
-	Table   string `json:"table"`
-	Key     string `json:"key"` // keep, offset or allocate
-	Noted   bool   `json:"noted"`
-	Mapped  int64  `json:"mapped"`
-	Waiting int64  `json:"waiting"` // those that were put aside not among them
+	Table  string `json:"table"`
+	Key    string `json:"key"` // keep, offset or allocate
+	Noted  bool   `json:"noted"`
+	Mapped int64  `json:"mapped"`
+	// Filtered is rows that are noted as left out of the target.
+	Filtered int64 `json:"filtered"`
+	Waiting  int64 `json:"waiting"` // those that were put aside not among them
 	// Rejected is rows that were put aside.
 	Rejected int64       `json:"rejected"`
 	Bytes    int64       `json:"bytes"` // in the state directory, before they are compressed
@@ -75,7 +79,7 @@ func viewRow(f *mapping.Found) mapRow {
 }
 
 func viewCount(c *mapping.Count) mapCount {
-	v := mapCount{Table: c.Entity.String(), Key: string(c.Key), Noted: c.Noted, Mapped: c.Mapped, Waiting: c.Waiting - c.Rejected, Rejected: c.Rejected, Bytes: c.Bytes, Columns: []mapColumn{}}
+	v := mapCount{Table: c.Entity.String(), Key: string(c.Key), Noted: c.Noted, Mapped: c.Mapped, Filtered: c.Filtered, Waiting: c.Waiting - c.Rejected, Rejected: c.Rejected, Bytes: c.Bytes, Columns: []mapColumn{}}
 	for i := range c.Columns {
 		v.Columns = append(v.Columns, mapColumn{c.Columns[i].Name, c.Columns[i].Type.String()})
 	}
@@ -171,13 +175,13 @@ func mapList(ctx context.Context, in *invocation) error {
 		return err
 	}
 	if len(in.args) == 0 {
-		out := newItems[mapCount](in, 0, []string{"table", "key", "mapped", "waiting", "rejected", "bytes"}, 2, 3, 4, 5)
+		out := newItems[mapCount](in, 0, []string{"table", "key", "mapped", "filtered", "waiting", "rejected", "bytes"}, 2, 3, 4, 5, 6)
 		out.row = func(c mapCount) []string {
 			mapped := count(uint64(c.Mapped))
 			if !c.Noted {
 				mapped = "not noted"
 			}
-			return []string{c.Table, c.Key, mapped, count(uint64(c.Waiting)), count(uint64(c.Rejected)), count(uint64(c.Bytes))}
+			return []string{c.Table, c.Key, mapped, count(uint64(c.Filtered)), count(uint64(c.Waiting)), count(uint64(c.Rejected)), count(uint64(c.Bytes))}
 		}
 		return out.end(askMap(ctx, s, mapArgs{What: "counts"}, out.add), "no tables are known")
 	}
@@ -186,7 +190,12 @@ func mapList(ctx context.Context, in *invocation) error {
 		return err
 	}
 	out := newItems[mapPair](in, most, []string{"source", "target"})
-	out.row = func(p mapPair) []string { return []string{mapping.JoinKey(p.Source), mapping.JoinKey(p.Target)} }
+	out.row = func(p mapPair) []string {
+		if p.Filtered {
+			return []string{mapping.JoinKey(p.Source), string(mapping.Left)}
+		}
+		return []string{mapping.JoinKey(p.Source), mapping.JoinKey(p.Target)}
+	}
 	return out.end(askMap(ctx, s, mapArgs{What: "pairs", Table: in.args[0], Limit: out.ask()}, out.add), "no keys are noted")
 }
 

@@ -62,8 +62,9 @@ type checkpointView struct {
 	Copy      string     `json:"copy"`          // the phase of a copy that has not ended, or ""
 	Again     []string   `json:"copying_again"` // the tables that it is of, where it is of some again
 	Shapes    int        `json:"shapes"`
-	Mapped    int64      `json:"mapped_rows"`  // whose key in the target is noted
-	Waiting   int64      `json:"waiting_rows"` // for others to come, or because the target refused them
+	Mapped    int64      `json:"mapped_rows"`   // whose key in the target is noted
+	Filtered  int64      `json:"filtered_rows"` // that are noted as left out of the target
+	Waiting   int64      `json:"waiting_rows"`  // for others to come, or because the target refused them
 	Rejected  int64      `json:"rejected_rows"`
 	Format    int        `json:"format"`
 }
@@ -75,7 +76,7 @@ func viewOf(c *rowferry.Checkpoint) *checkpointView {
 	v := &checkpointView{
 		Pipeline: c.Pipeline, Position: string(c.Position), Log: c.Log, Recorded: c.Updated.UTC(), Start: string(c.Start),
 		Sequence: c.Sequence, Fence: c.Fence, Lineage: c.Lineage, Config: c.Config, StateID: c.StateID,
-		Shapes: c.Held.Shapes, Mapped: c.Held.Notes.Mapped, Waiting: c.Held.Notes.Waiting, Rejected: c.Held.Notes.Rejected, Format: c.Format,
+		Shapes: c.Held.Shapes, Mapped: c.Held.Notes.Mapped, Filtered: c.Held.Notes.Filtered, Waiting: c.Held.Notes.Waiting, Rejected: c.Held.Notes.Rejected, Format: c.Format,
 	}
 	if !c.Commit.IsZero() {
 		at := c.Commit.UTC()
@@ -250,8 +251,8 @@ func (v *checkpointView) lines(now time.Time) [][2]string {
 	recorded := fmt.Sprintf("%s (%s)", v.Recorded.Format(time.RFC3339), ago(now.Sub(v.Recorded)))
 	lines = append(lines, [2]string{"recorded", recorded}, [2]string{"started", v.Start},
 		[2]string{"batch", fmt.Sprintf("%d, fence %d", v.Sequence, v.Fence)})
-	if v.Mapped+v.Waiting > 0 {
-		lines = append(lines, [2]string{"keys", keysText(v.Mapped, v.Waiting, v.Rejected)})
+	if v.Mapped+v.Filtered+v.Waiting > 0 {
+		lines = append(lines, [2]string{"keys", keysText(v.Mapped, v.Filtered, v.Waiting, v.Rejected)})
 	}
 	return lines
 }
@@ -269,8 +270,12 @@ func (v *checkpointView) copying() [][2]string {
 }
 
 // keysText is what is noted of keys, for people.
-func keysText(mapped, waiting, rejected int64) string {
-	text := fmt.Sprintf("%s mapped, waiting %s", plural(uint64(mapped), "row", "rows"), count(uint64(waiting)))
+func keysText(mapped, filtered, waiting, rejected int64) string {
+	text := plural(uint64(mapped), "row", "rows") + " mapped"
+	if filtered > 0 {
+		text += ", filtered " + count(uint64(filtered))
+	}
+	text += ", waiting " + count(uint64(waiting))
 	if rejected > 0 {
 		text += ", rejected " + count(uint64(rejected))
 	}

@@ -98,7 +98,7 @@ func summarise(w *wiring, e *rowferry.Engine, took time.Duration, err error) *su
 	sum.Tables = summaryTables(&p)
 	sum.Orphans = summaryOrphan(p.Copy.Orphans)
 	if r, kept := w.parts.Resolver, cp.Held.Notes; r != nil && (!r.Keeps() || kept != rowferry.Kept{}) {
-		sum.Keys = &summaryKeys{kept.Mapped, kept.Waiting, kept.Rejected}
+		sum.Keys = &summaryKeys{kept.Mapped, kept.Filtered, kept.Waiting, kept.Rejected}
 		if kept.Waiting > 0 && err == nil {
 			sum.Next = append(sum.Next, s.again("map waiting"))
 		}
@@ -141,6 +141,7 @@ func summaryTables(p *rowferry.Progress) []summaryTable {
 // summaryKeys is what is noted of rows in all, not by this run alone.
 type summaryKeys struct {
 	Mapped   int64 `json:"mapped_rows"`
+	Filtered int64 `json:"filtered_rows"` // that are noted as left out of the target
 	Waiting  int64 `json:"waiting_rows"`
 	Rejected int64 `json:"rejected_rows"` // of those, by the target
 }
@@ -227,7 +228,7 @@ func (s *summary) text(ink ink) string {
 		line("committed", s.Committed.Format(time.RFC3339)+" at the source")
 	}
 	if s.Keys != nil {
-		line("keys", keysText(s.Keys.Mapped, s.Keys.Waiting, s.Keys.Rejected))
+		line("keys", keysText(s.Keys.Mapped, s.Keys.Filtered, s.Keys.Waiting, s.Keys.Rejected))
 	}
 	if s.Fetched > 0 {
 		line("fetched", plural(s.Fetched, "parent", "parents"))
