@@ -96,21 +96,7 @@ func newRule(table string, e Entity) (*rule, []error) {
 	}
 	parse("columns", e.Columns, r.computed)
 	parse("defaults", e.Defaults, r.defaults)
-	switch k := e.Keys; {
-	case k.Key == Match && len(k.Match) == 0:
-		errs = append(errs, refuseRule(table, "key: match needs columns to match by").Remedy("write", "key: {match: [email]}"))
-	case k.Key != Match && len(k.Match) > 0:
-		errs = append(errs, refuseRule(table, "a key is found by match, or given by %s, not both", k.Key))
-	case k.Key == Allocate && k.looks():
-		errs = append(errs, refuseRule(table, "on_duplicate is about rows that are there under the same key, and a new key is no row's").
-			Remedy("find rows by other columns", "key: {match: [email]}"))
-	case k.looks() && e.Deletes != HardDeletes:
-		errs = append(errs, refuseRule(table, "on_duplicate and 'key: match' need 'deletes: hard': a row that stays would meet itself when it comes again").
-			Remedy("write", "deletes: hard"))
-	}
-	if k := e.Keys; k.follows() {
-		errs = append(errs, k.followable(table, e.Deletes)...)
-	}
+	errs = append(errs, e.Keys.fits(table, e.Deletes)...)
 	for _, c := range e.Drop {
 		if _, both := e.Rename[c]; both {
 			errs = append(errs, refuseRule(table, "column %s is dropped and renamed", c))

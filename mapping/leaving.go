@@ -56,29 +56,6 @@ func (p *projection) bare(source rowferry.Row) rowferry.Row {
 	return row
 }
 
-// followable refuses rules of one table that do not go with where_parent.
-func (k KeyRule) followable(table string, deletes Deletes) (errs []error) {
-	if k.Missing != "" && k.Missing != Wait {
-		errs = append(errs, refuseRule(table, "where_parent and 'missing_parent: %s' cannot be together: a row that comes before its parent has to wait until it is known whether that is in the target", k.Missing).
-			Remedy("write", "missing_parent: wait"))
-	}
-	if k.looks() {
-		errs = append(errs, refuseRule(table, "where_parent is not for rows that may be those of others in the target, by 'match' or 'on_duplicate'").
-			Remedy("leave out", "where_parent"))
-	}
-	if deletes != HardDeletes {
-		errs = append(errs, refuseRule(table, "where_parent needs 'deletes: hard': a row that stayed when its parent left would meet itself when it comes again").
-			Remedy("write", "deletes: hard"))
-	}
-	for _, ref := range k.References {
-		if ref.Kind != "" && (slices.Contains(k.WhereParent, ref.Column) || slices.Contains(k.WhereParent, ref.Kind)) {
-			errs = append(errs, refuseRule(table, "where_parent is for a reference that always leads to the same table, and %s does not", ref.Column).
-				Remedy("name", "the columns of another reference"))
-		}
-	}
-	return errs
-}
-
 // follows refuses to follow a table that is not in scope: its rows would never come.
 func (h *handler) follows(p *projection) error {
 	if p.rule == nil || !p.rule.Keys.follows() {

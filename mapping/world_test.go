@@ -68,7 +68,6 @@ type world struct {
 	// crossing has a transaction be refused where a row that others follow enters or leaves
 	// the target by it, which crossed then tells.
 	crossing, crossed bool
-	dbg []string
 }
 
 // leads are the references of the world, by table and column.
@@ -169,7 +168,7 @@ func (w *world) carry(attempts int, resolve func(*book) ([]rowferry.Mutation, er
 			return
 		}
 		if err != nil {
-			w.t.Fatalf("transaction %d: %v %v", w.tx, err, w.dbg)
+			w.t.Fatalf("transaction %d: %v", w.tx, err)
 		}
 		if at := slices.IndexFunc(got, func(m rowferry.Mutation) bool { return w.refuses != nil && w.refuses(&m) }); at >= 0 {
 			m := &got[at]

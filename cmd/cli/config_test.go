@@ -92,7 +92,7 @@ func TestConfigValid(t *testing.T) {
 		entities: map[string]mapping.Entity{
 			"shop.users":    {Keys: mapping.KeyRule{Key: mapping.Match, Match: [][]string{{"uid"}, {"email"}, {"first", "last"}}, Duplicates: mapping.MergeDuplicates}},
 			"shop.tags":     {Keys: mapping.KeyRule{Duplicates: mapping.UpdateDuplicates}, MissingColumns: mapping.DropMissing, Defaults: map[string]string{"color": `"red"`}},
-			"shop.orders":   {Keys: mapping.KeyRule{Key: mapping.Allocate}},
+			"shop.orders":   {Keys: mapping.KeyRule{Key: mapping.Allocate, WhereParent: []string{"shop_id", "user_id"}}},
 			"shop.products": {Keys: mapping.KeyRule{Key: mapping.Offset, Offset: 1000}},
 		},
 		throttle: rowferry.Limits{RowsPerSecond: 5000, SourceRunning: 32},

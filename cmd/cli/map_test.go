@@ -98,7 +98,7 @@ func (o *origin) requireMap(t *testing.T) {
 		t.Errorf("limited to one: %+v", got)
 	}
 	pairs := mapOf[[]mapPair](t, with("list", o.name+".person")...)
-	if fmt.Sprint(pairs) != fmt.Sprintf("[{[1] %v }]", person.Target) {
+	if fmt.Sprint(pairs) != fmt.Sprintf("[{[1] %v  false}]", person.Target) {
 		t.Errorf("%+v", pairs)
 	}
 	counts := mapOf[[]mapCount](t, with("list")...)
@@ -108,7 +108,7 @@ func (o *origin) requireMap(t *testing.T) {
 		}
 		counts[i].Bytes = 0
 	}
-	if want := fmt.Sprintf("[{%[1]s.item keep false 0 0 0 0 [{id bigint}]} {%[1]s.note allocate true 1 1 0 0 [{id bigint}]} {%[1]s.person allocate true 1 0 0 0 [{id bigint}]} {%[1]s.tag keep true 1 1 0 0 [{note_id bigint} {word varchar(20)}]}]", o.name); fmt.Sprint(counts) != want {
+	if want := fmt.Sprintf("[{%[1]s.item keep false 0 0 0 0 0 [{id bigint}]} {%[1]s.note allocate true 1 0 1 0 0 [{id bigint}]} {%[1]s.person allocate true 1 0 0 0 0 [{id bigint}]} {%[1]s.tag keep true 1 0 1 0 0 [{note_id bigint} {word varchar(20)}]}]", o.name); fmt.Sprint(counts) != want {
 		t.Errorf("%v, want %s", counts, want)
 	}
 	o.requireMapText(t)
@@ -122,7 +122,7 @@ func (o *origin) requireMapText(t *testing.T) {
 	}{
 		{[]string{"lookup", o.name + ".note", "20"}, []string{"target key none\n", "status     waiting\n", "waits for  " + o.name + ".person 7: it has not come\n", "behind it  1 row\n"}},
 		{[]string{"waiting", "--limit", "1"}, []string{o.name + ".note 20  insert", "… more with --limit 0\n"}},
-		{[]string{"list"}, []string{".person  allocate          1        0         0"}},
+		{[]string{"list"}, []string{".person  allocate          1         0        0         0"}},
 		{[]string{"list", o.name + ".tag"}, []string{"source", "10,early"}},
 	} {
 		out := ok(t, append(append([]string{"map", tt.words[0]}, c...), tt.words[1:]...)...)
