@@ -157,9 +157,9 @@ func (w *following) step(make func() []rowferry.Change) (done bool) {
 	w.apply(changes...)
 	switch {
 	case w.crossed && !crosses:
-		w.t.Fatalf("transaction %d: %v was refused, and no row crosses", w.tx, changes)
+		w.t.Fatalf("seed %d, transaction %d: %v was refused, and no row crosses", w.seed, w.tx, changes)
 	case crosses && !w.crossed && !w.stopped && notes.kept.Waiting == 0:
-		w.t.Fatalf("transaction %d: %v has a row cross, and was not refused", w.tx, changes)
+		w.t.Fatalf("seed %d, transaction %d: %v has a row cross, and was not refused", w.seed, w.tx, changes)
 	case crosses:
 		w.source, w.late, w.known, w.notes, w.target = source, late, known, notes, target
 		return false
