@@ -89,7 +89,7 @@ func (s *step) without(w *waiting) (m rowferry.Mutation, opens bool, err error) 
 	for i := range w.e.refs {
 		f := &w.e.refs[i]
 		key, refers := f.values(w.change.After)
-		if !refers || f.follows || !f.active(w.change.After) || m.Op == rowferry.Insert && !f.nullable {
+		if !refers || !f.active(w.change.After) || m.Op == rowferry.Insert && !f.nullable {
 			continue
 		}
 		comes, err := s.comes(f.parent, key)

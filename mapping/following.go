@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/rowferry/rowferry"
+	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -106,7 +107,7 @@ func (s *step) passed(e *entity, m *rowferry.Mutation, waited bool) (out *rowfer
 		out = nothingOf(m)
 	case m.Op != rowferry.Update, was == unnoted, is == was:
 		out = m
-	case e.leads:
+	case e.leads && !failpoint.On("let-leads-cross"):
 		return nil, nil, s.crossing(e, m, was)
 	case is == leftOut:
 		out = left(m)
@@ -159,6 +160,9 @@ func (s *step) becomes(e *entity, m *rowferry.Mutation, was noted, waited bool) 
 		}
 	}
 	is, err = s.standsAs(f.parent, key)
+	if is == leftOut && failpoint.On("follow-nobody") {
+		is = inTarget
+	}
 	if err == nil && is == unnoted {
 		lacks = s.list(arrivalList, f.parent, key)
 	}

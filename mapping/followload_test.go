@@ -45,7 +45,9 @@ func (w *following) some(table string) rowferry.Value {
 	}
 	id := w.world.some(table)
 	if r := w.byID(w.source, table, id); table == "notices" && r != nil {
-		if _, known := w.in(table, r); !known { // it may leave what refers to it in the target
+		in, known := w.in(table, r)
+		there := slices.ContainsFunc(w.target[table], func(x rowferry.Row) bool { return x[1] == r[1] })
+		if !known || there && !in { // it may leave what refers to it in the target
 			id = w.next()
 			w.late[table] = append(w.late[table], id.Int())
 		}

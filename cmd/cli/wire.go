@@ -110,7 +110,7 @@ func (s *settings) resolver(rules *mapping.Rules, sink rowferry.Sink) (rowferry.
 		return nil, err
 	}
 	if _, ok := sink.(rowferry.CheckpointKeeper); !ok {
-		return nil, rowferry.Errorf(rowferry.CodeKeyRefused, "this target keeps no keys of its own: 'key', 'missing_parent' and 'on_reject' are for databases")
+		return nil, rowferry.Errorf(rowferry.CodeKeyRefused, "this target keeps no keys of its own: 'key', 'missing_parent', 'where_parent' and 'on_reject' are for databases")
 	}
 	return r, nil
 }

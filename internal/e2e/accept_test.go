@@ -101,6 +101,7 @@ func TestAcceptConfig(t *testing.T) {
 		{"another name", "{where:", "{to: other, where:", "SELECT id FROM other", "3"},
 		{"keys given anew", "{rename", "{key: allocate, rename", "", ""},
 		{"keys moved", "{rename", "{key: {offset: 10}, rename", "", ""},
+		{"a parent that is followed", "{rename", "{where_parent: a_id, references: {a_id: %[1]s.a.id}, rename", "", ""},
 		{"a reference", "{rename", "{missing_parent: wait, references: {a_id: %[1]s.a.id}, rename", "", ""},
 	} {
 		t.Run(c.form, func(t *testing.T) {

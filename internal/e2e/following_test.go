@@ -229,7 +229,9 @@ func TestFollowedRemoval(t *testing.T) {
 	dir := t.TempDir()
 	file, point := filepath.Join(dir, "map.jsonl"), filepath.Join(dir, "point.json")
 	must(t, "-c", r.config, "map", "export", "--file", file)
-	must(t, "-c", r.config, "checkpoint", "export", "--file", point)
+	if err := os.WriteFile(point, []byte(must(t, "-c", r.config, "checkpoint", "export").stdout), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	text, err := os.ReadFile(r.config)
 	if err != nil {
 		t.Fatal(err)
@@ -240,7 +242,7 @@ func TestFollowedRemoval(t *testing.T) {
 		t.Fatal(err)
 	}
 	requireRefusal(t, run(t, r.args()...), rowferry.CodeStateNeeded)
-	must(t, "-c", r.config, "checkpoint", "import", point)
+	must(t, "-c", r.config, "checkpoint", "import", "--yes", point)
 	must(t, "-c", r.config, "map", "import", file)
 	if _, now := waits(); now != filtered {
 		t.Errorf("%d rows are left out by what was imported, want %d", now, filtered)
