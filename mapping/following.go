@@ -310,7 +310,7 @@ func (r *resolver) lead(e, parent *entity, refuse func(string, ...any) *rowferry
 
 // canLead refuses rules under which it cannot be told which rows of a table are there.
 func (e *entity) canLead() error {
-	why := ""
+	var why string
 	switch {
 	case e.rule.looks():
 		why = "its rows may be those of others in the target: 'match' and 'on_duplicate'"

@@ -48,7 +48,7 @@ func newFollowing(t *testing.T, seed uint64) *following {
 		lines.References = []mapping.Reference{{Column: "bill", To: to("bills")}}
 	}
 	where := map[bool]string{false: "amount < 70"}[w.bare]
-	w.begin(followTables, mapping.Options{Tables: []string{"shop.*"}, Namespaces: true, Entities: map[string]mapping.Entity{
+	o := mapping.Options{Tables: []string{"shop.*"}, Namespaces: true, Entities: map[string]mapping.Entity{
 		"shop.accounts": {Where: "region < 3", Keys: key},
 		"shop.bills":    {Where: where, Keys: bill},
 		"shop.lines":    {Keys: lines},
@@ -56,12 +56,36 @@ func newFollowing(t *testing.T, seed uint64) *following {
 		"shop.notices": {Where: "kind != 0", Columns: map[string]string{"twice": "kind * 2"}, Keys: mapping.KeyRule{
 			Key: mapping.Allocate, WhereParent: []string{"bill"}, References: []mapping.Reference{{Column: "bill", To: to("bills")}},
 		}},
-	}})
+	}}
+	if seed%7 == 6 {
+		o.OnReject, w.refuses = mapping.Quarantine, poisoned
+	}
+	w.begin(followTables, o)
 	w.crossing = true
 	if !told {
 		w.learn()
 	}
 	return w
+}
+
+// poisoned refuses one in seven uids and codes of the tables that follow.
+func poisoned(m *rowferry.Mutation) bool {
+	at := map[string]int{"bills": 4, "notices": 4, "lines": 2}[m.Table.Name.Table]
+	return at > 0 && m.Op != rowferry.Delete && m.After[at].Kind() == rowferry.Int && m.After[at].Int()%7 == 0
+}
+
+// mended has the target take all rows, and each that was put aside tried again until none
+// is. It reports false where they wait for each other in a circle.
+func (w *following) mended() bool {
+	w.refuses = nil
+	for range 200 {
+		if w.notes.kept.Rejected == 0 || w.stopped {
+			return !w.stopped
+		}
+		n := w.rejected()
+		w.wish(rowferry.Wish{Number: n[w.rnd.IntN(len(n))]})
+	}
+	return false
 }
 
 // learn has the tables be known before the first row.
@@ -135,7 +159,7 @@ func (w *following) crosses() bool {
 }
 
 // step makes a transaction, unless a row would cross by it: that has to be refused.
-func (w *following) step(make func() []rowferry.Change) (done bool) {
+func (w *following) step(change func() []rowferry.Change) (done bool) {
 	w.t.Helper()
 	source, late, known := map[string][]rowferry.Row{}, map[string][]int64{}, w.known
 	for table, rows := range w.source {
@@ -144,7 +168,7 @@ func (w *following) step(make func() []rowferry.Change) (done bool) {
 	for table, keys := range w.late {
 		late[table] = slices.Clone(keys)
 	}
-	changes := make()
+	changes := change()
 	if len(changes) == 0 || w.stopped {
 		return false
 	}
