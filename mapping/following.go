@@ -290,7 +290,7 @@ func (r *resolver) connectFollowed(e *entity) error {
 
 // lead notes that a table is followed. That has to be known before its first row.
 func (r *resolver) lead(e, parent *entity, refuse func(string, ...any) *rowferry.Error) error {
-	if !parent.leads && parent.table != nil && r.begun {
+	if !parent.leads && parent.came {
 		return refuse("rows of %s came before it was known that others follow them", parent.source).
 			Remedy("say so beforehand", "references: {%s: %s.%s}", e.rule.WhereParent[0], parent.source, parent.table.ColumnNames(parent.identity)[0])
 	}

@@ -1,6 +1,8 @@
 package mapping_test
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -149,8 +151,21 @@ func TestFollowedTooLate(t *testing.T) {
 		w.begin([]string{"books id! uid open", "pages id! uid book>books"}, ledger(mapping.Entity{Keys: pages}, nil))
 		w.apply(rowferry.Change{Op: rowferry.Insert, Table: w.tables["books"], After: numbers(1, 1, 0)})
 		_, err := w.resolve([]rowferry.Change{{Op: rowferry.Insert, Table: w.tables["pages"], After: numbers(2, 2, 1)}}, &rowferry.Origin{Tx: "2"}, w.notes.copied())
-		if want := map[bool]rowferry.Code{false: rowferry.CodeKeyRefused, true: ""}[told]; rowferry.CodeOf(err) != want {
+		want := map[bool]rowferry.Code{false: rowferry.CodeKeyRefused, true: ""}[told]
+		if rowferry.CodeOf(err) != want {
 			t.Errorf("told beforehand %t: %v", told, err)
+		}
+		again := emptyWorld(t, 1) // which knows of books by what was recorded
+		again.begin([]string{"books id! uid open", "pages id! uid book>books"}, ledger(mapping.Entity{Keys: pages}, nil))
+		for _, table := range []string{"books", "pages"} {
+			ms, err := again.handler.Handle(nil, &rowferry.Change{Op: rowferry.Shape, Table: again.tables[table]})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = again.resolver.Resolve(nil, &ms[0], nil); table == "pages" && rowferry.CodeOf(err) != want {
+				t.Errorf("told beforehand %t, by another engine: %v", told, err)
+			}
+			again.resolver.Begin(false)
 		}
 	}
 }
@@ -206,5 +221,49 @@ func TestFollowedImages(t *testing.T) {
 	w.apply(rowferry.Change{Op: rowferry.Update, Table: w.tables["pages"], Before: numbers(3, 3, 1), After: after})
 	if len(w.target["pages"]) != 1 || w.target["pages"][0][1] != rowferry.IntValue(3) {
 		t.Errorf("%v", w.target["pages"])
+	}
+}
+
+// TestFollowedByTwoColumns: a reference of two columns is followed, whichever is named
+// first, and not one that takes rows away from their parents by itself.
+func TestFollowedByTwoColumns(t *testing.T) {
+	for _, act := range []schema.Action{schema.NoAction, schema.SetNull} {
+		w := emptyWorld(t, 1)
+		pages := mapping.Entity{Keys: mapping.KeyRule{WhereParent: []string{"no", "book"}}}
+		w.begin([]string{"books id! part! uid open", "pages id! uid book? no?"}, ledger(pages, nil))
+		w.tables["pages"].ForeignKeys = []schema.ForeignKey{{Columns: []int{3, 2}, Parent: schema.Name{Schema: "shop", Table: "books"}, Referenced: []string{"part", "id"}, OnUpdate: act}}
+		shape := func(table string) error {
+			ms, err := w.handler.Handle(nil, &rowferry.Change{Op: rowferry.Shape, Table: w.tables[table]})
+			if err == nil {
+				_, err = w.resolver.Resolve(nil, &ms[0], nil)
+			}
+			return err
+		}
+		err := errors.Join(shape("pages"), shape("books"))
+		if act == schema.SetNull {
+			if rowferry.CodeOf(err) != rowferry.CodeKeyRefused {
+				t.Errorf("a foreign key that sets NULL: %v", err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []rowferry.Mutation
+		for i, c := range []rowferry.Change{
+			{Op: rowferry.Insert, Table: w.tables["pages"], After: numbers(9, 9, 1, 2)},
+			{Op: rowferry.Insert, Table: w.tables["books"], After: numbers(1, 1, 1, 1)},
+			{Op: rowferry.Insert, Table: w.tables["books"], After: numbers(1, 2, 2, 0)},
+			{Op: rowferry.Update, Table: w.tables["pages"], Before: numbers(9, 9, 1, 2), After: numbers(9, 9, 1, 1)},
+		} {
+			ms, err := w.resolve([]rowferry.Change{c}, &rowferry.Origin{Tx: fmt.Sprint(i)}, w.notes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, ms...)
+		}
+		if len(out) != 2 || out[1].Op != rowferry.Insert || out[1].Table.Name.Table != "pages" || w.notes.kept != (rowferry.Kept{Mapped: 2, Filtered: 1}) {
+			t.Errorf("%v, %+v", out, w.notes.kept)
+		}
 	}
 }

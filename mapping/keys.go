@@ -91,6 +91,8 @@ type entity struct {
 	naturals [][]int
 	// leads tells that rows of other tables are in the target where those of this one are.
 	leads bool
+	// came tells that rows may have come of which nothing is noted if they are left out.
+	came bool
 	// custom tells that a custom handler makes the rows.
 	custom bool
 	// rejects tells that rows which the target refuses are put aside.

@@ -28,7 +28,7 @@ type resolver struct {
 	entities map[schema.Name]*entity // by the target's name
 	short    *entity                 // whose keys were short
 	circles  bool                    // rows wait for parents in circles
-	begun    bool                    // rows may have come
+	begun    bool                    // a batch was
 	been     func(source schema.Name, key []rowferry.Value) bool
 	sight    sight
 	room     []rowferry.Value // that is left for values; see values
@@ -124,6 +124,7 @@ func (r *resolver) Resolve(dst []rowferry.Mutation, m *rowferry.Mutation, n rowf
 	}
 	s := step{resolver: r, notes: n, dst: dst, origin: m.Origin, index: m.Index, nth: m.Nth}
 	if !e.tracked() {
+		e.came = true
 		if m = settled(m); m == nil {
 			n.LeftOut(e.source)
 			return dst, nil

@@ -80,8 +80,8 @@ func (e *entity) asks(nth int, row rowferry.Row) (*question, bool) {
 // Begin implements rowferry.Resolver.
 func (r *resolver) Begin(look bool) {
 	v := &r.sight
-	r.begun = true
 	for _, e := range r.entities {
+		e.came = e.came || e.table != nil && !r.begun // before this engine
 		e.usual, e.now = max(e.now, e.usual-e.usual/8), 0
 	}
 	if !look {
@@ -93,6 +93,7 @@ func (r *resolver) Begin(look bool) {
 	for _, e := range r.entities {
 		e.met = Met{}
 	}
+	r.begun = true
 	v.looking = look
 	v.values, v.taken, v.blind = map[string][]string{}, map[string]holder{}, map[string]bool{}
 }
