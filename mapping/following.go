@@ -95,6 +95,9 @@ func (s *step) passed(e *entity, m *rowferry.Mutation, waited bool) (out *rowfer
 		if was, err = s.standsAs(e, keyOf(m.Before, e.identity)); err != nil {
 			return nil, nil, err
 		}
+		if was == unnoted && m.FilteredBefore { // a row from before the pipeline
+			was = leftOut
+		}
 	}
 	is := unnoted
 	if m.Op != rowferry.Delete {
@@ -216,8 +219,11 @@ func (s *step) omitted(e *entity, m, out *rowferry.Mutation) error {
 	}
 	moves := s.moves(e, m)
 	if was && (moves || m.Op == rowferry.Delete) {
-		s.notes.Put(s.mapKey(e, keyOf(m.Before, e.identity)), nil)
-		s.notes.Count(rowferry.Kept{Filtered: -1})
+		key := keyOf(m.Before, e.identity)
+		if err := s.replaced(e, key); err != nil {
+			return err
+		}
+		s.notes.Put(s.mapKey(e, key), nil)
 	}
 	if !is || was && !moves {
 		return nil

@@ -224,6 +224,27 @@ func TestFollowedImages(t *testing.T) {
 	}
 }
 
+// TestFollowedFromBefore: of rows from before the pipeline nothing is noted. Those that
+// their own filter leaves out are left out, whatever the log tells of them, and one that
+// would enter stops as any that is followed.
+func TestFollowedFromBefore(t *testing.T) {
+	w := emptyWorld(t, 1)
+	w.begin([]string{"books id! uid open", "pages id! uid book>books"}, ledger(mapping.Entity{Where: "uid > 0", Keys: mapping.KeyRule{WhereParent: []string{"book"}, References: toBooks("book")}}, nil))
+	books, pages := w.tables["books"], w.tables["pages"]
+	w.apply(rowferry.Change{Op: rowferry.Update, Table: books, Before: numbers(1, 1, 0), After: numbers(1, 2, 0)},
+		rowferry.Change{Op: rowferry.Update, Table: books, Before: numbers(2, 1, 0), After: numbers(3, 1, 0)},
+		rowferry.Change{Op: rowferry.Delete, Table: books, Before: numbers(4, 1, 0)},
+		rowferry.Change{Op: rowferry.Delete, Table: pages, Before: numbers(5, 0, 1)},
+		rowferry.Change{Op: rowferry.Insert, Table: pages, After: numbers(6, 1, 3)})
+	if len(w.target["books"])+len(w.target["pages"]) > 0 || w.notes.kept.Filtered != 2 || w.notes.kept.Waiting != 0 {
+		t.Errorf("%v, %+v", w.target, w.notes.kept)
+	}
+	_, err := w.resolve([]rowferry.Change{{Op: rowferry.Update, Table: books, Before: numbers(1, 2, 0), After: numbers(1, 2, 1)}}, &rowferry.Origin{Tx: "9"}, w.notes.copied())
+	if rowferry.CodeOf(err) != rowferry.CodeLeadCrosses {
+		t.Errorf("a row that enters: %v", err)
+	}
+}
+
 // TestFollowedByTwoColumns: a reference of two columns is followed, whichever is named
 // first, and not one that takes rows away from their parents by itself.
 func TestFollowedByTwoColumns(t *testing.T) {
