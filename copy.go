@@ -27,9 +27,10 @@ import (
 type Copier interface {
 	Source
 	// Copy looks at the tables in scope, and finds where the log is to be followed
-	// from. Where from is not empty, a copy that began there goes on. Errors:
-	// CodeCopyRefused where what is in the log cannot be told from what a snapshot
-	// sees.
+	// from. Where from is not empty, a copy that began there goes on, or one begins where
+	// the log was followed to: what was logged before it is waited for until a snapshot
+	// sees it. Errors: CodeCopyRefused where what is in the log cannot be told from what
+	// a snapshot sees.
 	Copy(ctx context.Context, from Position) (Copy, error)
 	// Passed reports whether a transaction that ended at p, and in the log at log
 	// (Tx.Log), has everything before it that the mark stands behind, itself

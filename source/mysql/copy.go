@@ -34,7 +34,8 @@ type tableCopy struct {
 }
 
 // Copy looks at the server's tables. See rowferry.Copier. The shapes are those of
-// a Reader that begins at From, which is opened for that and closed.
+// a Reader that begins at From, which is opened for that and closed. What was logged
+// before from is waited for, until every snapshot sees it.
 func (s *liveSource) Copy(ctx context.Context, from rowferry.Position) (_ rowferry.Copy, err error) {
 	c, err := dial(ctx, ctx, s.opt.Endpoint)
 	if err != nil {
@@ -70,6 +71,9 @@ func (k *tableCopy) open(ctx context.Context, c *conn, from rowferry.Position) (
 	k.from, k.self = r.Begin(), r.src.live.self
 	if k.lineage, err = r.Lineage(ctx); err == nil {
 		err = k.same(ctx, c)
+	}
+	if err == nil && !k.begins {
+		err = k.reach(ctx, c)
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.Close())

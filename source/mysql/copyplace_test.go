@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rowferry/rowferry"
 	"github.com/rowferry/rowferry/internal/testdb"
@@ -145,6 +146,38 @@ func TestCopyBeginsBeforeWhatIsNotVisible(t *testing.T) {
 			}
 			if rows != "[2] true" {
 				t.Errorf("from %s to %s the log has %s", from, end, rows)
+			}
+		})
+	}
+}
+
+// TestCopyWaitsForWhatWasTold: a copy that begins where the log was followed to waits
+// until its chunks see what the log has told.
+func TestCopyWaitsForWhatWasTold(t *testing.T) {
+	for _, k := range kinds() {
+		t.Run(string(k), func(t *testing.T) {
+			t.Parallel()
+			s, hold, release := holding(t, k)
+			name, db := testdb.NewDatabase(t, s)
+			run(t, db, "CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+			src, copied, _ := copying(t, s, "", name)
+			from, lineage := copied.From()
+			hold()
+			wait := held(t, s, session(t, db), "INSERT INTO t VALUES (2)")
+			opt := src.opt
+			opt.Once, opt.Endpoint.Timeout = true, time.Second
+			impatient := Live(opt)
+			res := readFrom(impatient, rowferry.Start{Position: from, Lineage: lineage})
+			must(t, res.err)
+			told := res.txs[len(res.txs)-1].Position
+			if _, err := impatient.(rowferry.Copier).Copy(t.Context(), told); rowferry.CodeOf(err) != rowferry.CodeSourceAway {
+				t.Errorf("what cannot be seen was not waited for: %v", err)
+			}
+			release()
+			wait()
+			_, again, r := copying(t, s, told, name)
+			if rows := rowsOf(t, r, &again.Tables()[0], nil, nil); len(rows) != 2 {
+				t.Errorf("read %v", rows)
 			}
 		})
 	}

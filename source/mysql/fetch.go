@@ -53,10 +53,6 @@ func (s *liveSource) now(ctx context.Context) (*tableCopy, error) {
 	return k, nil
 }
 
-// reachPause is how long it takes about until a transaction that is in the log is
-// seen, where it does not wait for a replica's word.
-const reachPause = 10 * time.Millisecond
-
 // Reach waits until what was logged before a place is seen. See rowferry.RowCopy.
 func (k *rowsNow) Reach(ctx context.Context, p rowferry.Position, log string) error {
 	if failpoint.On("fetch-early") {
@@ -79,19 +75,7 @@ func (k *rowsNow) Reach(ctx context.Context, p rowferry.Position, log string) er
 	if err := k.same(ctx, c); err != nil {
 		return err
 	}
-	for begun := time.Now(); ; {
-		reached, err := k.reached(ctx, c, at, log)
-		if reached || err != nil {
-			return err
-		}
-		if time.Since(begun) > k.src.opt.Endpoint.Wait() {
-			return rowferry.Errorf(rowferry.CodeSourceAway, "transactions that are in the source's log already cannot be seen yet, as while they wait for a replica's word").
-				Fact("log", "%s", log)
-		}
-		if err := pause(ctx, reachPause); err != nil {
-			return err
-		}
-	}
+	return k.awaitSeen(ctx, log, func() (bool, error) { return k.reached(ctx, c, at, log) })
 }
 
 func (k *rowsNow) reached(ctx context.Context, c *conn, p Parsed, log string) (bool, error) {

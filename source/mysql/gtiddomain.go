@@ -31,6 +31,17 @@ type domains map[uint32]domainGTID
 
 func (d domains) has(g domainGTID) bool { return d[g.domain] == g && g != domainGTID{} }
 
+// reaches reports whether d has come as far as o in each of its domains, in which numbers
+// are taken to rise.
+func (d domains) reaches(o domains) bool {
+	for k, g := range o {
+		if d[k].seq < g.seq {
+			return false
+		}
+	}
+	return true
+}
+
 // String prints the GTIDs by domain, as MariaDB prints gtid_binlog_pos.
 func (d domains) String() string { return string(d.append(nil)) }
 
