@@ -3,7 +3,6 @@ package rowferry
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
@@ -15,10 +14,15 @@ func (e *Engine) removeGone(ctx context.Context, r *renewal, last bool) error {
 	if failpoint.On("keep-gone") {
 		return nil
 	}
-	for _, t := range slices.Backward(r.tables) {
-		m := r.targets[t.Name]
-		list := listOf(t, goneRows, len(m.Table.Identity()))
-		remove := func(keys []Row) error { return e.removeSome(ctx, r, m, list, keys) }
+	if !last {
+		if err := e.loosenGone(ctx, r); err != nil {
+			return err
+		}
+	}
+	for _, t := range r.leaving {
+		m := r.targets[t]
+		list := r.gone(e, m)
+		remove := func(keys []Row) error { return e.removeSome(ctx, m, list, keys) }
 		err := e.eachOf(ctx, list, func(keys []Row) error {
 			err := remove(keys)
 			if !isReferred(err) {
@@ -41,26 +45,52 @@ func (e *Engine) removeGone(ctx context.Context, r *renewal, last bool) error {
 	return nil
 }
 
+// loosenGone sets the columns NULL by which tables lead to each other, or to themselves, in
+// all rows that go: in any order no other of them is in the way then.
+func (e *Engine) loosenGone(ctx context.Context, r *renewal) error {
+	if failpoint.On("keep-tied") {
+		return nil
+	}
+	for _, t := range r.leaving {
+		m := r.targets[t]
+		columns := r.loose[m.Table.Name]
+		if len(columns) == 0 {
+			continue
+		}
+		err := e.eachOf(ctx, r.gone(e, m), func(keys []Row) error {
+			return e.insistOn(ctx, func() error {
+				_, ms, err := e.deletes(m, keys)
+				if err != nil {
+					return err
+				}
+				return e.single(ctx, nil, func(tx RemoveTx) error { return tx.Merge(ctx, loosening(ms, columns)) })
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gone is the list of the rows of a table that go.
+func (r *renewal) gone(e *Engine, m *Mutation) *schema.Table {
+	return listOf(e.shapes[m.Source], goneRows, len(m.Table.Identity()))
+}
+
 func isReferred(err error) bool {
 	code := CodeOf(err)
 	return code == CodeRowRefused || code == CodeCascades
 }
 
 // removeSome removes some rows in a batch of their own, and takes them off the list.
-func (e *Engine) removeSome(ctx context.Context, r *renewal, m *Mutation, list *schema.Table, keys []Row) error {
+func (e *Engine) removeSome(ctx context.Context, m *Mutation, list *schema.Table, keys []Row) error {
 	err := e.insistOn(ctx, func() error {
 		notes, ms, err := e.deletes(m, keys)
 		if err != nil {
 			return err
 		}
-		return e.single(ctx, notes, func(tx RemoveTx) error {
-			if columns := r.loose[m.Table.Name]; len(columns) > 0 {
-				if err := tx.Merge(ctx, loosening(ms, columns)); err != nil {
-					return err
-				}
-			}
-			return tx.Remove(ctx, ms)
-		})
+		return e.single(ctx, notes, func(tx RemoveTx) error { return tx.Remove(ctx, ms) })
 	})
 	if err != nil {
 		return err

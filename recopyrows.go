@@ -11,6 +11,7 @@ import (
 // renewal is how rows come into the target again.
 type renewal struct {
 	tables  []*schema.Table           // the source's, parents first
+	leaving []schema.Name             // the source's, children first by the target's foreign keys
 	targets map[schema.Name]*Mutation // by source table
 	// loose are columns of foreign keys by which tables lead to each other, by target
 	// table: rows come without them first, and go without them.
@@ -51,8 +52,11 @@ func (e *Engine) renewal(ctx context.Context) (*renewal, error) {
 	for _, t := range ordered {
 		r.tables = append(r.tables, e.shapes[t.Name])
 	}
-	if _, r.loose, err = childrenFirst(owned, there); err != nil {
+	if owned, r.loose, err = childrenFirst(owned, there); err != nil {
 		return nil, err
+	}
+	for _, o := range owned {
+		r.leaving = append(r.leaving, o.Source)
 	}
 	return r, e.checkCircles(circles)
 }
