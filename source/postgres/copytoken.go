@@ -21,27 +21,33 @@ const tokenPrefix = "rowferry"
 // met all of that. A server whose disk was put back, so that it lacks some of it,
 // lacks the token as well, however long its log has become since.
 //
-// Its text is "LSN:ID".
+// Its text is "LSN:ID:LSN": at, id and said.
 type token struct {
-	at lsn    // its commit ends there, or before
-	id string // random, and what the message says
+	at   lsn    // its commit ends there, or before
+	id   string // random, and what the message says
+	said lsn    // the message ends there: a log that was read so far has all that the snapshot saw
 	// fetched says that it is of rows which were read while merging: no chunk's note
 	// has it, so marks have.
 	fetched bool
 }
 
-func (t token) String() string { return t.at.String() + ":" + t.id }
+func (t token) String() string { return t.at.String() + ":" + t.id + ":" + t.said.String() }
 
 func (t token) compare(u token) int { return cmp.Or(cmp.Compare(t.at, u.at), cmp.Compare(t.id, u.id)) }
 
-// parseToken reads what String wrote.
+// parseToken reads what String wrote, and what earlier versions did, who noted at alone.
 func parseToken(text string) (token, error) {
-	place, id, ok := strings.Cut(text, ":")
+	place, rest, ok := strings.Cut(text, ":")
+	id, said, told := strings.Cut(rest, ":")
+	if !told {
+		said = place
+	}
 	at, err := parseLSN(place)
-	if !ok || err != nil || id == "" {
+	from, errSaid := parseLSN(said)
+	if !ok || cmp.Or(err, errSaid) != nil || id == "" {
 		return token{}, rowferry.Errorf(rowferry.CodeBadPosition, "%q is not what a copy noted of PostgreSQL's log", shorten(text))
 	}
-	return token{at: at, id: id}, nil
+	return token{at: at, id: id, said: from}, nil
 }
 
 const (
@@ -53,14 +59,16 @@ const (
 // synchronous_commit on, or local: what it commits is flushed.
 func (s *session) sign(ctx context.Context) (token, error) {
 	t := token{id: rand.Text()}
-	if err := s.exec(ctx, tokenQuery, t.id); err != nil {
+	place := func(of *lsn) func(dialect.Row) error {
+		return func(r dialect.Row) (err error) {
+			*of, err = parseLSN(r.Text(0))
+			return err
+		}
+	}
+	if err := s.query(ctx, tokenQuery, place(&t.said), t.id); err != nil {
 		return token{}, err
 	}
-	err := s.query(ctx, flushedQuery, func(r dialect.Row) (err error) {
-		t.at, err = parseLSN(r.Text(0))
-		return err
-	})
-	return t, err
+	return t, s.query(ctx, flushedQuery, place(&t.at))
 }
 
 // tokens are those that the log has to have. Safe for concurrent use.
@@ -69,6 +77,7 @@ type tokens struct {
 	on   bool    // a copy goes on: the log is asked for messages
 	all  []token // by place
 	due  []token // of all: those that are ahead of where the Reader is
+	from lsn     // where it began
 	came map[string]bool
 }
 
@@ -101,18 +110,22 @@ func (s *tokens) expect(more ...token) {
 			continue
 		}
 		s.all = slices.Insert(s.all, i, t)
+		if t.said <= s.from {
+			continue
+		}
 		i, _ = slices.BinarySearchFunc(s.due, t, token.compare)
 		s.due = slices.Insert(s.due, i, t)
 	}
 }
 
 // begin begins with a Reader that tells what is behind a place. What an earlier one
-// met beyond it may not come again, where the server was put back in between.
+// met beyond it may not come again, where the server was put back in between. A token
+// whose message is before the place may be: others' commits are between that and at.
 func (s *tokens) begin(at lsn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i, _ := slices.BinarySearchFunc(s.all, token{at: at + 1}, token.compare)
-	s.due, s.came = slices.Clone(s.all[i:]), map[string]bool{}
+	s.from, s.came = at, map[string]bool{}
+	s.due = slices.DeleteFunc(slices.Clone(s.all), func(t token) bool { return t.said <= at })
 }
 
 // meets takes a message with a token, expected or not.

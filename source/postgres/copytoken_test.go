@@ -120,7 +120,7 @@ func TestCopyPutBack(t *testing.T) {
 func TestTokens(t *testing.T) {
 	var s tokens
 	s.set(true)
-	one, two, three := token{at: 10, id: "one"}, token{at: 20, id: "two"}, token{at: 30, id: "three"}
+	one, two, three := token{at: 10, id: "one", said: 8}, token{at: 20, id: "two", said: 18}, token{at: 30, id: "three", said: 25}
 	s.expect(three, one, two, one)
 	s.begin(10)
 	wants := func(at lsn, want string) {
@@ -135,7 +135,7 @@ func TestTokens(t *testing.T) {
 	s.meets("two")
 	s.meets("of others")
 	wants(29, "")
-	s.expect(token{at: 15, id: "late", fetched: true})
+	s.expect(token{at: 15, id: "late", said: 13, fetched: true})
 	wants(29, "late")
 	if f := s.fetched(); len(f) != 1 || f[0].id != "late" {
 		t.Errorf("fetched: %v", f)
@@ -145,7 +145,10 @@ func TestTokens(t *testing.T) {
 	s.begin(10)
 	wants(30, "late")
 	s.begin(20)
+	s.expect(token{at: 22, id: "before", said: 19})
 	wants(30, "three")
+	s.begin(27) // behind its commit or before, and behind what it stands for
+	wants(40, "")
 	if last := s.last(); last != three {
 		t.Errorf("the last is %v", last)
 	}
@@ -158,15 +161,18 @@ func TestTokens(t *testing.T) {
 
 // Marks with and without tokens are read as they were written.
 func TestMarkText(t *testing.T) {
-	for _, text := range []rowferry.Mark{"0/300 3/7", "0/300 3/7 0/200:X 16/B374D848:Y2"} {
+	for _, text := range []rowferry.Mark{"0/300 3/7", "0/300 3/7 0/200:X:0/1F0 16/B374D848:Y2:16/B374D848"} {
 		if m, err := parseMark(text); err != nil || m.String() != string(text) {
 			t.Errorf("%s is %v: %v", text, m, err)
 		}
 	}
-	for _, bad := range []rowferry.Mark{"0/300 3/7 ", "0/300 3/7 0/1", "0/300 3/7 0/1:", "0/300 3/7 x:y"} {
+	for _, bad := range []rowferry.Mark{"0/300 3/7 ", "0/300 3/7 0/1", "0/300 3/7 0/1:", "0/300 3/7 0/1:X:", "0/300 3/7 x:y"} {
 		if _, err := parseMark(bad); rowferry.CodeOf(err) != rowferry.CodeBadPosition {
 			t.Errorf("%q: %v", bad, err)
 		}
+	}
+	if m, err := parseMark("0/300 3/7 0/200:X"); err != nil || m.tokens[0].said != 0x200 { // an earlier version's
+		t.Errorf("%v %v", m, err)
 	}
 	if err := Live(Options{}).Expect([]rowferry.Snapshot{"1:2:@0/1"}); rowferry.CodeOf(err) != rowferry.CodeBadPosition {
 		t.Errorf("expected %v", err)
