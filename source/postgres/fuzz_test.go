@@ -115,7 +115,7 @@ func TestMessages(t *testing.T) {
 			ops = append(ops, c.Op)
 		}
 	}
-	want := []rowferry.Op{rowferry.Shape, rowferry.Insert, rowferry.Update, rowferry.Update, rowferry.Delete, rowferry.Truncate, rowferry.Insert}
+	want := []rowferry.Op{rowferry.Shape, rowferry.Insert, rowferry.Insert, rowferry.Update, rowferry.Update, rowferry.Delete, rowferry.Truncate, rowferry.Insert}
 	if len(ops) != len(want) {
 		t.Fatalf("read %v", ops)
 	}
