@@ -151,32 +151,39 @@ func TestCopyBeginsBeforeWhatIsNotVisible(t *testing.T) {
 	}
 }
 
+// toldUnseen makes a change to a table of two rows, which waits to be seen, and returns
+// the transaction as a source that does not wait long has told it. release lets the
+// change be seen.
+func toldUnseen(t *testing.T, k testdb.Kind, change string) (s *testdb.Server, name string, impatient rowferry.Source, last *rowferry.Tx, release func()) {
+	t.Helper()
+	s, hold, let := holding(t, k)
+	name, db := testdb.NewDatabase(t, s)
+	run(t, db, "CREATE TABLE t (id INT PRIMARY KEY, n INT)", "INSERT INTO t VALUES (1, 0), (2, 0)")
+	src, copied, _ := copying(t, s, "", name)
+	from, lineage := copied.From()
+	hold()
+	wait := held(t, s, session(t, db), change)
+	opt := src.opt
+	opt.Once, opt.Endpoint.Timeout = true, time.Second
+	impatient = Live(opt)
+	res := readFrom(impatient, rowferry.Start{Position: from, Lineage: lineage})
+	must(t, res.err)
+	return s, name, impatient, res.txs[len(res.txs)-1], func() { let(); wait() }
+}
+
 // TestCopyWaitsForWhatWasTold: a copy that begins where the log was followed to waits
 // until its chunks see what the log has told.
 func TestCopyWaitsForWhatWasTold(t *testing.T) {
 	for _, k := range kinds() {
 		t.Run(string(k), func(t *testing.T) {
 			t.Parallel()
-			s, hold, release := holding(t, k)
-			name, db := testdb.NewDatabase(t, s)
-			run(t, db, "CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1)")
-			src, copied, _ := copying(t, s, "", name)
-			from, lineage := copied.From()
-			hold()
-			wait := held(t, s, session(t, db), "INSERT INTO t VALUES (2)")
-			opt := src.opt
-			opt.Once, opt.Endpoint.Timeout = true, time.Second
-			impatient := Live(opt)
-			res := readFrom(impatient, rowferry.Start{Position: from, Lineage: lineage})
-			must(t, res.err)
-			told := res.txs[len(res.txs)-1].Position
-			if _, err := impatient.(rowferry.Copier).Copy(t.Context(), told); rowferry.CodeOf(err) != rowferry.CodeSourceAway {
+			s, name, impatient, last, release := toldUnseen(t, k, "INSERT INTO t VALUES (3, 0)")
+			if _, err := impatient.(rowferry.Copier).Copy(t.Context(), last.Position); rowferry.CodeOf(err) != rowferry.CodeSourceAway {
 				t.Errorf("what cannot be seen was not waited for: %v", err)
 			}
 			release()
-			wait()
-			_, again, r := copying(t, s, told, name)
-			if rows := rowsOf(t, r, &again.Tables()[0], nil, nil); len(rows) != 2 {
+			_, again, r := copying(t, s, last.Position, name)
+			if rows := rowsOf(t, r, &again.Tables()[0], nil, nil); len(rows) != 3 {
 				t.Errorf("read %v", rows)
 			}
 		})

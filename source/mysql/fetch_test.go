@@ -2,10 +2,8 @@ package mysql
 
 import (
 	"testing"
-	"time"
 
 	"github.com/rowferry/rowferry"
-	"github.com/rowferry/rowferry/internal/testdb"
 )
 
 // TestFetchedRowsSeeTheLog: a row that is read while the log is followed is read in a
@@ -15,26 +13,13 @@ func TestFetchedRowsSeeTheLog(t *testing.T) {
 	for _, k := range kinds() {
 		t.Run(string(k), func(t *testing.T) {
 			t.Parallel()
-			s, hold, release := holding(t, k)
-			name, db := testdb.NewDatabase(t, s)
-			run(t, db, "CREATE TABLE t (id INT PRIMARY KEY, n INT)", "INSERT INTO t VALUES (1, 0), (2, 0)")
-			src, copied, _ := copying(t, s, "", name)
-			from, lineage := copied.From()
-			hold()
-			wait := held(t, s, session(t, db), "UPDATE t SET n = 1 WHERE id = 1")
-			opt := src.opt
-			opt.Once, opt.Endpoint.Timeout = true, time.Second
-			impatient := Live(opt)
-			res := readFrom(impatient, rowferry.Start{Position: from, Lineage: lineage})
-			must(t, res.err)
-			last := res.txs[len(res.txs)-1]
+			_, _, impatient, last, release := toldUnseen(t, k, "UPDATE t SET n = 1 WHERE id = 1")
 			rows, err := impatient.(rowferry.Fetcher).Rows(t.Context())
 			must(t, err)
 			if err := rows.Reach(t.Context(), last.Position, last.Log); rowferry.CodeOf(err) != rowferry.CodeSourceAway {
 				t.Errorf("what cannot be seen was not waited for: %v", err)
 			}
 			release()
-			wait()
 			must(t, rows.Reach(t.Context(), last.Position, last.Log))
 			r, err := rows.Open(t.Context())
 			must(t, err)
