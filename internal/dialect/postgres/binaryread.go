@@ -120,13 +120,9 @@ func UUIDText(dst, b []byte) ([]byte, bool) {
 	if len(b) != 16 {
 		return dst, false
 	}
-	for i, end := range [...]int{4, 6, 8, 10, 16} {
-		start := 0
-		if i > 0 {
-			start = [...]int{4, 6, 8, 10}[i-1]
-			dst = append(dst, '-')
-		}
-		dst = hex.AppendEncode(dst, b[start:end])
+	dst = hex.AppendEncode(dst, b[:4])
+	for _, part := range [...][]byte{b[4:6], b[6:8], b[8:10], b[10:]} {
+		dst = hex.AppendEncode(append(dst, '-'), part)
 	}
 	return dst, true
 }
