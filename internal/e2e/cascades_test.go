@@ -192,7 +192,7 @@ type follower struct {
 func (s *stream) follow(t *testing.T) *follower {
 	t.Helper()
 	f := &follower{stream: s, output: &bytes.Buffer{}, done: make(chan struct{})}
-	f.cmd = exec.Command(program(t, ""), s.command("run", "--from", s.from)...)
+	f.cmd = command(t, "", s.command("run", "--from", s.from)...)
 	f.cmd.Stdout, f.cmd.Stderr = f.output, f.output
 	if err := f.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -282,7 +281,7 @@ func (c *copyCampaign) args(more ...string) []string {
 func (c *copyCampaign) strike(s stage) bool {
 	c.t.Helper()
 	var output bytes.Buffer
-	cmd := exec.CommandContext(c.t.Context(), program(c.t, "failpoint"), c.args("--once")...)
+	cmd := command(c.t, "failpoint", c.args("--once")...)
 	cmd.Env = append(os.Environ(), fmt.Sprintf("ROWFERRY_FAILPOINT=%s:kill@%d", s.name, s.least+c.random.IntN(s.most-s.least+1)))
 	cmd.Stdout, cmd.Stderr = &output, &output
 	_ = cmd.Run() // the exit code is what counts

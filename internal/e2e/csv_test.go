@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -215,7 +214,7 @@ func killed(t *testing.T, s stage, random *rand.Rand, args []string) bool {
 func killedAt(t *testing.T, failpoint string, args []string) bool {
 	t.Helper()
 	var output bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), program(t, "failpoint"), args...)
+	cmd := command(t, "failpoint", args...)
 	cmd.Env = append(os.Environ(), "ROWFERRY_FAILPOINT="+failpoint)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	_ = cmd.Run() // the exit code is what counts

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"flag"
 	"os"
@@ -93,7 +92,7 @@ type call struct {
 func (c call) run(t testing.TB) outcome {
 	t.Helper()
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(context.Background(), program(t, c.tag), c.args...)
+	cmd := command(t, c.tag, c.args...)
 	cmd.Env = append(os.Environ(), c.env...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -44,7 +43,7 @@ func (c *entCampaign) copied(transactions int) {
 func (c *entCampaign) strike(failpoint string) (struck bool) {
 	c.t.Helper()
 	var output bytes.Buffer
-	cmd := exec.CommandContext(c.t.Context(), program(c.t, "failpoint"), c.args()...)
+	cmd := command(c.t, "failpoint", c.args()...)
 	cmd.Env = append(os.Environ(), "ROWFERRY_FAILPOINT="+failpoint)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {

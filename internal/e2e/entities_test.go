@@ -10,7 +10,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -193,7 +192,7 @@ func (c *entCampaign) write(transactions, ahead int) (done chan error) {
 func (c *entCampaign) kill(at int, staged bool) {
 	c.t.Helper()
 	var output bytes.Buffer
-	cmd := exec.CommandContext(c.t.Context(), program(c.t, "failpoint"), c.args()...)
+	cmd := command(c.t, "failpoint", c.args()...)
 	how := "at once"
 	if staged {
 		s := c.pair.stages()[c.rnd.IntN(len(c.pair.stages()))]

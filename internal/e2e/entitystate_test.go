@@ -88,7 +88,7 @@ func testStateLostBeneath(t *testing.T) {
 	f.follows()
 	keepDir(t, f.state, f.state+".earlier")
 	var output bytes.Buffer
-	cmd := exec.Command(program(t, shipped()), "-c", f.config, "run")
+	cmd := command(t, shipped(), "-c", f.config, "run")
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

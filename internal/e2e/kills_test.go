@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -161,7 +160,7 @@ func (c *campaign) prefix() {
 func (c *campaign) run(failpoint string) int {
 	c.t.Helper()
 	var output bytes.Buffer
-	cmd := exec.CommandContext(context.Background(), program(c.t, "failpoint"), c.place.replay()...)
+	cmd := command(c.t, "failpoint", c.place.replay()...)
 	cmd.Env = append(os.Environ(), "ROWFERRY_FAILPOINT="+failpoint)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {

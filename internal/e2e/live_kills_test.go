@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -236,7 +235,7 @@ const mostAsked = 2
 func (c *liveCampaign) run(failpoint string) {
 	c.t.Helper()
 	var output bytes.Buffer
-	cmd := exec.CommandContext(c.t.Context(), program(c.t, "failpoint"), c.args()...)
+	cmd := command(c.t, "failpoint", c.args()...)
 	cmd.Env = append(os.Environ(), "ROWFERRY_FAILPOINT="+failpoint)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -81,7 +80,7 @@ func (l *line) follow() {
 	l.secret("pw", a.Password)
 	config := l.configured(attempt{user: "follower", tls: full(l.bench.ours), more: map[string]any{"password_command": []string{"cat", "pw"}}}, tap.port)
 	var output bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), program(t, ""), l.args(config)...)
+	cmd := command(t, "", l.args(config)...)
 	cmd.Env = append(os.Environ(), "TMPDIR="+l.dir)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	l.must(cmd.Start())

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"syscall"
 	"testing"
@@ -24,7 +23,7 @@ func TestLongRun(t *testing.T) {
 	c := newLiveCampaign(t, pair{testdb.MySQL97, testdb.Postgres15, "FULL"})
 	stop := c.write()
 	var output bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), program(t, ""), c.args()...)
+	cmd := command(t, "", c.args()...)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -243,7 +242,7 @@ func ownShared(t *testing.T, g *goal) string {
 func startFollowing(t *testing.T, f *feeder) (stop func()) {
 	t.Helper()
 	var output bytes.Buffer
-	cmd := exec.Command(program(t, shipped()), f.args("run")...)
+	cmd := command(t, shipped(), f.args("run")...)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

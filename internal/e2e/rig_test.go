@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -217,6 +218,15 @@ func (o *output) String() string {
 	return o.all.String()
 }
 
+// told is the end of it, and all of it where the program had to say where it hangs.
+func (o *output) told() string {
+	all := o.String()
+	if strings.Contains(all, quitNote) {
+		return all
+	}
+	return lastLines(all, 40)
+}
+
 // start starts an engine.
 func (r *rig) start(state string, env ...string) *engine {
 	r.t.Helper()
@@ -226,7 +236,7 @@ func (r *rig) start(state string, env ...string) *engine {
 // startEngine starts the program, built with a tag.
 func startEngine(t *testing.T, tag string, args []string, env ...string) *engine {
 	t.Helper()
-	e := &engine{cmd: exec.Command(program(t, tag), args...), ended: make(chan struct{})}
+	e := &engine{cmd: command(t, tag, args...), ended: make(chan struct{})}
 	e.cmd.Env = append(os.Environ(), env...)
 	e.cmd.Stdout, e.cmd.Stderr = &e.output, &e.output
 	if err := e.cmd.Start(); err != nil {
@@ -240,7 +250,7 @@ func startEngine(t *testing.T, tag string, args []string, env ...string) *engine
 		_ = e.cmd.Process.Kill() // it may have ended
 		<-e.ended
 		if t.Failed() {
-			t.Logf("the engine said:\n%s", lastLines(e.output.String(), 40))
+			t.Logf("the engine said:\n%s", e.output.told())
 		}
 	})
 	return e

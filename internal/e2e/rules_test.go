@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -227,7 +226,7 @@ func TestRulesCopy(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- c.write(100) }()
 		var output bytes.Buffer
-		cmd := exec.CommandContext(t.Context(), program(t, "failpoint"), "-c", c.config, "run", "--once")
+		cmd := command(t, "failpoint", "-c", c.config, "run", "--once")
 		cmd.Env = append(os.Environ(), "ROWFERRY_FAILPOINT="+at)
 		cmd.Stdout, cmd.Stderr = &output, &output
 		_ = cmd.Run() // the exit code is what counts

@@ -18,7 +18,7 @@ type stopped struct {
 func startStopped(t *testing.T, p place, failpoint string) *stopped {
 	t.Helper()
 	s := &stopped{output: &bytes.Buffer{}}
-	s.cmd = exec.Command(program(t, "failpoint"), p.replay()...)
+	s.cmd = command(t, "failpoint", p.replay()...)
 	s.cmd.Env = append(os.Environ(), "ROWFERRY_FAILPOINT="+failpoint)
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	if err := s.cmd.Start(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // shared holds the servers that tests of this process share, by kind and
@@ -78,15 +79,18 @@ func startShared(k Kind, opts []Option) (*Server, error) {
 	return s, err
 }
 
+// droppedWithin is how long a database may take to go: it goes with its server anyway.
+const droppedWithin = 30 * time.Second
+
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
 // NewDatabase makes an empty database for the test, named after it, and a pool
-// of sessions in it; both go when the test ends.
+// of sessions in it; both go when the test ends. What holds a database back, as a
+// prepared transaction of a test that failed, holds it only for droppedWithin.
 func NewDatabase(t testing.TB, s *Server) (name string, db *sql.DB) {
 	t.Helper()
-	ctx := context.Background()
 	prefix := notInNames.ReplaceAllString(strings.ToLower(t.Name()), "_")
-	name, err := s.CreateDatabase(ctx, prefix[:min(len(prefix), 40)])
+	name, err := s.CreateDatabase(context.Background(), prefix[:min(len(prefix), 40)])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,6 +99,8 @@ func NewDatabase(t testing.TB, s *Server) (name string, db *sql.DB) {
 	}
 	t.Cleanup(func() {
 		db.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), droppedWithin)
+		defer cancel()
 		// A test may have stopped its server on purpose.
 		drop := "DROP DATABASE IF EXISTS " + s.Quote(name)
 		if s.config.flavor == Postgres {
