@@ -27,6 +27,7 @@ type copying struct {
 	loaded  chan struct{}        // closed when their chunks are there
 	listed  uint64               // the sequence of the last batch that was listed
 	drained uint64               // and of the last one that was merged into the stage
+	removed removed              // by the last batch that removed any
 
 	seen map[schema.Name]Snapshot // by table, while merging; what counts is that of tables without a key
 

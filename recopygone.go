@@ -83,7 +83,9 @@ func isReferred(err error) bool {
 	return code == CodeRowRefused || code == CodeCascades
 }
 
-// removeSome removes some rows in a batch of their own, and takes them off the list.
+// removeSome removes some rows in a batch of their own. It takes off their list those of
+// the batch before: where the last batch is undone, as in a target that is put back, that
+// looks as if it had never committed.
 func (e *Engine) removeSome(ctx context.Context, m *Mutation, list *schema.Table, keys []Row) error {
 	err := e.insistOn(ctx, func() error {
 		notes, ms, err := e.deletes(m, keys)
@@ -95,11 +97,24 @@ func (e *Engine) removeSome(ctx context.Context, m *Mutation, list *schema.Table
 	if err != nil {
 		return err
 	}
-	rows := make([]StagedRow, len(keys))
+	before := e.recopy.removed
+	e.recopy.removed = removed{list: list, keys: make([]StagedRow, len(keys))}
 	for i, key := range keys {
-		rows[i] = StagedRow{Key: key}
+		e.recopy.removed.keys[i].Key = key
 	}
-	return e.recopy.stage().Put(list, rows)
+	if failpoint.On("forget-removed") {
+		before = e.recopy.removed
+	}
+	if before.list == nil {
+		return nil
+	}
+	return e.recopy.stage().Put(before.list, before.keys)
+}
+
+// removed are rows that a batch has removed and that are on their list still.
+type removed struct {
+	list *schema.Table
+	keys []StagedRow
 }
 
 // deletes returns the deletes of rows by their keys: the source's where they are noted,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/rowferry/rowferry/internal/failpoint"
 	"github.com/rowferry/rowferry/schema"
 )
 
@@ -114,6 +115,9 @@ func (e *Engine) renew(ctx context.Context) error {
 		return err
 	}
 	if err := e.carryFrom(ctx, from); err != nil {
+		return err
+	}
+	if err := failpoint.Hit("recopy.carried"); err != nil {
 		return err
 	}
 	return e.removeGone(ctx, r, true)

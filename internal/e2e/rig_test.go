@@ -19,7 +19,7 @@ import (
 )
 
 // hung is after how long a wait that should have ended fails the test.
-const hung = 2 * time.Minute
+const hung = 4 * time.Minute
 
 // rig is a pipeline from a server under Load to another server, with a proxy on
 // the way to each.

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -169,8 +170,11 @@ func act(name, action string) error {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {} // nothing may happen between the signal and its arrival
 	case "stop":
-		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-		return nil
+		// It is sent to this thread, which has it before it goes on: another one would
+		// stop this one a moment later.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		return syscall.Tgkill(os.Getpid(), syscall.Gettid(), syscall.SIGSTOP)
 	case "exit":
 		os.Exit(ExitCode)
 		return nil

@@ -30,7 +30,7 @@ func TestRun(t *testing.T) {
 		t.Run(string(k), func(t *testing.T) {
 			s := testdb.Start(t, k, logical(k)...)
 			_, db := testdb.NewDatabase(t, s)
-			o := load.Options{Seed: 1, Writers: 4, Transactions: 500, Flavor: k.Flavor(), Prepared: k.Flavor() == testdb.Postgres}
+			o := load.Options{Seed: 1, Writers: 4, Transactions: 800, Flavor: k.Flavor(), Prepared: k.Flavor() == testdb.Postgres}
 			if testdb.Soak() {
 				o.Transactions = 5000
 			}
