@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strings"
@@ -127,17 +128,17 @@ func (s *stepper) observe() func() int {
 		(SELECT COUNT(*) FROM NS.parent), (SELECT MAX(id) FROM NS.child), (SELECT SUM(v) + 1 FROM NS.parent),
 		(SELECT MIN(id) + 4 FROM NS.child), (SELECT COUNT(*) FROM NS.trail)`, "NS.", s.goal.ns)
 	seen := map[int]bool{}
-	stop := make(chan struct{})
+	ctx, stop := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	work.Go(func() {
 		for {
 			select {
-			case <-stop:
+			case <-ctx.Done():
 				return
 			case <-time.After(3 * time.Millisecond):
 			}
 			var v [7]int
-			if db.QueryRow(query).Scan(&v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6]) != nil {
+			if db.QueryRowContext(ctx, query).Scan(&v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6]) != nil {
 				continue // the target is away
 			}
 			for _, n := range v {
@@ -150,7 +151,7 @@ func (s *stepper) observe() func() int {
 		}
 	})
 	end := sync.OnceValue(func() int {
-		close(stop)
+		stop()
 		work.Wait()
 		db.Close()
 		return len(seen)
