@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -179,29 +178,11 @@ func (r *rig) overtakeIdle(state string) {
 	r.finish(r.start(successor))
 }
 
-// stands waits until an engine stands still.
-func (r *rig) stands(e *engine) {
-	r.t.Helper()
-	path := fmt.Sprintf("/proc/%d/stat", e.cmd.Process.Pid)
-	r.until("the engine stands still", func() bool {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		_, state, _ := strings.Cut(string(text), ") ") // see proc_pid_stat(5)
-		return strings.HasPrefix(state, "T")
-	})
-}
-
 // fenced lets an engine that was overtaken go on.
 func (r *rig) fenced(first *engine) {
 	r.t.Helper()
 	before := r.writer()
-	if err := first.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		r.t.Fatal(err)
-	}
-	r.ends(first)
-	requireRefusal(r.t, outcome{code: first.cmd.ProcessState.ExitCode(), stderr: first.output.String()}, rowferry.CodeFenced)
+	first.goesOn(r.t, rowferry.CodeFenced)
 	if after := r.writer(); after != before {
 		r.t.Fatalf("the engine that was overtaken wrote: the checkpoint is of %s, before it %s", after, before)
 	}

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/rowferry/rowferry"
@@ -35,24 +34,6 @@ func (r *recopyRig) reaches(failpoint string, phase rowferry.CopyPhase) {
 	if got := r.goal.held(r.t).Copy.Phase; got != phase {
 		r.t.Fatalf("%s: the copy is %q, want %q", failpoint, got, phase)
 	}
-}
-
-// standing starts an engine that stands still at a failpoint.
-func standing(t *testing.T, at string, args []string) *engine {
-	t.Helper()
-	e := startEngine(t, "failpoint", args, "ROWFERRY_FAILPOINT="+at)
-	(&rig{t: t}).stands(e)
-	return e
-}
-
-// goesOn has such an engine go on, and end by a refusal.
-func (e *engine) goesOn(t *testing.T, code rowferry.Code) {
-	t.Helper()
-	if err := e.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-	<-e.ended
-	requireRefusal(t, outcome{code: e.cmd.ProcessState.ExitCode(), stderr: e.output.String()}, code)
 }
 
 // TestResnapshotMariaDB copies tables again into MariaDB, with Kills in each part.
@@ -128,10 +109,7 @@ func TestResnapshotPutBackByOne(t *testing.T) {
 	again := s.command("run", "--once", "--resnapshot", s.database+".*")
 	e := standing(t, "recorded:stop@1/recopy.carried,recopy.removed:kill@2/recopy.carried", again)
 	putBack := saved(t, s.goal.path)
-	if err := e.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-	<-e.ended
+	e.resume(t)
 	requireRows(1, 1)
 	putBack()
 	requireRows(1, 2)
@@ -225,22 +203,24 @@ func TestResnapshotCommands(t *testing.T) {
 // that the ALTER waits for.
 func TestResnapshotShape(t *testing.T) {
 	besideOthers(t)
-	for _, at := range []string{"copy.committed:kill@2", "recopy.drained:stop@1"} {
-		t.Run(at, func(t *testing.T) {
+	for when, changed := range map[string]func(r *recopyRig, change func()){
+		"while tables are read": func(r *recopyRig, change func()) {
+			struck(r.t, "copy.committed:kill@2", r.again())
+			change()
+			requireRefusal(r.t, run(r.t, r.again()...), rowferry.CodeShapeChanged)
+		},
+		"once all is read": func(r *recopyRig, change func()) {
+			e := standing(r.t, "recopy.drained:stop@1", r.again())
+			change()
+			e.goesOn(r.t, rowferry.CodeShapeChanged)
+		},
+	} {
+		t.Run(when, func(t *testing.T) {
 			besideOthers(t)
 			r := damaged(t, pair{testdb.MySQL97, sqliteKind, ""}, 10)
-			change := func() {
+			changed(r, func() {
 				r.execute("ALTER TABLE item ADD COLUMN more INT", "INSERT INTO item VALUES (1, 77777, 1, 1)")
-			}
-			if strings.Contains(at, "kill") {
-				struck(t, at, r.again())
-				change()
-				requireRefusal(t, run(t, r.again()...), rowferry.CodeShapeChanged)
-			} else {
-				e := standing(t, at, r.again())
-				change()
-				e.goesOn(t, rowferry.CodeShapeChanged)
-			}
+			})
 			requireRefusal(t, run(t, r.args()...), rowferry.CodeShapeChanged)
 		})
 	}

@@ -192,8 +192,12 @@ var placeRefusals = []refusal{
 		return p.replay(), func() { rewrite(t, path, func([]byte) []byte { return old }) }
 	}},
 	{"a second engine", rowferry.CodeStateLocked, func(t *testing.T, p *place, _ record.Recording) ([]string, func()) {
-		first := startStopped(t, *p, "confirm:stop@1")
-		return p.replay(), func() { first.goOn(t) }
+		first := standing(t, "confirm:stop@1", p.replay())
+		return p.replay(), func() {
+			if o := first.resume(t); o.code != 0 {
+				t.Fatalf("the engine that stood still ended with %d", o.code)
+			}
+		}
 	}},
 	{"disk full", rowferry.CodeTargetFull, func(t *testing.T, p *place, _ record.Recording) ([]string, func()) {
 		dir := t.TempDir()
