@@ -29,20 +29,63 @@ func (r *entRow) release(i int) {
 	}
 }
 
-// chain gives a row a new key, and its old one to another row; what refers to them
-// follows, before or afterwards.
+// chain gives rows new keys, most of them the one that the row before gave up; what
+// refers to them follows, before or afterwards.
 func (w *entWriter) chain(t *entTable) {
-	a, b := w.any(t), w.any(t)
-	if t.own == "" || t.text || a == b || w.family(a) > 6 || w.family(b) > 6 || t.key == "offset" && w.family(a)+w.family(b) > 0 || t.name == "item" && a.refs[0] != b.refs[0] {
-		return
+	var before *entRow
+	var left int64
+	for range 3 + w.rnd.IntN(7) {
+		r := w.rested(t)
+		if r == nil {
+			return
+		}
+		old, to := r.own, w.fresh()
+		if before != nil && w.rnd.IntN(3) > 0 && r.sameParents(before) {
+			to, r.stained = left, true
+			w.changed["keys moved in chains"]++
+		}
+		w.move(r, to)
+		before, left = r, old
 	}
-	old := a.own
-	w.move(a, w.fresh())
-	if w.rnd.IntN(3) > 0 {
-		w.move(b, old)
-		b.stained = true
-		w.changed["keys moved in chains"]++
+}
+
+// sameParents reports whether what two rows have of others in their keys is the same.
+func (r *entRow) sameParents(x *entRow) bool {
+	for i := range r.refs {
+		if r.table.refs[i].inKey && r.refs[i] != x.refs[i] {
+			return false
+		}
 	}
+	return true
+}
+
+// rested returns a row whose key can change and has not yet, nil where it finds none.
+func (w *entWriter) rested(t *entTable) *entRow {
+	rows := w.resting[t.name]
+	for range min(10, len(rows)) {
+		i := w.rnd.IntN(len(rows))
+		r := rows[i]
+		if r.there && !w.mayMove(r) {
+			continue
+		}
+		rows[i] = rows[len(rows)-1]
+		rows = rows[:len(rows)-1]
+		w.resting[t.name] = rows
+		if r.there && !r.moved {
+			return r
+		}
+		if len(rows) == 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// mayMove reports whether a row's own key can change. Where the target's changes with
+// it, no other row may have it in its own (RF-5006).
+func (w *entWriter) mayMove(r *entRow) bool {
+	t := r.table
+	return t.own != "" && !t.text && (w.family(r) == 0 || t.key == "allocate" && w.family(r) <= 6)
 }
 
 // family counts the rows whose columns have a row's key in them.
@@ -67,7 +110,7 @@ func (r *entRow) keyOf(p *entRow) bool {
 }
 
 func (w *entWriter) move(r *entRow, to int64) {
-	w.changed["keys changed"]++
+	w.moved(r)
 	w.loose = true // InnoDB looks at all foreign keys of a row whose key changes
 	children := w.follow(r, to)
 	own := fmt.Sprintf("UPDATE %s SET %s = %d WHERE %s", r.table.name, r.table.own, to, r.where())
@@ -85,6 +128,14 @@ func (w *entWriter) move(r *entRow, to int64) {
 	r.own = to
 }
 
+// moved says that a row's key changes.
+func (w *entWriter) moved(r *entRow) {
+	if !r.moved {
+		r.moved = true
+		w.changed["keys changed"]++
+	}
+}
+
 // follow returns what has the children of a row refer to its new key.
 func (w *entWriter) follow(r *entRow, to int64) (all []string) {
 	was := r.own
@@ -95,6 +146,7 @@ func (w *entWriter) follow(r *entRow, to int64) (all []string) {
 			if c != r && !slices.Contains(kin, c) {
 				kin = append(kin, c)
 				if c.keyOf(p) {
+					w.moved(c)
 					walk(c)
 				}
 			}
@@ -142,6 +194,7 @@ func (w *entWriter) remove(r *entRow) {
 		return
 	}
 	w.say("DELETE FROM %s WHERE %s", t.name, r.where())
+	r.there = false
 	w.rows[t.name] = slices.Delete(w.rows[t.name], slices.Index(w.rows[t.name], r), slices.Index(w.rows[t.name], r)+1)
 	w.changed["rows deleted"]++
 	again := &entRow{table: t, own: r.own, uid: fmt.Sprintf("%s %d", t.name, w.fresh()), code: r.code, refs: make([]*entRow, len(t.refs)), stained: true}

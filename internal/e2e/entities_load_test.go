@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rowferry/rowferry/internal/testdb"
+	"github.com/rowferry/rowferry/internal/testdb/load"
 )
 
 // entRow is a row of the source, or one that others refer to already and that is to
@@ -21,6 +22,7 @@ type entRow struct {
 	refs     []*entRow // by the table's references; nil is NULL
 	children []*entRow // that refer to it
 	there    bool
+	moved    bool // its key changed
 	// stained rows have a key or a unique value that was another's. No row has to
 	// refer to one: what waits for it could wait for itself.
 	stained bool
@@ -42,17 +44,20 @@ type entWriter struct {
 	flavor  testdb.Flavor
 	reach   int // how many transactions a parent may be late
 	rows    map[string][]*entRow
+	resting map[string][]*entRow // whose keys may change
 	late    map[string][]*entRow
 	due     map[int][]*entRow
 	next    int64
 	n       int // the transaction
 	loose   bool
 	off     bool // the session's checks
+	sent    bool // what was collected
 	out     []string
 	batch   *entTable // whose rows are to be inserted next
 	values  []string
 	spans   []entSpan
 	inserts int // rows with a reference
+	all     int // rows
 	changed map[string]int
 }
 
@@ -60,7 +65,7 @@ func newEntWriter(ctx context.Context, db *sql.DB, id int, flavor testdb.Flavor,
 	conn, err := db.Conn(ctx)
 	return &entWriter{
 		id: id, rnd: rand.New(rand.NewPCG(uint64(id), 8)), conn: conn, flavor: flavor, reach: reach, next: int64(id), rows: map[string][]*entRow{},
-		late: map[string][]*entRow{}, due: map[int][]*entRow{}, changed: map[string]int{},
+		resting: map[string][]*entRow{}, late: map[string][]*entRow{}, due: map[int][]*entRow{}, changed: map[string]int{},
 	}, err
 }
 
@@ -111,12 +116,31 @@ func (w *entWriter) commit(ctx context.Context) error {
 	}
 	all = append(append(all, "BEGIN"), w.out...)
 	all = append(all, fmt.Sprintf("INSERT INTO ledger VALUES ('%d.%d', 'ledger %[1]d.%[2]d', %[2]d, '%[1]d')", w.id, w.n), "COMMIT")
-	for _, q := range all {
-		if _, err := w.conn.ExecContext(ctx, q); err != nil {
-			return fmt.Errorf("writer %d: %.300s: %w", w.id, q, err)
+	for !w.sent {
+		if err := w.send(ctx, all); err != nil {
+			return err
 		}
 	}
-	w.out, w.loose = w.out[:0], false
+	w.out, w.loose, w.sent = w.out[:0], false, false
+	return nil
+}
+
+// send sends a transaction, and takes it back where the server ended it because of
+// another's.
+func (w *entWriter) send(ctx context.Context, all []string) error {
+	for _, q := range all {
+		_, err := w.conn.ExecContext(ctx, q)
+		if err == nil {
+			continue
+		}
+		if !load.Deadlocked(err) {
+			return fmt.Errorf("writer %d: %.300s: %w", w.id, q, err)
+		}
+		w.changed["deadlocks"]++
+		_, err = w.conn.ExecContext(ctx, "ROLLBACK")
+		return err
+	}
+	w.sent = true
 	return nil
 }
 
@@ -160,7 +184,7 @@ func (w *entWriter) some() *entTable {
 
 func (w *entWriter) change() {
 	t := w.some()
-	switch what := w.rnd.IntN(10); {
+	switch what := w.rnd.IntN(12); {
 	case what < 4 || len(w.rows[t.name]) < 10:
 		for range 1 + w.rnd.IntN(9) {
 			if r := w.make(t); r != nil {
@@ -169,9 +193,9 @@ func (w *entWriter) change() {
 		}
 	case what < 6:
 		w.lead(w.any(t))
-	case what < 8:
+	case what < 10:
 		w.chain(t)
-	case what == 8 && t.unique == "code":
+	case what == 10 && t.unique == "code":
 		w.give(t)
 	default:
 		w.remove(w.any(t))
@@ -278,7 +302,9 @@ func (w *entWriter) insert(r *entRow) {
 	if len(t.refs) > 0 {
 		w.inserts++
 	}
+	w.all++
 	w.rows[t.name] = append(w.rows[t.name], r)
+	w.resting[t.name] = append(w.resting[t.name], r)
 	if w.batch != t || len(w.values) > 100 {
 		w.flush()
 		w.batch = t

@@ -12,10 +12,11 @@
 //
 // Actions: kill (SIGKILL to this process), stop (SIGSTOP; Hit returns nil once
 // it is continued), exit (exit code 86), error (Hit returns an error wrapping
-// ErrInjected), enospc (as error, wrapping syscall.ENOSPC too). When: a number
-// N strikes at the N-th hit only, * at each, ~P at each with probability P
-// between 0 and 1; followed by /NAME it holds from the first hit of NAME on. What cannot be parsed panics at the first use: a test that
-// misspells its failpoint must not pass.
+// ErrInjected), enospc (as error, wrapping syscall.ENOSPC too), delay (Hit returns
+// nil after a random time of at most 40 ms). When: a number N strikes at the N-th
+// hit only, * at each, ~P at each with probability P between 0 and 1; followed by
+// /NAME it holds from the first hit of NAME on. What cannot be parsed panics at
+// the first use: a test that misspells its failpoint must not pass.
 package failpoint
 
 import "errors"

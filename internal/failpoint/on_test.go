@@ -128,6 +128,8 @@ func TestActionsInAProcess(t *testing.T) {
 			func(s *os.ProcessState) bool { return s.ExitCode() == ExitCode }},
 		{"b.second:kill@3", "c.third", "hit a.first\nhit b.second\nhit c.third\n",
 			func(s *os.ProcessState) bool { return s.Success() }},
+		{"b.second:delay@*", "c.third", "hit a.first\nhit b.second\nstruck b.second delay\nstruck b.second delay\nhit c.third\n",
+			func(s *os.ProcessState) bool { return s.Success() }},
 		{"a.first:nonsense@1", "", "", func(s *os.ProcessState) bool { return s.ExitCode() == 2 }},
 	}
 	for _, tc := range tests {

@@ -12,7 +12,10 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
+
+const longestDelay = 40 * time.Millisecond
 
 // points is what the environment asks for, and what has been hit so far.
 type points struct {
@@ -84,7 +87,7 @@ func parseRule(text string, seed uint64) (string, *rule, error) {
 		return "", nil, fmt.Errorf("%q is not name:action@when", text)
 	}
 	switch action {
-	case "kill", "stop", "exit", "error", "enospc":
+	case "kill", "stop", "exit", "error", "enospc", "delay":
 	default:
 		return "", nil, fmt.Errorf("%q: unknown action %q", text, action)
 	}
@@ -182,6 +185,9 @@ func act(name, action string) error {
 		return fmt.Errorf("%w: %s: %w", ErrInjected, name, syscall.ENOSPC)
 	case "error":
 		return fmt.Errorf("%w: %s", ErrInjected, name)
+	case "delay":
+		time.Sleep(rand.N(longestDelay))
+		return nil
 	default:
 		panic("failpoint: unknown action " + action)
 	}

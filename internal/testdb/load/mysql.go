@@ -38,6 +38,12 @@ var mySQL = dialect{
 	lost:    mySQLLost,
 }
 
+// Deadlocked reports whether a server ended a statement, and with it perhaps the
+// transaction, because of another session's locks.
+func Deadlocked(err error) bool {
+	return isServerError(err, errDeadlock, errLockTimeout) || hasState(err, deadlockDetected, lockNotAvailable)
+}
+
 // Server errors a load meets by its nature.
 const (
 	errDuplicate    = 1062
