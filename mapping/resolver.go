@@ -12,8 +12,12 @@ import (
 // DefaultWaiting is how many rows may wait at the same time.
 const DefaultWaiting = 100_000
 
-// blockKeys is how many keys are set aside at least.
-const blockKeys = 1000
+// How many keys are set aside at a time: at least so many, and four times as many as
+// were taken of the ones before, as long as those are no more than mostKeys.
+const (
+	blockKeys = 1000
+	mostKeys  = 100_000
+)
 
 // roomValues is for how many values room is made at a time.
 const roomValues = 512
@@ -145,11 +149,12 @@ func (r *resolver) Reserve(ctx context.Context) error {
 		return err
 	}
 	reserved := false
+	due := r.short != nil || r.Short()
 	for _, e := range r.all() {
-		if e != r.short && !e.low() {
+		if !due || e != r.short && !e.lowSoon() {
 			continue
 		}
-		ranges, err := r.keys.Reserve(ctx, e.name, e.table.Columns[e.identity[0]].Name, max(blockKeys, 2*e.taken, 2*e.usual))
+		ranges, err := r.keys.Reserve(ctx, e.name, e.table.Columns[e.identity[0]].Name, e.block())
 		if err != nil {
 			return err
 		}
@@ -170,7 +175,18 @@ func (r *resolver) Short() bool { return slices.ContainsFunc(r.all(), (*entity).
 // low reports whether there are fewer keys than a batch and a quarter may take.
 func (e *entity) low() bool {
 	usual := max(e.usual, e.now)
-	left := uint64(usual + usual/4)
+	return e.fewer(uint64(usual + usual/4))
+}
+
+// lowSoon reports whether keys are best set aside beside those of another table:
+// nothing is written meanwhile.
+func (e *entity) lowSoon() bool { return e.low() || e.usual > 0 && e.fewer(uint64(e.block()/4)) }
+
+// block is how many keys are set aside next.
+func (e *entity) block() int { return max(blockKeys, min(4*e.taken, mostKeys), 2*e.usual) }
+
+// fewer reports whether fewer keys are left.
+func (e *entity) fewer(left uint64) bool {
 	for _, x := range e.stock {
 		if has := uint64(x.Last-x.First) + 1; has < left {
 			left -= has
