@@ -54,10 +54,21 @@ func (s *Store) Get(key []byte) (value []byte, err error) {
 		if stored != nil {
 			value, err = noteValue(txn, stored)
 		}
-		if err == nil {
-			s.learn(txn, key, stored)
+		if err != nil || len(stored) > 0 && stored[0] != noteWhole {
+			return err
 		}
-		return err
+		if s.lookAgain(key) {
+			notes, ok, err := readGroup(txn, key)
+			if err != nil {
+				return err
+			}
+			if ok {
+				s.learn(txn, func(r *recent) { r.putGroup(key, notes) })
+				return nil
+			}
+		}
+		s.learn(txn, func(r *recent) { r.put(key, stored) })
+		return nil
 	})
 	if err != nil {
 		return nil, s.unreadable(err)

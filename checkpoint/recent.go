@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"encoding/binary"
 	"hash/maphash"
 
 	"github.com/dgraph-io/badger/v4"
@@ -20,28 +19,15 @@ const (
 // reads what it changes, Record reads it again for the way back, and each look into
 // the database costs more than all the rest of a row. There are two generations: the
 // older one goes when the younger is full. Neither has a pointer in it, so that the
-// garbage collector has nothing to do with how many notes there are.
+// garbage collector has nothing to do with how many notes there are. Of a group that was
+// read as a whole it is also known what is not there: see group.go.
 type recent struct {
 	bytes      int // of both generations; leastRecent where it is less
 	seed       maphash.Seed
 	young, old generation
 	whole      []byte // room for what change puts
+	looks      [32]uint64
 }
-
-// generation has notes one behind the other: the uvarint length of the key, uvarint 0
-// where what is stored is not known, 1 where nothing is and else 2 and its length, the
-// key, and what is stored.
-type generation struct {
-	notes []byte
-	slots []uint32 // by hash, or in a slot behind: 1 and where in notes; 0 where free
-	used  int      // slots
-}
-
-const (
-	unknownNote = iota
-	noNote
-	storedNote
-)
 
 // get appends to dst what is stored under the key of a note, nil where nothing is,
 // and reports whether that is known.
@@ -49,20 +35,24 @@ func (r *recent) get(dst, key []byte) (stored []byte, known bool) {
 	if r.young.slots == nil { // nothing was put yet
 		return nil, false
 	}
-	hash := maphash.Bytes(r.seed, key)
-	at, state, now := r.young.find(hash, key)
+	n := r.noted(key)
+	at, state, now := r.young.find(n)
 	if at < 0 {
-		if at, state, now = r.old.find(hash, key); at >= 0 && state != unknownNote {
+		if at, state, now = r.old.find(n); at >= 0 && state != unknownNote {
 			dst = append(dst, now...) // what follows may overwrite it
 			now = dst[len(dst)-len(now):]
-			r.set(hash, key, state, now)
+			r.set(n, state, now)
 			return storedOr(state, dst), true
 		}
 	}
-	if at < 0 || state == unknownNote {
+	switch {
+	case at < 0:
+		return nil, r.hasGroup(key)
+	case state == unknownNote:
 		return nil, false
+	default:
+		return storedOr(state, append(dst, now...)), true
 	}
-	return storedOr(state, append(dst, now...)), true
 }
 
 func storedOr(state uint64, stored []byte) []byte {
@@ -72,95 +62,51 @@ func storedOr(state uint64, stored []byte) []byte {
 	return stored
 }
 
+// noted is the name of a note.
+func (r *recent) noted(key []byte) name {
+	return name{maphash.Bytes(r.seed, key), 2 * uint64(len(key)), key}
+}
+
 // put says what is stored under a key, nil where nothing is.
 func (r *recent) put(key, stored []byte) {
 	state := noNote + uint64(0)
 	if stored != nil {
 		state = storedNote + uint64(len(stored))
 	}
-	r.set(maphash.Bytes(r.hashSeed(), key), key, state, stored)
+	r.begin()
+	r.set(r.noted(key), state, stored)
 }
 
 // drop says that it is not known any more what is stored under a key.
 func (r *recent) drop(key []byte) {
-	r.set(maphash.Bytes(r.hashSeed(), key), key, unknownNote, nil)
+	r.begin()
+	r.set(r.noted(key), unknownNote, nil)
 }
 
-// hashSeed also makes the generations, which take no memory while there are no notes.
-func (r *recent) hashSeed() maphash.Seed {
+// begin makes the generations, which take no memory while there are no notes.
+func (r *recent) begin() {
 	if r.young.slots == nil {
 		r.seed = maphash.MakeSeed()
 		bytes := max(leastRecent, r.bytes)
 		r.young, r.old = newGeneration(bytes/2), newGeneration(bytes/2)
 	}
-	return r.seed
 }
 
-func (r *recent) set(hash uint64, key []byte, state uint64, stored []byte) {
-	if r.young.set(hash, key, state, stored) {
-		return
+func (r *recent) set(n name, state uint64, stored []byte) {
+	if !r.young.set(n, state, stored) {
+		r.turn()
+		r.young.set(n, state, stored)
 	}
+}
+
+// turn has the younger generation be the older one.
+func (r *recent) turn() {
 	r.young, r.old = r.old, r.young
 	clear(r.young.slots)
 	r.young.notes, r.young.used = r.young.notes[:0], 0
-	r.young.set(hash, key, state, stored)
 }
 
 func (r *recent) forget() { r.young, r.old = generation{}, generation{} }
-
-// newGeneration returns one that takes a number of bytes, with a slot for every 20 to
-// 40 of them: about what a note takes.
-func newGeneration(bytes int) generation {
-	slots := 1024
-	for slots*40 <= bytes {
-		slots *= 2
-	}
-	return generation{notes: make([]byte, 0, bytes-slots*4), slots: make([]uint32, slots)}
-}
-
-// find returns where the note of a key is, below 0 where it is not.
-func (g *generation) find(hash uint64, key []byte) (at int, state uint64, stored []byte) {
-	at, state, stored, _ = g.seek(hash, key)
-	return at, state, stored
-}
-
-// seek is find, and also returns the slot of the note, or the one that it would have.
-func (g *generation) seek(hash uint64, key []byte) (at int, state uint64, stored []byte, slot uint64) {
-	last := uint64(len(g.slots) - 1)
-	for slot = hash & last; g.slots[slot] != 0; slot = (slot + 1) & last {
-		at = int(g.slots[slot] - 1)
-		length, n := binary.Uvarint(g.notes[at:])
-		state, m := binary.Uvarint(g.notes[at+n:])
-		from := at + n + m
-		if length == uint64(len(key)) && string(g.notes[from:from+len(key)]) == string(key) {
-			from += len(key)
-			return at, state, g.notes[from : from+lengthOf(state)], slot
-		}
-	}
-	return -1, 0, nil, slot
-}
-
-func lengthOf(state uint64) int { return int(max(state, storedNote) - storedNote) }
-
-// set puts a note, and reports false where there is no room for it.
-func (g *generation) set(hash uint64, key []byte, state uint64, stored []byte) bool {
-	at, was, now, slot := g.seek(hash, key)
-	if at >= 0 && was == state {
-		copy(now, stored)
-		return true
-	}
-	if len(g.notes)+len(key)+len(stored)+2*binary.MaxVarintLen64 > cap(g.notes) || g.used >= len(g.slots)/4*3 {
-		return false
-	}
-	if at < 0 {
-		g.used++
-	}
-	g.slots[slot] = uint32(len(g.notes)) + 1
-	g.notes = binary.AppendUvarint(g.notes, uint64(len(key)))
-	g.notes = binary.AppendUvarint(g.notes, state)
-	g.notes = append(append(g.notes, key...), stored...)
-	return true
-}
 
 // change takes in what a record has made of a note. A large one has values of its
 // own, which only the database tells.
@@ -184,14 +130,12 @@ func (s *Store) known(dst, key []byte) ([]byte, bool) {
 	return s.recent.get(dst, key)
 }
 
-// learn keeps what was found under a key, unless there is a newer record.
-func (s *Store) learn(txn *badger.Txn, key, stored []byte) {
-	if len(stored) > 0 && stored[0] != noteWhole {
-		return
-	}
+// learn calls fn with what is known, which it adds to what txn shows, unless there is a
+// newer record.
+func (s *Store) learn(txn *badger.Txn, fn func(*recent)) {
 	s.viewing.Lock()
 	defer s.viewing.Unlock()
 	if s.view != nil && s.view.txn == txn {
-		s.recent.put(key, stored)
+		fn(&s.recent)
 	}
 }
