@@ -50,4 +50,7 @@ var stateCodes = []CodeInfo{
 	{CodeUnsettled, ClassUsage, "the pipeline is more than its checkpoint",
 		"A checkpoint says up to where the log was applied. In the middle of a copy, or of removing a pipeline's rows, that is not all; and rows that wait, those that were put aside and the keys of rows are in the state directory, and in no exported checkpoint.",
 		notChanged, ways("end", "the copy, or the removal, first", "move", "within the same log by rowferry checkpoint set", "take the keys along", "rowferry map export and map import")},
+	{CodeStateOlder, ClassRuntime, "the state directory is from an older version",
+		"An earlier Rowferry wrote this state directory, in a form that this one does not read.",
+		notStarted, ways("use", "the earlier program", "take the keys along", "rowferry map export with the earlier program, and map import with this one", "rebuild", "move the directory away and "+again+": it is rebuilt, or what is missing is said")},
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/rowferry/rowferry/schema"
 )
 
-// CheckpointFormat is the version of the checkpoint row and of the state
-// directory that this program writes. A newer one is refused.
+// CheckpointFormat is the version of the checkpoint row that this program writes. A
+// newer one is refused.
 const CheckpointFormat = 1
 
 // Checkpoint is the durable record of how far everything is applied: one row

@@ -109,6 +109,7 @@ const (
 	CodeStateForeign    Code = "RF-4014"
 	CodeNoEngine        Code = "RF-4015"
 	CodeUnsettled       Code = "RF-4016"
+	CodeStateOlder      Code = "RF-4017"
 	CodeKeyRefused      Code = "RF-5001"
 	CodeKeyReserve      Code = "RF-5002"
 	CodeKeyUnmapped     Code = "RF-5003"

@@ -151,6 +151,11 @@ func (k Kept) plus(o Kept) Kept {
 // Note is a key of the State's notes and its new value; nil removes it.
 type Note struct{ Key, Value []byte }
 
+// Packed reports whether a key is of one of very many small notes, which are stored
+// together: it begins with a capital letter. No such key is the beginning of another
+// one.
+func Packed(key []byte) bool { return len(key) > 1 && 'A' <= key[0] && key[0] <= 'Z' }
+
 // KeyRange is keys from First to Last, both included.
 type KeyRange struct{ First, Last int64 }
 

@@ -23,6 +23,10 @@ const (
 	stageOld   = "stage.old" // being removed
 )
 
+// stateFormat is the version of the state directory that this program writes. Version 1,
+// of which no release was made, had no packs.
+const stateFormat = 2
+
 // format is the content of the FORMAT file, the last thing that is written
 // when a directory is made.
 type format struct {
@@ -84,15 +88,19 @@ func readFormat(dir string) (*format, error) {
 	if err != nil {
 		return nil, corrupt(dir, fmt.Errorf("%s: %w", formatName, err))
 	}
-	if f.Format > rowferry.CheckpointFormat {
-		return f, rowferry.Errorf(rowferry.CodeStateNewer, "the state directory is from a newer version").
-			Fact("directory", "%s", dir).Fact("format", "%d", f.Format).Fact("known", "%d", rowferry.CheckpointFormat)
+	code, than := rowferry.CodeStateNewer, "a newer"
+	switch {
+	case f.Format == stateFormat:
+		return f, nil
+	case f.Format < stateFormat:
+		code, than = rowferry.CodeStateOlder, "an older"
 	}
-	return f, nil
+	return f, rowferry.Errorf(code, "the state directory is from %s version", than).
+		Fact("directory", "%s", dir).Fact("format", "%d", f.Format).Fact("known", "%d", stateFormat)
 }
 
-// parseFormat reads a FORMAT file. Of a newer format it asks for no more than
-// the number.
+// parseFormat reads a FORMAT file. Of another format it asks for no more than the
+// number.
 func parseFormat(b []byte) (*format, error) {
 	var f format
 	if err := json.Unmarshal(b, &f); err != nil {
@@ -101,7 +109,7 @@ func parseFormat(b []byte) (*format, error) {
 	if f.Format <= 0 {
 		return nil, fmt.Errorf("no format version")
 	}
-	if f.Format > rowferry.CheckpointFormat {
+	if f.Format != stateFormat {
 		return &f, nil
 	}
 	d := json.NewDecoder(bytes.NewReader(b))

@@ -19,11 +19,12 @@
 // marker names its predecessor and counts the table shapes so far, so that a
 // version lost from the middle is found when the directory is opened.
 //
-// Notes stand under plain keys, so that one read finds one, and are set in steps:
+// Notes stand under plain keys, so that one read finds one, those that are many and
+// small together with their neighbours (pack.go). They are set in steps:
 // Badger transactions that each also have what its notes were. What a sequence
 // without a marker did to them is undone by the next Open, or by DiscardAfter;
 // the marker counts the steps, so that a lost one is found. Notes themselves are
-// never gone through.
+// never gone through, but for packs until memory for notes is half full.
 //
 // Kept are all shapes and rules, and the last 1,000 checkpoints: that many
 // batches back the target may be rewound and still be recognised. What is

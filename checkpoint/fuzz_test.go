@@ -49,7 +49,7 @@ func FuzzDecodeValue(f *testing.F) {
 	f.Add(marker{prev: 1, shapes: 300}.encode())
 	f.Add(c)
 	f.Add(shape)
-	f.Add([]byte(`{"format":1,"id":"x","pipeline":"p","created":"2026-11-18T12:04:00Z"}`))
+	f.Add([]byte(`{"format":2,"id":"x","pipeline":"p","created":"2026-11-18T12:04:00Z"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if n := blobLength(b); n < 0 || n > maxBlobLength+32 {
 			t.Fatalf("a blob of %d bytes", n)

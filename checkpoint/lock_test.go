@@ -47,7 +47,7 @@ func TestSecondEngine(t *testing.T) {
 		}
 	}
 	g, err := Peek(dir)
-	if err != nil || g.Pipeline != pipeline || g.Format != 1 || len(g.ID) != 32 || g.Created.IsZero() || g.Holder == nil || g.Holder.PID != cmd.Process.Pid {
+	if err != nil || g.Pipeline != pipeline || g.Format != stateFormat || len(g.ID) != 32 || g.Created.IsZero() || g.Holder == nil || g.Holder.PID != cmd.Process.Pid {
 		t.Fatalf("Peek returns %+v, %v", g, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -94,10 +94,11 @@ func TestPipelineAndFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, code := range map[string]rowferry.Code{
-		`{"format":2,"shape":"unheard of"}`:                rowferry.CodeStateNewer,
-		`{"format":1}`:                                     rowferry.CodeStateCorrupt,
+		`{"format":3,"shape":"unheard of"}`:                rowferry.CodeStateNewer,
+		`{"format":1,"shape":"of long ago"}`:               rowferry.CodeStateOlder,
+		`{"format":2}`:                                     rowferry.CodeStateCorrupt,
 		`{"format":0,"id":"x","pipeline":"shop"}`:          rowferry.CodeStateCorrupt,
-		`{"format":1,"id":"x","pipeline":"shop","more":1}`: rowferry.CodeStateCorrupt,
+		`{"format":2,"id":"x","pipeline":"shop","more":1}`: rowferry.CodeStateCorrupt,
 		``:                       rowferry.CodeStateCorrupt,
 		string(sound[:20]):       rowferry.CodeStateCorrupt,
 		strings.Repeat("x", 1e5): rowferry.CodeStateCorrupt,
@@ -109,7 +110,7 @@ func TestPipelineAndFormat(t *testing.T) {
 		wantCode(t, try(Options{Pipeline: pipeline, ReadOnly: true}), code)
 		g, err := Peek(dir)
 		wantCode(t, err, code)
-		if code == rowferry.CodeStateNewer && (g == nil || g.Format != 2) {
+		if code == rowferry.CodeStateNewer && (g == nil || g.Format != 3) {
 			t.Fatalf("Peek at a newer format tells %+v", g)
 		}
 	}

@@ -40,11 +40,29 @@ func checkNotes(notes []rowferry.Note) error {
 
 // Get implements rowferry.State.
 func (s *Store) Get(key []byte) (value []byte, err error) {
-	if stored, known := s.known(nil, key); known {
+	if !rowferry.Packed(key) {
+		return s.stored(nil, key)
+	}
+	var keyRoom, packRoom [256]byte
+	at, member := packKey(keyRoom[:0], key)
+	pack, err := s.stored(packRoom[:0], at)
+	if pack == nil || err != nil {
+		return nil, err
+	}
+	if value, err = inPack(make([]byte, 0, 16), pack, member); err != nil {
+		return nil, s.unreadable(err)
+	}
+	return value, nil
+}
+
+// stored returns what is stored under a key for a note, or for a pack of them, in dst
+// where there is room.
+func (s *Store) stored(dst, key []byte) (value []byte, err error) {
+	if stored, known := s.known(dst, key); known {
 		if stored == nil {
 			return nil, nil
 		}
-		return stored[1:], nil
+		return stored[len(dst)+1:], nil
 	}
 	err = s.look(func(txn *badger.Txn) error {
 		stored, err := get(txn, noteKey(key), nil)
@@ -54,21 +72,10 @@ func (s *Store) Get(key []byte) (value []byte, err error) {
 		if stored != nil {
 			value, err = noteValue(txn, stored)
 		}
-		if err != nil || len(stored) > 0 && stored[0] != noteWhole {
-			return err
+		if err == nil {
+			s.learn(txn, key, stored)
 		}
-		if s.lookAgain(key) {
-			notes, ok, err := readGroup(txn, key)
-			if err != nil {
-				return err
-			}
-			if ok {
-				s.learn(txn, func(r *recent) { r.putGroup(key, notes) })
-				return nil
-			}
-		}
-		s.learn(txn, func(r *recent) { r.put(key, stored) })
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, s.unreadable(err)
@@ -79,7 +86,20 @@ func (s *Store) Get(key []byte) (value []byte, err error) {
 // Scan implements rowferry.State. It is safe for concurrent use, as Get is, and
 // shows what was recorded when it began.
 func (s *Store) Scan(prefix []byte, fn func(key, value []byte) error) error {
+	if rowferry.Packed(prefix) { // it may be a whole key, and then is the only one
+		value, err := s.Get(prefix)
+		if err != nil {
+			return err
+		}
+		if value != nil {
+			return fn(prefix, value)
+		}
+	}
 	var failed error
+	tell := func(key, value []byte) error {
+		failed = fn(key, value)
+		return failed
+	}
 	err := s.look(func(txn *badger.Txn) error {
 		it := txn.NewIterator(keysOf(noteKey(prefix)))
 		defer it.Close()
@@ -87,21 +107,27 @@ func (s *Store) Scan(prefix []byte, fn func(key, value []byte) error) error {
 			item := it.Item()
 			err := item.Value(func(stored []byte) error {
 				value, err := noteValue(txn, stored)
-				if err == nil {
-					failed = fn(item.Key()[1:], value)
+				if err != nil {
+					return err
 				}
-				return err
+				if key := item.Key()[1:]; rowferry.Packed(key) {
+					return scanPack(key, value, tell)
+				}
+				return tell(item.Key()[1:], value)
 			})
-			if err != nil || failed != nil {
+			if err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	if failed != nil {
+		return failed
+	}
 	if err != nil {
 		return s.unreadable(err)
 	}
-	return failed
+	return nil
 }
 
 func (s *Store) unreadable(err error) error {

@@ -182,8 +182,11 @@ func TestNotesGoBack(t *testing.T) {
 func change(r *rand.Rand, was map[string]string) (map[string]string, []rowferry.Note) {
 	next := maps.Clone(was)
 	var notes []rowferry.Note
-	for _, i := range r.Perm(12)[:r.IntN(12)] {
+	for _, i := range r.Perm(24)[:r.IntN(20)] {
 		key := fmt.Sprint("key", i)
+		if i >= 12 { // in packs
+			key = fmt.Sprintf("Key %02d", 5*i)
+		}
 		switch value := fmt.Sprint(r.Uint64()); r.IntN(5) {
 		case 0:
 			delete(next, key)

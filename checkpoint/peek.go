@@ -19,8 +19,8 @@ type Glance struct {
 }
 
 // Peek looks at a directory that may be in use, and leaves it as it is. It
-// returns nil where there is no state directory; CodeStateNewer, together with
-// what could be read, for a newer format; CodeStateCorrupt for a FORMAT file
+// returns nil where there is no state directory; CodeStateNewer or
+// CodeStateOlder, together with what could be read, for another format; CodeStateCorrupt for a FORMAT file
 // that cannot be read.
 //
 // It asks for the lock by taking it for an instant, shared. An engine that

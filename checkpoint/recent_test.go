@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
-
-	"github.com/rowferry/rowferry"
 )
 
 // What was used lately stays known, and the rest goes.
@@ -69,64 +66,42 @@ func TestKnownNotesChange(t *testing.T) {
 	}
 }
 
-// What is known is what was put last, whatever else is put, dropped and forgotten, and
-// nothing is taken for absent because its group was known once.
+// What is known is what was put last, whatever else is put, dropped and forgotten.
 func TestRecentIsRight(t *testing.T) {
 	r := recent{bytes: leastRecent}
 	random := rand.New(rand.NewPCG(1, 1))
-	want := map[string][]byte{} // what is stored; large where the cache is not told
-	large := []byte("large")
-	hits, absent := 0, 0
-	for range 400_000 {
+	want := map[string][]byte{} // nil: nothing is stored
+	hits := 0
+	for range 300_000 {
 		key := fmt.Appendf(nil, "key %d", random.IntN(5000))
 		switch dice := random.IntN(100); {
-		case dice < 30:
+		case dice < 40:
 			stored := append([]byte{noteWhole}, strings.Repeat("v", random.IntN(20))...)
 			stored = fmt.Append(stored, random.IntN(1000))
 			r.put(key, stored)
 			want[string(key)] = stored
-		case dice < 40:
-			r.put(key, nil)
-			delete(want, string(key))
-		case dice < 43:
-			r.drop(key)
-			want[string(key)] = large
 		case dice < 50:
-			r.putGroup(key, groupIn(want, key, large))
+			r.put(key, nil)
+			want[string(key)] = nil
+		case dice < 55:
+			r.drop(key)
+			delete(want, string(key))
 		default:
 			got, known := r.get([]byte("before"), key)
+			stored, put := want[string(key)]
 			if !known {
 				continue
 			}
 			hits++
-			stored := want[string(key)]
-			if stored == nil {
-				absent++
-			} else {
+			if stored != nil {
 				stored = append([]byte("before"), stored...)
 			}
-			if !bytes.Equal(got, stored) || (got == nil) != (stored == nil) {
-				t.Fatalf("under %s is %q, want %q", key, got, stored)
+			if !put || !bytes.Equal(got, stored) || (got == nil) != (stored == nil) {
+				t.Fatalf("under %s is %q, want %q, put %t", key, got, stored, put)
 			}
 		}
 	}
-	if hits < 50_000 || absent < 10_000 {
-		t.Errorf("%d notes were known, %d of them for absent", hits, absent)
+	if hits < 50_000 {
+		t.Errorf("%d notes were known", hits)
 	}
-}
-
-// groupIn is what putGroup is given of the notes there are.
-func groupIn(all map[string][]byte, key, large []byte) (notes []rowferry.Note) {
-	for last := range 256 {
-		k := append(slices.Clone(key[:len(key)-1]), byte(last))
-		stored, there := all[string(k)]
-		if !there {
-			continue
-		}
-		if bytes.Equal(stored, large) {
-			stored = nil
-		}
-		notes = append(notes, rowferry.Note{Key: k, Value: stored})
-	}
-	return notes
 }

@@ -38,18 +38,22 @@ func (s *Store) Record(r rowferry.Record) error {
 	if err != nil {
 		return rowferry.Errorf(rowferry.CodeInternal, "sequence %d cannot be encoded: %w", seq, err)
 	}
+	notes, err := s.packed(r.Notes)
+	if err != nil {
+		return s.unreadable(err)
+	}
 	if err := failpoint.Hit("record.before"); err != nil {
 		return s.writeError(err)
 	}
 	s.history.strays = true // until the marker is there
-	next, err := s.write(seq, blobs, r.Notes)
+	next, err := s.write(seq, blobs, notes)
 	if err != nil {
 		s.failed = s.writeError(fmt.Errorf("recording sequence %d: %w", seq, err))
 		return s.failed
 	}
 	s.history = next
 	s.refresh(s.db, func(known *recent) {
-		for _, n := range r.Notes {
+		for _, n := range notes {
 			known.change(n)
 		}
 	})

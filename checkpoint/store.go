@@ -84,7 +84,7 @@ var _ rowferry.State = (*Store)(nil)
 
 // Open opens the directory and makes it where it is missing. It fails with
 // CodeStateUnwritable, CodeStateOpen (wider than 0700), CodeStateLocked (after
-// LockWait, naming the holder), CodeStateNewer, CodeStateCorrupt,
+// LockWait, naming the holder), CodeStateNewer, CodeStateOlder, CodeStateCorrupt,
 // CodeStateFull, CodeStateForeign, or, read-only,
 // CodeNoCheckpoint where there is no state directory.
 func Open(ctx context.Context, o Options) (*Store, error) {
@@ -151,6 +151,9 @@ func (s *Store) openOwn(ctx context.Context, o Options) error {
 	if s.noted, err = anyKey(s.db, notePrefix); err != nil {
 		return corrupt(s.dir, err)
 	}
+	if err := s.warm(); err != nil {
+		return corrupt(s.dir, err)
+	}
 	s.sound = true
 	if !fresh {
 		return nil
@@ -184,7 +187,7 @@ func (s *Store) readFormat(o Options) (fresh bool, err error) {
 	if name != "" {
 		return false, corrupt(s.dir, fmt.Errorf("it has no %s file, but %q, which is not Rowferry's", formatName, name))
 	}
-	s.format = format{Format: rowferry.CheckpointFormat, ID: newID(), Pipeline: o.Pipeline, Created: time.Now().UTC().Truncate(time.Second)}
+	s.format = format{Format: stateFormat, ID: newID(), Pipeline: o.Pipeline, Created: time.Now().UTC().Truncate(time.Second)}
 	return true, nil
 }
 

@@ -10,8 +10,8 @@ import (
 
 // The keys of the notes. Numbers are big endian, texts come with their length.
 //
-//	k entity key      the target's key of a row, by the source's, and its flags
-//	m entity key      of tables whose rows are looked up: the source's key of a row,
+//	K entity key      the target's key of a row, by the source's, and its flags
+//	M entity key      of tables whose rows are looked up: the source's key of a row,
 //	                  by the target's
 //	q                 the number of the row that began to wait last
 //	e number          a waiting row
@@ -32,8 +32,8 @@ import (
 // in notes from before there were any. A row that is adopted was somebody else's: it
 // stays when this pipeline's rows are removed.
 const (
-	mapNote     = 'k'
-	backNote    = 'm'
+	mapNote     = 'K' // these two are packed: see rowferry.Packed
+	backNote    = 'M'
 	lastNote    = 'q'
 	waitingNote = 'e'
 	holderNote  = 't'

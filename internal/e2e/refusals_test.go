@@ -188,7 +188,17 @@ var placeRefusals = []refusal{
 		if err != nil {
 			t.Fatal(err)
 		}
-		rewrite(t, path, func(b []byte) []byte { return []byte(strings.Replace(string(b), "1", "999", 1)) })
+		rewrite(t, path, func(b []byte) []byte { return []byte(strings.Replace(string(b), `"format":2`, `"format":999`, 1)) })
+		return p.replay(), func() { rewrite(t, path, func([]byte) []byte { return old }) }
+	}},
+	{"an older state directory", rowferry.CodeStateOlder, func(t *testing.T, p *place, _ record.Recording) ([]string, func()) {
+		must(t, p.replay("--until", "mysql-bin.000001:"+fmt.Sprint(startOfRows(t, p.files[0])))...)
+		path := filepath.Join(p.state, "FORMAT")
+		old, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rewrite(t, path, func(b []byte) []byte { return []byte(strings.Replace(string(b), `"format":2`, `"format":1`, 1)) })
 		return p.replay(), func() { rewrite(t, path, func([]byte) []byte { return old }) }
 	}},
 	{"a second engine", rowferry.CodeStateLocked, func(t *testing.T, p *place, _ record.Recording) ([]string, func()) {
