@@ -146,21 +146,12 @@ func (m *members) pack() (pack []byte) {
 // change.
 func (s *Store) packed(notes []rowferry.Note) (stored []rowferry.Note, err error) {
 	var small []rowferry.Note
-	for i, n := range notes {
-		switch {
-		case !rowferry.Packed(n.Key):
-			if small != nil {
-				stored = append(stored, n)
-			}
-		case small == nil:
-			stored = append(make([]rowferry.Note, 0, len(notes)), notes[:i]...)
-			fallthrough
-		default:
+	for _, n := range notes {
+		if rowferry.Packed(n.Key) {
 			small = append(small, n)
+		} else {
+			stored = append(stored, n)
 		}
-	}
-	if small == nil {
-		return notes, nil
 	}
 	byKey := func(a, b rowferry.Note) int { return bytes.Compare(a.Key, b.Key) }
 	if !slices.IsSortedFunc(small, byKey) {
