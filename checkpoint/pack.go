@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/rowferry/rowferry"
@@ -15,15 +17,19 @@ import (
 // under their key without these bits. As their values mostly follow each other too, ten
 // million of them are a few megabytes, and a look brings its neighbours along.
 //
-// A pack is runs, in order: the last six bits of the first note's key, how many notes
-// there are behind it whose keys follow, how many bytes of its value are those of the
-// value before, and uvarint the number of those after them, which are next. In a run each
-// value is one higher than the one before, as a number of the last eight bytes, big
-// endian. The value before is the last one of the run before.
+// A pack is chains of notes, by the first note of each. In a chain each value is one
+// higher than the one before, as a number of the last eight bytes, big endian, whatever
+// notes of other chains, or none, are between. A chain is the last six bits of its one
+// note's key, or else chainOfMany and eight bytes, big endian, with a bit for each of its
+// notes, the lowest for the first key of the pack; then how many bytes of its first value
+// are those of the first value of the chain before; uvarint the number of those after
+// them; and those.
 const (
 	firstPacked = 'A' // what the first of their keys begins with
 	packSize    = 64
 	packNumber  = 8 // bytes at the end of a value that count up
+	chainOfMany = packSize
+	fewest      = 3 // notes in a chain of many: of fewer each is a chain
 )
 
 // packKey returns the key of the pack that a note is in, which is dst's where there is
@@ -39,18 +45,22 @@ func packKey(dst, key []byte) (pack []byte, member int) {
 // members are the values of a pack, nil where there is no note.
 type members [packSize][]byte
 
-// unpack reads a pack.
+// chain is which notes of a pack are in it, and the value of the first.
+type chain struct {
+	notes uint64
+	value []byte
+}
+
+// unpack reads a pack. What it returns is not the pack's.
 func unpack(pack []byte) (m members, err error) {
 	room := make([]byte, 0, 256) // not nil, as no value is
-	err = eachRun(pack, func(first, more int, value []byte) bool {
-		room = slices.Grow(room, (more+1)*len(value))
-		for i := range more + 1 {
+	err = eachChain(pack, func(c chain) bool {
+		for left, nth := c.notes, uint64(0); left != 0; left, nth = left&(left-1), nth+1 {
 			at := len(room)
-			room = append(room, value...)
-			m[first+i] = room[at:len(room):len(room)]
-			if i > 0 {
-				raise(m[first+i], uint64(i))
-			}
+			room = append(room, c.value...)
+			value := room[at:len(room):len(room)]
+			raise(value, nth)
+			m[bits.TrailingZeros64(left)] = value
 		}
 		return true
 	})
@@ -60,45 +70,49 @@ func unpack(pack []byte) (m members, err error) {
 // inPack appends the value of a note in a pack to dst, which is not nil; nil where
 // there is none.
 func inPack(dst, pack []byte, member int) (value []byte, err error) {
-	err = eachRun(pack, func(first, more int, of []byte) bool {
-		if first <= member && member <= first+more {
-			value = append(dst, of...)
-			if member > first {
-				raise(value, uint64(member-first))
-			}
+	err = eachChain(pack, func(c chain) bool {
+		if c.notes>>member&1 == 0 {
+			return true
 		}
-		return first <= member
+		value = append(dst, c.value...)
+		raise(value, uint64(bits.OnesCount64(c.notes&(1<<member-1))))
+		return false
 	})
 	return value, err
 }
 
-// eachRun calls fn with the number of a run's first note, how many there are behind it,
-// and the first one's value, which is valid during the call, until it returns false.
-func eachRun(pack []byte, fn func(first, more int, value []byte) bool) error {
+// eachChain calls fn with the chains of a pack, whose values are valid during the call,
+// until it returns false.
+func eachChain(pack []byte, fn func(chain) bool) error {
 	var room [64]byte
-	last, at := room[:0], 0
+	c := chain{value: room[:0]}
+	seen := uint64(0)
 	for len(pack) > 0 {
-		if len(pack) < 4 {
+		c.notes = 1 << (pack[0] % packSize)
+		if pack[0] == chainOfMany && len(pack) > 8 {
+			c.notes = binary.BigEndian.Uint64(pack[1:])
+			pack = pack[8:]
+		} else if pack[0] >= packSize {
 			return errPack
 		}
-		first, more, shared := int(pack[0]), int(pack[1]), int(pack[2])
-		size, n := binary.Uvarint(pack[3:])
-		if first < at || first+more >= packSize || shared > len(last) || n <= 0 || size > uint64(len(pack)-3-n) {
+		if len(pack) < 3 || c.notes == 0 || c.notes&seen != 0 {
 			return errPack
 		}
-		pack = pack[3+n:]
-		last = append(last[:shared], pack[:size]...)
+		seen |= c.notes
+		shared := int(pack[1])
+		size, n := binary.Uvarint(pack[2:])
+		if n <= 0 || shared > len(c.value) || size > uint64(len(pack)-2-n) {
+			return errPack
+		}
+		pack = pack[2+n:]
+		c.value = append(c.value[:shared], pack[:size]...)
 		pack = pack[size:]
-		if more > 0 && len(last) < packNumber {
+		if len(c.value) < packNumber && bits.OnesCount64(c.notes) > 1 {
 			return errPack
 		}
-		if !fn(first, more, last) {
+		if !fn(c) {
 			return nil
 		}
-		if more > 0 {
-			raise(last, uint64(more))
-		}
-		at = first + more + 1
 	}
 	return nil
 }
@@ -107,39 +121,72 @@ var errPack = fmt.Errorf("%w: a pack of notes is cut off", errDamaged)
 
 // raise adds to the number at the end of a value.
 func raise(value []byte, by uint64) {
-	number := value[len(value)-packNumber:]
-	binary.BigEndian.PutUint64(number, binary.BigEndian.Uint64(number)+by)
-}
-
-// follows reports whether a value is one higher than another.
-func follows(value, before []byte) bool {
-	at := len(value) - packNumber
-	return at >= 0 && len(before) == len(value) && bytes.Equal(before[:at], value[:at]) &&
-		binary.BigEndian.Uint64(value[at:]) == binary.BigEndian.Uint64(before[at:])+1
+	if by > 0 {
+		number := value[len(value)-packNumber:]
+		binary.BigEndian.PutUint64(number, binary.BigEndian.Uint64(number)+by)
+	}
 }
 
 // pack writes members, as nil where there are none.
 func (m *members) pack() (pack []byte) {
 	var last []byte
-	for i := 0; i < packSize; i++ {
-		if m[i] == nil {
-			continue
-		}
-		first := i
-		for i+1 < packSize && m[i+1] != nil && follows(m[i+1], m[i]) {
-			i++
-		}
-		value := m[first]
+	for _, c := range m.chains() {
 		shared := 0
-		for shared < min(len(last), len(value), 255) && last[shared] == value[shared] {
+		for shared < min(len(last), len(c.value), math.MaxUint8) && last[shared] == c.value[shared] {
 			shared++
 		}
-		pack = append(pack, byte(first), byte(i-first), byte(shared))
-		pack = binary.AppendUvarint(pack, uint64(len(value)-shared))
-		pack = append(pack, value[shared:]...)
-		last = m[i]
+		if bits.OnesCount64(c.notes) == 1 {
+			pack = append(pack, byte(bits.TrailingZeros64(c.notes)))
+		} else {
+			pack = binary.BigEndian.AppendUint64(append(pack, chainOfMany), c.notes)
+		}
+		pack = binary.AppendUvarint(append(pack, byte(shared)), uint64(len(c.value)-shared))
+		pack = append(pack, c.value[shared:]...)
+		last = c.value
 	}
 	return pack
+}
+
+// chains parts members into chains.
+func (m *members) chains() (cs []chain) {
+	var next [packSize]uint64 // the number that comes next in a chain
+	for i, value := range m {
+		if value == nil {
+			continue
+		}
+		number, at := uint64(0), len(value)-packNumber
+		if at >= 0 {
+			number = binary.BigEndian.Uint64(value[at:])
+		}
+		to := -1
+		for k := len(cs) - 1; k >= 0 && to < 0 && at >= 0; k-- {
+			if first := cs[k].value; next[k] == number && len(first) == len(value) && bytes.Equal(first[:at], value[:at]) {
+				to = k
+			}
+		}
+		if to < 0 {
+			to = len(cs)
+			cs = append(cs, chain{value: value})
+		}
+		cs[to].notes |= 1 << i
+		next[to] = number + 1
+	}
+	return m.split(cs)
+}
+
+// split makes chains of one note of those that have few.
+func (m *members) split(cs []chain) (all []chain) {
+	for _, c := range cs {
+		if bits.OnesCount64(c.notes) >= fewest {
+			all = append(all, c)
+			continue
+		}
+		for left := c.notes; left != 0; left &= left - 1 {
+			i := bits.TrailingZeros64(left)
+			all = append(all, chain{1 << i, m[i]})
+		}
+	}
+	return all
 }
 
 // packed returns what is stored for notes: of those that are packed the packs that they

@@ -38,8 +38,9 @@ func TestPacks(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
 	for range scaled(20_000) {
 		var m members
-		next := r.Uint64()
+		sessions := [3]uint64{r.Uint64(), r.Uint64(), ^uint64(0) - uint64(r.IntN(30))} // which counts over its end
 		for i := range m {
+			next := &sessions[r.IntN(len(sessions))]
 			switch r.IntN(12) {
 			case 0:
 				continue
@@ -48,14 +49,11 @@ func TestPacks(t *testing.T) {
 			case 2:
 				m[i] = []byte(strings.Repeat("x", r.IntN(300)))
 			case 3:
-				next = r.Uint64()
-				if r.IntN(3) == 0 {
-					next = ^uint64(0) - uint64(r.IntN(3)) // counts over its end
-				}
+				*next = r.Uint64()
 				fallthrough
 			default:
-				next++
-				m[i] = binary.BigEndian.AppendUint64([]byte{4}, next)
+				*next++
+				m[i] = binary.BigEndian.AppendUint64([]byte{4}, *next)
 				if r.IntN(10) == 0 {
 					m[i] = append(m[i], 1)
 				}
@@ -72,26 +70,32 @@ func TestPacksAreSmall(t *testing.T) {
 	for i := range m {
 		m[i] = binary.BigEndian.AppendUint64([]byte{4}, 1_000_000+uint64(i))
 	}
-	if n := len(m.pack()); n > 16 {
+	if n := len(m.pack()); n > 20 {
 		t.Errorf("%d keys that follow each other take %d bytes", packSize, n)
 	}
+	next := uint64(1_000_000)
 	for i := range m {
-		if i%10 == 3 {
-			m[i] = nil // rows that the source deleted
-		} else {
-			m[i] = binary.BigEndian.AppendUint64([]byte{4}, 1_000_000+uint64(i-i/10))
+		if m[i] = nil; i%10 != 3 { // a row that the source deleted
+			m[i] = binary.BigEndian.AppendUint64([]byte{4}, next)
+			next++
 		}
 	}
-	if n := len(m.pack()); n > 72 {
+	if n := len(m.pack()); n > 20 {
 		t.Errorf("%d keys with gaps take %d bytes", packSize, n)
+	}
+	for i := range m { // of four sessions
+		m[i] = binary.BigEndian.AppendUint64([]byte{4}, uint64(1_000_000+1000*(i%4)+i/4))
+	}
+	if n := len(m.pack()); n > 60 {
+		t.Errorf("%d keys of four sessions take %d bytes", packSize, n)
 	}
 }
 
 func FuzzUnpack(f *testing.F) {
 	m := members{3: []byte("twelve bytes"), 4: []byte("twelve bytet"), 63: {}}
 	f.Add(m.pack())
-	f.Add([]byte{0, 63, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8})
-	f.Add([]byte{0, 1, 0, 1, 1})
+	f.Add([]byte{64, 0, 0, 0, 0, 0, 0, 1, 7, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8})
+	f.Add([]byte{0, 0, 1, 1})
 	f.Fuzz(func(t *testing.T, pack []byte) {
 		m, err := unpack(pack)
 		if err == nil {
