@@ -42,12 +42,11 @@ func (e *Engine) carry(ctx context.Context) error {
 	if err := r.seek(e.at.Held.Copy.Carried); err != nil {
 		return err
 	}
-	kept := !e.givesKeys() // else notes tell which rows are there
-	if kept {
+	if e.givesKeys() { // and notes tell which rows are there
+		e.parts.Resolver.Carry(nil)
+	} else {
 		e.brought = newBrought(s.stage, tables, r)
-		if err := e.parts.Resolver.Carry(e.brought.been); err != nil {
-			return err
-		}
+		e.parts.Resolver.Carry(e.brought.been)
 		defer func() { e.brought = nil }()
 	}
 	e.copying = nil // from here on nothing is merged
@@ -64,10 +63,7 @@ func (e *Engine) carry(ctx context.Context) error {
 	if err := e.carryFrom(ctx, r); err != nil {
 		return err
 	}
-	if kept {
-		return e.parts.Resolver.Carry(nil)
-	}
-	return nil
+	return e.parts.Resolver.Carried()
 }
 
 // carryFrom applies what a stage's reader has.

@@ -39,10 +39,12 @@ type Resolver interface {
 	// is called before Resolve, for a copy, and where keys are given for every engine of
 	// a pipeline that began with one.
 	AwaitCircles()
-	// Carry says that the rows of a copy are brought from here on, and what tells, of the
-	// row of a source table with a key, whether it has been by now, or nil that no more
-	// are. It is called where every key is the source's: elsewhere notes tell that.
-	Carry(been func(source schema.Name, key []Value) bool) error
+	// Carry says that the rows of a copy are brought from here on, of which any number may
+	// wait, and what tells, of the row of a source table with a key, whether it has been
+	// by now: nil where keys are given, and notes tell that.
+	Carry(been func(source schema.Name, key []Value) bool)
+	// Carried says that no more are.
+	Carried() error
 	// Parents tells which tables the rows of one refer to, by the source's names, as
 	// far as Resolve was given their shapes.
 	Parents(source schema.Name) []Parent

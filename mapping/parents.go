@@ -37,9 +37,15 @@ func (r *resolver) AwaitCircles() {
 }
 
 // Carry implements rowferry.Resolver.
-func (r *resolver) Carry(been func(source schema.Name, key []rowferry.Value) bool) error {
-	r.been = been
-	if been != nil {
+func (r *resolver) Carry(been func(source schema.Name, key []rowferry.Value) bool) {
+	r.been, r.carrying = been, true
+}
+
+// Carried implements rowferry.Resolver.
+func (r *resolver) Carried() error {
+	kept := r.been != nil
+	r.been, r.carrying = nil, false
+	if !kept {
 		return nil
 	}
 	r.mu.Lock()

@@ -32,6 +32,7 @@ type resolver struct {
 	entities map[schema.Name]*entity // by the target's name
 	short    *entity                 // whose keys were short
 	circles  bool                    // rows wait for parents in circles
+	carrying bool                    // the rows of a copy are brought
 	begun    bool                    // a batch was
 	been     func(source schema.Name, key []rowferry.Value) bool
 	sight    sight

@@ -144,7 +144,7 @@ func (s *step) park(e *entity, m *rowferry.Mutation, lacks []byte) error {
 	if e.identity == nil {
 		return rowferry.Errorf(rowferry.CodeKeyRefused, "a row of %s would have to wait, and the table has no key", e.source)
 	}
-	if held := s.notes.Held().Waiting; held >= s.most {
+	if held := s.notes.Held().Waiting; held >= s.most && !s.carrying {
 		return rowferry.Errorf(rowferry.CodeWaitFull, "%d rows wait, and no more may", held)
 	}
 	last, err := s.notes.Get([]byte{lastNote})

@@ -79,7 +79,7 @@ func configKeys() *key {
 		},
 		{
 			name: "waiting_rows", kind: numberKey, def: strconv.Itoa(mapping.DefaultWaiting), example: "1000000", check: checkWaiting,
-			doc: "How many rows may wait for their parents at the same time; see `missing_parent`. They wait in the state directory. Where one more would have to, the pipeline stops.",
+			doc: "How many rows may wait for their parents at the same time; see `missing_parent`. They wait in the state directory. Where one more would have to, the pipeline stops, unless a copy is being made.",
 			set: func(s *settings, _ []string, v string) { s.waiting, _ = strconv.Atoi(v) }, // checked before it is set
 		},
 		onRejectKey, stopAfterKey,

@@ -82,7 +82,7 @@ func (f *copyStop) requireEqual() {
 // that keep theirs, begins again where nothing is lost by that, and else stops by name.
 func TestEntityCopyStops(t *testing.T) {
 	t.Run("circles", func(t *testing.T) {
-		f := newCopyStop(t, "")
+		f := newCopyStop(t, "waiting_rows: 10") // of which a copy may need more
 		must(t, f.args()...)
 		f.requireEqual()
 		if _, err := os.Stat(filepath.Join(f.state, "stage")); !os.IsNotExist(err) {
