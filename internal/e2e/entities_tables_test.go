@@ -161,14 +161,29 @@ func entSchema(f testdb.Flavor, prefix string, target bool) (all []string) {
 	for _, t := range entTables {
 		all = append(all, t.create(f, prefix, target))
 	}
+	if target {
+		all = append(all, "CREATE INDEX ledger_writer ON "+prefix+"ledger (code, n)")
+	}
 	for _, t := range entTables {
 		for i := range t.refs {
-			if f != "" && !t.refs[i].virtual {
+			if t.refs[i].virtual {
+				continue
+			}
+			if f != "" {
 				all = append(all, fmt.Sprintf("ALTER TABLE %s%s ADD %s", prefix, t.name, t.refs[i].clause(prefix)))
+			}
+			if f == testdb.Postgres || f == "" { // which make none of their own
+				all = append(all, t.index(prefix, i))
 			}
 		}
 	}
 	return all
+}
+
+// index returns the statement that makes the index by which a reference's children are
+// found.
+func (t *entTable) index(prefix string, i int) string {
+	return fmt.Sprintf("CREATE INDEX %s_ref%d ON %s%s (%s)", t.name, i, prefix, t.name, strings.Join(t.refs[i].cols, ", "))
 }
 
 // entForeign fills the target's tables with n rows each that are its own: their keys

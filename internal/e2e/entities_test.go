@@ -110,16 +110,28 @@ func testEntities(t *testing.T, p entPair) {
 	c.report(references)
 }
 
+// entBuffers gives a server enough memory for millions of rows.
+func entBuffers(kind testdb.Kind) []testdb.Option {
+	switch {
+	case !soak() || kind == sqliteKind:
+		return nil
+	case kind.Flavor() == testdb.Postgres:
+		return []testdb.Option{testdb.Arg("shared_buffers=1GB")}
+	default:
+		return []testdb.Option{testdb.Arg("innodb-buffer-pool-size=1G")}
+	}
+}
+
 // newEntities makes a source, and a target with rows of its own.
 func newEntities(t *testing.T, p entPair, more string, own int) *entCampaign {
 	t.Helper()
-	opts := p.options()
+	opts := append(p.options(), entBuffers(p.source)...)
 	if !p.fromPostgres() {
 		opts = append(opts, testdb.MaxBinlogSize(16<<20)) // a start reads its file from the beginning
 	}
 	c := &entCampaign{t: t, pair: p, rnd: rand.New(rand.NewPCG(6, uint64(len(p.String())))), source: testdb.Start(t, p.source, opts...), stages: map[string]int{}}
 	c.database, c.db = testdb.NewDatabase(t, c.source)
-	c.goal = newGoal(t, p.target, p.namespace(c.database))
+	c.goal = newGoal(t, p.target, p.namespace(c.database), entBuffers(p.target)...)
 	if c.goal.path != "" {
 		execNewSQLite(t, c.goal.path, "")
 	}
@@ -239,7 +251,7 @@ func (c *entCampaign) kill(at int, staged bool) {
 	c.arrived()
 	var counts []int
 	for id := range entWriters {
-		counts = append(counts, int(c.goal.intOf(c.t, fmt.Sprintf("SELECT COUNT(*) FROM %sledger WHERE code = '%d'", c.goal.ns, id+1))))
+		counts = append(counts, int(c.of(id+1)))
 	}
 	c.kills = append(c.kills, counts)
 	c.waiting = append(c.waiting, c.held().Notes.Waiting)
@@ -252,9 +264,19 @@ func (c *entCampaign) arrived() int64 {
 	if err := c.failed.Load(); err != nil {
 		c.t.Fatal(*err)
 	}
-	n := c.goal.intOf(c.t, "SELECT COUNT(*) FROM "+c.goal.ns+"ledger WHERE uid NOT LIKE 'own %'")
+	n := int64(0)
+	for id := range entWriters {
+		n += c.of(id + 1)
+	}
 	c.applied.Store(max(n, c.free))
 	return n
+}
+
+// of returns how many transactions of a writer are in the target, once the copy is
+// complete: each has its number in the ledger.
+func (c *entCampaign) of(writer int) int64 {
+	c.t.Helper()
+	return c.goal.intOf(c.t, fmt.Sprintf("SELECT COALESCE(MAX(n), 0) FROM %sledger WHERE code = '%d'", c.goal.ns, writer))
 }
 
 // held is what the target's checkpoint says of the state directory.
