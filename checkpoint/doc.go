@@ -24,7 +24,7 @@
 // Badger transactions that each also have what its notes were. What a sequence
 // without a marker did to them is undone by the next Open, or by DiscardAfter;
 // the marker counts the steps, so that a lost one is found. Notes themselves are
-// never gone through, but for packs until memory for notes is half full.
+// never gone through, but for packs, until the memory for notes is full.
 //
 // Kept are all shapes and rules, and the last 1,000 checkpoints: that many
 // batches back the target may be rewound and still be recognised. What is

@@ -12,7 +12,7 @@ import (
 // DefaultRecent is how much memory notes take that were read or written lately, in
 // bytes, and leastRecent what they take at least.
 const (
-	DefaultRecent = 24 << 20
+	DefaultRecent = 32 << 20
 	leastRecent   = 256 << 10
 )
 
@@ -106,10 +106,15 @@ func (r *recent) set(hash uint64, key []byte, state uint64, stored []byte) {
 	if r.young.set(hash, key, state, stored) {
 		return
 	}
+	r.turn()
+	r.young.set(hash, key, state, stored)
+}
+
+// turn has the younger generation be the older one.
+func (r *recent) turn() {
 	r.young, r.old = r.old, r.young
 	clear(r.young.slots)
 	r.young.notes, r.young.used = r.young.notes[:0], 0
-	r.young.set(hash, key, state, stored)
 }
 
 func (r *recent) forget() { r.young, r.old = generation{}, generation{} }
@@ -202,28 +207,33 @@ func (s *Store) learn(txn *badger.Txn, key, stored []byte) {
 	}
 }
 
-// warm learns packs, as many as fit into one generation, in one pass through them: an
-// engine that begins would look each up by itself.
+// warm learns packs, as many as there is room for, in one pass through them: an engine
+// that begins would look each up by itself.
 func (s *Store) warm() error {
 	return s.look(func(txn *badger.Txn) error {
 		it := txn.NewIterator(keysOf([]byte{notePrefix}))
 		defer it.Close()
+		full := 0 // generations
 		for it.Seek(noteKey([]byte{firstPacked})); it.Valid(); it.Next() {
 			item := it.Item()
 			key := item.Key()[1:]
 			if !rowferry.Packed(key) {
 				return nil
 			}
-			full := false
 			err := item.Value(func(stored []byte) error {
 				s.viewing.Lock()
 				defer s.viewing.Unlock()
-				if len(stored) > 0 && stored[0] == noteWhole {
-					full = !s.recent.add(key, stored)
+				switch {
+				case len(stored) == 0 || stored[0] != noteWhole || s.recent.add(key, stored):
+				case full == 0:
+					full++
+					s.recent.put(key, stored) // turns
+				default:
+					full++
 				}
 				return nil
 			})
-			if err != nil || full {
+			if err != nil || full > 1 {
 				return err
 			}
 		}

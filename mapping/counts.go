@@ -17,7 +17,7 @@ type Count struct {
 	Filtered int64 // that are noted as left out of the target
 	Waiting  int64 // those that were put aside among them
 	Rejected int64 // that were put aside, of which some were given up
-	Bytes    int64 // of keys and rows that wait, as they are recorded, before they are compressed
+	Bytes    int64 // of keys and rows that wait, before they are packed
 }
 
 // Counts returns how many notes there are of each table that was seen, by name. It

@@ -34,7 +34,7 @@ func mapCommand() *command {
 			{
 				name: "list", args: "[TABLE]", maxArgs: 1,
 				summary: "list the keys that are noted, or how many there are of each table",
-				about:   "With a table, prints its keys in the source and in the target, in the order of the source's: numbers by size, texts by length first. Without one, counts of each table what is noted, which it goes through: keys that are mapped, rows that are noted as left out by a filter, rows that wait, rows that were put aside, and the bytes that this takes in the state directory, before it is compressed.",
+				about:   "With a table, prints its keys in the source and in the target, in the order of the source's: numbers by size, texts by length first. Without one, counts of each table what is noted, which it goes through: keys that are mapped, rows that are noted as left out by a filter, rows that wait, rows that were put aside, and the bytes that this is, before keys are packed together.",
 				example: "rowferry map list -c shop.yaml --limit 0 shop.orders",
 				options: append([]*option{pairsOption}, pipelineOptions...),
 				run:     mapList,

@@ -40,7 +40,7 @@ type mapCount struct {
 	Waiting  int64 `json:"waiting"` // those that were put aside not among them
 	// Rejected is rows that were put aside.
 	Rejected int64       `json:"rejected"`
-	Bytes    int64       `json:"bytes"` // in the state directory, before they are compressed
+	Bytes    int64       `json:"bytes"` // before they are packed
 	Columns  []mapColumn `json:"key_columns"`
 }
 

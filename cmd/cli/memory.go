@@ -54,7 +54,7 @@ func divide(total int64) budget {
 		SpillBytes: int(min(total*3/32, mostSpill)),
 		ChunkBytes: int(min(total/64, mostChunk)),
 	}
-	b.Recent = int(min(total*3/32, mostRecent, (b.Heap-b.live())/2))
+	b.Recent = int(min(total/8, mostRecent, (b.Heap-b.live())/2))
 	return b
 }
 
