@@ -19,7 +19,37 @@ const (
 	memtableSize   = 1 << 20
 	valueThreshold = 128 << 10 // at most 15% of a memtable
 	chunkSize      = 64 << 10
+	leastTable     = 512 << 10
 )
+
+// mostTables is how many tables of the state are aimed at: each is mapped into memory,
+// and Linux lets a process have 65,530 maps.
+const mostTables = 1 << 14
+
+// tableSize returns how large the tables are of a state that takes so many bytes. They
+// are of one size on all levels, and small, since a compaction has up to 13 of them in
+// memory, with room for 4 times each. With tables that doubled by the level, a state of
+// 300 MB took 180 MB.
+func tableSize(bytes int64) int64 {
+	size := int64(leastTable)
+	for size*mostTables < bytes {
+		size *= 2
+	}
+	return size
+}
+
+// tablesIn returns how many bytes the tables in a directory take.
+func tablesIn(dir string) (bytes int64, err error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	for _, path := range paths {
+		fi, err := os.Stat(path)
+		if err != nil {
+			return 0, err
+		}
+		bytes += fi.Size()
+	}
+	return bytes, err
+}
 
 // badgerOptions bounds Badger to at most four memtables of 1.4 MiB, the buffers
 // of the tables it is writing, and no cache: blocks are read through the page
@@ -36,7 +66,7 @@ func badgerOptions(dir string) badger.Options {
 		WithNumMemtables(2).
 		WithValueThreshold(valueThreshold).
 		WithValueLogFileSize(1 << 20).
-		WithBaseTableSize(512 << 10).
+		WithBaseTableSize(leastTable).
 		WithBaseLevelSize(2 << 20).
 		WithNumCompactors(2).
 		WithNumGoroutines(1).

@@ -39,7 +39,8 @@ const (
 )
 
 // The sizes of a stage in bytes: memtables larger than the state's, since rows come
-// in bulk.
+// in bulk. Its tables double by the level, for it may be as large as a database: 1 MiB
+// in one of a gigabyte, 4 MiB in one of a hundred.
 const (
 	stageMemtable = 8 << 20
 	pieceSize     = chunkSize
@@ -71,7 +72,7 @@ func (s *Store) Stage(fresh bool) (rowferry.Stage, error) {
 			Remedy("go on", "put the state directory back as it was").
 			Remedy("start over", "rowferry destroy, then run again into empty tables")
 	}
-	opt := badgerOptions(path).WithMemTableSize(stageMemtable).WithBaseTableSize(2 << 20).WithBaseLevelSize(16 << 20).
+	opt := badgerOptions(path).WithMemTableSize(stageMemtable).WithBaseTableSize(256 << 10).WithBaseLevelSize(16 << 20).
 		WithSyncWrites(!s.unsynced)
 	db, err := openBadger(path, opt, false)
 	if err != nil {

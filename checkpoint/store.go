@@ -136,7 +136,7 @@ func (s *Store) openOwn(ctx context.Context, o Options) error {
 	if err := makeReserve(s.dir); err != nil {
 		return err
 	}
-	if err := s.room(nil); err != nil {
+	if err := s.room(0); err != nil {
 		return err
 	}
 	if err := s.openDB(filepath.Join(s.dir, badgerName), fresh); err != nil {
@@ -214,7 +214,12 @@ func (s *Store) openDB(path string, fresh bool) error {
 	if err != nil {
 		return corrupt(s.dir, err)
 	}
-	opt := badgerOptions(path)
+	bytes, err := tablesIn(path)
+	if err != nil {
+		return unwritable(s.dir, err)
+	}
+	opt := badgerOptions(path).WithBaseTableSize(tableSize(bytes))
+	opt.TableSizeMultiplier = 1
 	if s.unsynced {
 		opt = opt.WithSyncWrites(false)
 	}

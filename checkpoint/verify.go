@@ -16,7 +16,7 @@ import (
 )
 
 // maxTable bounds what verifyFiles reads into memory. Tables are made of one
-// memtable, or by a compaction of about BaseTableSize growing with the level.
+// memtable, or by a compaction of about BaseTableSize.
 const maxTable = 256 << 20
 
 // verifyFiles checks the manifest, the tables it names and the memtable logs
