@@ -111,7 +111,7 @@ func (s *Store) Scan(prefix []byte, fn func(key, value []byte) error) error {
 					return err
 				}
 				if key := item.Key()[1:]; rowferry.Packed(key) {
-					return scanPack(key, value, tell)
+					return scanPack(prefix, key, value, tell)
 				}
 				return tell(item.Key()[1:], value)
 			})

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -189,51 +190,59 @@ func (m *members) split(cs []chain) (all []chain) {
 	return all
 }
 
-// packed returns what is stored for notes: of those that are packed the packs that they
-// change.
-func (s *Store) packed(notes []rowferry.Note) (stored []rowferry.Note, err error) {
+// packed returns what is stored for notes, of those that are packed the packs that they
+// change, and how many bytes that is with what was stored before.
+func (s *Store) packed(notes []rowferry.Note) (stored []rowferry.Note, bytes int, err error) {
 	var small []rowferry.Note
 	for _, n := range notes {
 		if rowferry.Packed(n.Key) {
 			small = append(small, n)
 		} else {
 			stored = append(stored, n)
+			bytes += 2 * (len(n.Key) + len(n.Value))
 		}
 	}
-	byKey := func(a, b rowferry.Note) int { return bytes.Compare(a.Key, b.Key) }
-	if !slices.IsSortedFunc(small, byKey) {
-		slices.SortFunc(small, byKey)
+	if !slices.IsSortedFunc(small, byPack) {
+		slices.SortFunc(small, byPack)
 	}
 	for len(small) > 0 {
-		key, _ := packKey(nil, small[0].Key)
 		n := 1
-		for n < len(small) && samePack(key, small[n].Key) {
+		for n < len(small) && samePack(small[0].Key, small[n].Key) {
 			n++
 		}
-		pack, err := s.repacked(key, small[:n])
+		key, _ := packKey(nil, small[0].Key)
+		pack, was, err := s.repacked(key, small[:n])
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		stored = append(stored, rowferry.Note{Key: key, Value: pack})
+		bytes += 2*len(key) + len(pack) + was
 		small = small[n:]
 	}
-	return stored, nil
+	return stored, bytes, nil
 }
 
-func samePack(pack, key []byte) bool {
-	last := len(pack) - 1
-	return len(key) == len(pack) && bytes.Equal(key[:last], pack[:last]) && key[last]-key[last]%packSize == pack[last]
+// byPack orders notes so that those of a pack follow each other: by all of the key but
+// its end, and then by that.
+func byPack(a, b rowferry.Note) int {
+	endA, endB := len(a.Key)-1, len(b.Key)-1
+	return cmp.Or(bytes.Compare(a.Key[:endA], b.Key[:endB]), cmp.Compare(a.Key[endA], b.Key[endB]))
 }
 
-// repacked returns a pack with changed notes in it.
-func (s *Store) repacked(key []byte, notes []rowferry.Note) ([]byte, error) {
+func samePack(a, b []byte) bool {
+	end := len(a) - 1
+	return len(b) == len(a) && bytes.Equal(a[:end], b[:end]) && a[end]/packSize == b[end]/packSize
+}
+
+// repacked returns a pack with changed notes in it, and how many bytes it was.
+func (s *Store) repacked(key []byte, notes []rowferry.Note) (pack []byte, bytes int, err error) {
 	was, err := s.stored(nil, key)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	m, err := unpack(was)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if failpoint.On("forget-neighbours") {
 		m = members{}
@@ -241,11 +250,11 @@ func (s *Store) repacked(key []byte, notes []rowferry.Note) ([]byte, error) {
 	for _, n := range notes {
 		m[n.Key[len(n.Key)-1]%packSize] = n.Value
 	}
-	return m.pack(), nil
+	return m.pack(), len(was), nil
 }
 
-// scanPack calls fn with the notes of a pack.
-func scanPack(key, pack []byte, fn func(key, value []byte) error) error {
+// scanPack calls fn with the notes of a pack whose keys begin with prefix.
+func scanPack(prefix, key, pack []byte, fn func(key, value []byte) error) error {
 	m, err := unpack(pack)
 	if err != nil {
 		return err
@@ -258,6 +267,9 @@ func scanPack(key, pack []byte, fn func(key, value []byte) error) error {
 			continue
 		}
 		*last = first + byte(i)
+		if !bytes.HasPrefix(key, prefix) {
+			continue
+		}
 		if err := fn(key, value); err != nil {
 			return err
 		}

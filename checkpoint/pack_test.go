@@ -222,3 +222,41 @@ func TestNotesAreAsRecorded(t *testing.T) {
 		}
 	}
 }
+
+// TestPacksOfAnyKeys: whatever keys come between those of one pack, and whichever key
+// is looked for.
+func TestPacksOfAnyKeys(t *testing.T) {
+	s := open(t, stateDir(t), func(o *Options) { o.unsynced = true })
+	mustRecord(t, s, noted(1, note("Ka", "1"), note("Kbx", "2"), note("Kc", "3")))
+	mustRecord(t, s, noted(2, note("KeyA", "a"), note("KeyB", "b")))
+	for key, value := range map[string]string{"Ka": "1", "Kbx": "2", "Kc": "3", "KeyA": "a", "KeyB": "b"} {
+		if got, err := s.Get([]byte(key)); err != nil || string(got) != value {
+			t.Errorf("%s is %q, %v, want %q", key, got, err, value)
+		}
+	}
+	const none = "Key@" // which the pack of two notes is stored under
+	if got := allNotes(t, s, none); len(got) != 0 {
+		t.Errorf("with %s begin %q", none, got)
+	}
+}
+
+// TestPacksNeedRoom: what is asked for is what is written, which for a note is its pack.
+func TestPacksNeedRoom(t *testing.T) {
+	s := open(t, stateDir(t), func(o *Options) { o.unsynced = true })
+	const packs = 300
+	var all, gone []rowferry.Note
+	for i := range packs * packSize {
+		key := binary.BigEndian.AppendUint32([]byte("Korders/"), uint32(i))
+		all = append(all, rowferry.Note{Key: key, Value: binary.BigEndian.AppendUint64(nil, uint64(i)*0x9e3779b97f4a7c15)})
+		if i%packSize == 7 {
+			gone = append(gone, rowferry.Note{Key: key})
+		}
+	}
+	mustRecord(t, s, noted(1, all...))
+	s.free = func(string) (uint64, error) { return lowWater + noteWater + packs*packSize*8, nil }
+	if err := s.Record(noted(2, gone...)); rowferry.CodeOf(err) != rowferry.CodeStateFull {
+		t.Errorf("%d packs are written where there is room for half of them: %v", packs, err)
+	}
+	s.free = func(string) (uint64, error) { return lowWater + noteWater + packs*packSize*8*6, nil }
+	mustRecord(t, s, noted(2, gone...))
+}

@@ -28,7 +28,8 @@ func (s *Store) Record(r rowferry.Record) error {
 	if err := s.checkRecord(r.Checkpoint); err != nil {
 		return err
 	}
-	if err := s.room(r.Notes); err != nil {
+	s.noted = s.noted || len(r.Notes) > 0
+	if err := s.room(0); err != nil {
 		return err
 	}
 	if err := s.removeLeftovers(); err != nil {
@@ -38,9 +39,12 @@ func (s *Store) Record(r rowferry.Record) error {
 	if err != nil {
 		return rowferry.Errorf(rowferry.CodeInternal, "sequence %d cannot be encoded: %w", seq, err)
 	}
-	notes, err := s.packed(r.Notes)
+	notes, bytes, err := s.packed(r.Notes)
 	if err != nil {
 		return s.unreadable(err)
+	}
+	if err := s.room(bytes); err != nil {
+		return err
 	}
 	if err := failpoint.Hit("record.before"); err != nil {
 		return s.writeError(err)

@@ -17,9 +17,9 @@ import (
 // compaction. A neighbour that fills the disk in between can still end the
 // process; what was recorded stays durable.
 //
-// A Record's notes are written as they are and with what they were, to a log and
-// to a table; and where there are many, a compaction rewrites a dozen tables of a
-// few MiB, two at a time.
+// A Record's notes, and the packs that they change, are written as they are and with
+// what they were, to a log and to a table; and where there are many, a compaction
+// rewrites a dozen tables, two at a time.
 const (
 	lowWater    = 16 << 20
 	noteWater   = 48 << 20
@@ -36,15 +36,12 @@ func freeBytes(dir string) (uint64, error) {
 	return st.Bavail * uint64(st.Bsize), nil
 }
 
-// room fails with CodeStateFull when too little is free for a Record, and
-// then gives the reserve up.
-func (s *Store) room(notes []rowferry.Note) error {
+// room fails with CodeStateFull when too little is free for a Record with so many bytes
+// of notes, as they are stored, and then gives the reserve up.
+func (s *Store) room(notes int) error {
 	need := uint64(lowWater)
-	if s.noted = s.noted || len(notes) > 0; s.noted {
-		need += noteWater
-	}
-	for _, n := range notes {
-		need += 4 * uint64(len(n.Key)+len(n.Value))
+	if s.noted {
+		need += noteWater + 2*uint64(notes)
 	}
 	free, err := s.free(s.dir)
 	if err != nil {
