@@ -164,7 +164,8 @@ type KeyRange struct{ First, Last int64 }
 // Reserver is a Sink whose tables count keys that can be set aside.
 type Reserver interface {
 	Sink
-	// Reserve sets n keys of the table's counting column aside, in ascending ranges:
+	// Reserve sets n keys of the table's counting column aside, in ascending ranges, or
+	// fewer where not many are left for others, but one at least:
 	// no other writer of the target gets one of them from the counter, none of them
 	// is the key of a row, and they are never set aside again. It is called while no
 	// batch of the sink or its lanes is open. Errors: CodeKeyReserve where the

@@ -31,6 +31,7 @@ type resolver struct {
 	rejects  int64                   // that may be put aside at the same time
 	entities map[schema.Name]*entity // by the target's name
 	short    *entity                 // whose keys were short
+	due      bool                    // keys were low, and none were set aside since
 	circles  bool                    // rows wait for parents in circles
 	carrying bool                    // the rows of a copy are brought
 	begun    bool                    // a batch was
@@ -149,29 +150,54 @@ func (r *resolver) Reserve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reserved := false
-	due := r.short != nil || r.Short()
+	if r.short == nil && !r.due && !looked {
+		return rowferry.Errorf(rowferry.CodeInternal, "no keys are short")
+	}
+	var soon []*entity
 	for _, e := range r.all() {
-		if !due || e != r.short && !e.lowSoon() {
-			continue
-		}
-		ranges, err := r.keys.Reserve(ctx, e.name, e.table.Columns[e.identity[0]].Name, e.block())
-		if err != nil {
-			return err
-		}
-		e.stock, e.taken, reserved = append(e.stock, ranges...), 0, true
-		if e == r.short {
-			r.short = nil
+		switch {
+		case e == r.short || e.low(): // what was low may not be any more: Begin estimates anew
+			if err := r.reserve(ctx, e); err != nil {
+				return err
+			}
+			r.due = true
+		case e.lowSoon():
+			soon = append(soon, e)
 		}
 	}
-	if !reserved && !looked {
-		return rowferry.Errorf(rowferry.CodeInternal, "no keys are short")
+	if r.due {
+		r.ahead(ctx, soon)
+		r.due = false
+	}
+	return nil
+}
+
+// ahead sets keys aside that are not short yet. What is wrong is met again once they are.
+func (r *resolver) ahead(ctx context.Context, soon []*entity) {
+	for _, e := range soon {
+		if r.reserve(ctx, e) != nil {
+			return
+		}
+	}
+}
+
+func (r *resolver) reserve(ctx context.Context, e *entity) error {
+	ranges, err := r.keys.Reserve(ctx, e.name, e.table.Columns[e.identity[0]].Name, e.block())
+	if err != nil {
+		return err
+	}
+	e.stock, e.taken = append(e.stock, ranges...), 0
+	if e == r.short {
+		r.short = nil
 	}
 	return nil
 }
 
 // Short implements rowferry.Resolver.
-func (r *resolver) Short() bool { return slices.ContainsFunc(r.all(), (*entity).low) }
+func (r *resolver) Short() bool {
+	r.due = r.due || slices.ContainsFunc(r.all(), (*entity).low)
+	return r.due
+}
 
 // low reports whether there are fewer keys than a batch and a quarter may take.
 func (e *entity) low() bool {

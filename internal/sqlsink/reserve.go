@@ -16,6 +16,15 @@ func Uncounted(table schema.Name, column, why string) *rowferry.Error {
 // OtherStrategy is the remedy that is left where a table is as it has to be.
 const OtherStrategy = "entities: {db.table: {key: keep}}"
 
+// fewKeys are given though nothing may be left behind them.
+const fewKeys = 1000
+
+// Share returns how many of the keys that a counter has left are set aside where n are
+// asked for: no more than a quarter, unless that is few, for others count on too.
+func Share(n int, left uint64) int {
+	return int(min(uint64(n), max(left/4, min(left, fewKeys))))
+}
+
 // Ranges returns keys, of which none is there twice, as ascending ranges. It
 // sorts them.
 func Ranges(keys []int64) (ranges []rowferry.KeyRange) {

@@ -79,9 +79,10 @@ func (r *reservation) take(ctx context.Context, n int) (ranges []rowferry.KeyRan
 	if err != nil {
 		return nil, err
 	}
-	if next > most || uint64(n) > most-next { // the counter stops at the largest, which would be given twice
+	if next >= most { // the counter stops at the largest, which would be given twice
 		return nil, r.refused("the counter is at its end").Fact("counter", "%d", next)
 	}
+	n = sqlsink.Share(n, most-next)
 	if err := r.sink.setCounter(ctx, r.session, r.at, next+uint64(n)); err != nil {
 		return nil, err
 	}

@@ -32,6 +32,7 @@ func TestReserve(t *testing.T) {
 		mustExec(t, db, "CREATE TABLE `o``wn` (id TINYINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, s TEXT)",
 			"CREATE TABLE big (s TEXT, id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT UNIQUE)", "INSERT INTO big (id) VALUES (9223372036854775800)",
 			"CREATE TABLE tiny (id TINYINT AUTO_INCREMENT PRIMARY KEY)", "INSERT INTO tiny VALUES (-7), (117)",
+			"CREATE TABLE small (id SMALLINT AUTO_INCREMENT PRIMARY KEY)",
 			"CREATE TABLE leaps (id INT AUTO_INCREMENT PRIMARY KEY, s TEXT)",
 			"CREATE TABLE child (id INT AUTO_INCREMENT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES leaps (id) ON DELETE CASCADE)",
 			"CREATE TABLE old (id INT AUTO_INCREMENT PRIMARY KEY) ENGINE = MyISAM", "CREATE VIEW seen AS SELECT 1 AS id")
@@ -53,7 +54,8 @@ func TestReserve(t *testing.T) {
 		}{
 			{"o`wn", 100, "[{1 100}]", ""}, {"o`wn", 154, "[{101 254}]", ""}, {"o`wn", 1, "[]", rowferry.CodeKeyReserve},
 			{"big", 6, "[{9223372036854775801 9223372036854775806}]", ""}, {"big", 1, "[]", rowferry.CodeKeyReserve},
-			{"tiny", 10, "[]", rowferry.CodeKeyReserve}, {"tiny", 9, "[{118 126}]", ""}, {"tiny", 1, "[]", rowferry.CodeKeyReserve},
+			{"tiny", 10, "[{118 126}]", ""}, {"tiny", 1, "[]", rowferry.CodeKeyReserve},
+			{"small", 40_000, "[{1 8191}]", ""}, {"small", 40_000, "[{8192 14334}]", ""}, // a quarter of what is left
 			{"child", 2, "[{1 2}]", ""}, {"old", 1, "[]", rowferry.CodeKeyReserve}, {"seen", 1, "[]", rowferry.CodeKeyReserve},
 		} {
 			if got, err := reserved(t.Context(), sink, c.table, c.n); got != c.want || rowferry.CodeOf(err) != c.code {

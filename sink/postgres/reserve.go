@@ -39,20 +39,43 @@ func (s *Sink) Reserve(ctx context.Context, table schema.Name, column string, n 
 	}
 	var free []int64
 	err = s.within(ctx, func() error {
-		for take := n; len(free) < n; take *= 2 { // the sequence may be far behind the rows
-			some, err := s.values(ctx, o, min(max(take, n-len(free)), mostTaken))
-			if err != nil {
-				return err
+		left, err := s.left(ctx, o)
+		n = max(1, sqlsink.Share(n, left))
+		for take := n; len(free) < n && err == nil; take *= 2 { // the sequence may be far behind the rows
+			if left == 0 && len(free) > 0 {
+				break
 			}
-			free = append(free, some...)
+			var some []int64
+			if some, err = s.values(ctx, o, max(1, sqlsink.Share(min(max(take, n-len(free)), mostTaken), left))); err == nil {
+				free = append(free, some...)
+				left, err = s.left(ctx, o)
+			}
 		}
-		_, err := s.exec(ctx, waitForLog)
+		if err != nil {
+			return err
+		}
+		_, err = s.exec(ctx, waitForLog)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return sqlsink.Ranges(free[:n]), nil
+	return sqlsink.Ranges(free[:min(n, len(free))]), nil
+}
+
+// left returns how many values the sequence has left for the column, as far as the user
+// may know. One that is asked for more than that gives none back.
+func (s *Sink) left(ctx context.Context, o *origin) (left uint64, err error) {
+	const q = `SELECT CASE WHEN has_sequence_privilege(p.seqrelid, 'SELECT, USAGE') THEN
+    greatest(0, least($2::numeric, trunc((CASE WHEN p.seqincrement > 0 THEN least(p.seqmax, $3) ELSE p.seqmin END
+      - coalesce(pg_sequence_last_value(p.seqrelid)::numeric, p.seqstart::numeric - p.seqincrement)) / p.seqincrement)))
+    ELSE $2::numeric END::bigint FROM pg_sequence p WHERE p.seqrelid = $1`
+	err = s.query(ctx, q, func(r dialect.Row) error {
+		n, err := r.Int(0)
+		left = uint64(n)
+		return err
+	}, o.oid, int64(math.MaxInt64), o.most)
+	return left, err
 }
 
 // values takes values of the sequence, and returns those that no row has.
