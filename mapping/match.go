@@ -115,7 +115,7 @@ func (s *step) meet(e *entity, m *rowferry.Mutation, now rowferry.Row) error {
 // target: the same as before, where the batch is resolved again. own is its key where
 // that is not the target's to give.
 func (s *step) decide(e *entity, m *rowferry.Mutation, own []rowferry.Value) (to []rowferry.Value, met bool, err error) {
-	id := rowferry.ChangeID{Tx: s.origin.Tx, Index: s.index, Nth: s.given}
+	id := rowferry.ChangeID{Tx: s.origin.Tx, Index: s.index, Mutation: s.nth, Nth: s.given}
 	found := id
 	found.Nth = ^id.Nth
 	if key, ok := s.notes.Assigned(found); ok {

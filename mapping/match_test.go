@@ -300,3 +300,45 @@ func TestMatchRefused(t *testing.T) {
 		}
 	}
 }
+
+// twin makes two rows of each.
+type twin struct{}
+
+func (twin) Target(n schema.Name) schema.Name { return n }
+
+func (twin) Handle(dst []rowferry.Mutation, c *rowferry.Change) ([]rowferry.Mutation, error) {
+	m := rowferry.Mutation{Op: c.Op, Table: c.Table, Source: c.Table.Name}
+	if c.Op == rowferry.Shape {
+		return append(dst, m), nil
+	}
+	for i := range int64(2) {
+		m.After = rowferry.Row{rowferry.IntValue(2*c.After[0].Int() + i), rowferry.IntValue(c.After[1].Int() + i)}
+		dst = append(dst, m)
+	}
+	return dst, nil
+}
+
+// TestMatchTwins: each of the rows that a handler makes of one is looked up by itself.
+func TestMatchTwins(t *testing.T) {
+	rule := mapping.KeyRule{Key: mapping.Match, Match: [][]string{{"uid"}}}
+	for _, there := range []int64{50, 51} {
+		w := emptyWorld(t, 1)
+		w.begin([]string{"p id! uid"}, mapping.Options{
+			Tables: []string{"shop.*"}, Namespaces: true, Custom: []mapping.Custom{{Tables: "shop.p", Handler: twin{}}},
+			Entities: map[string]mapping.Entity{"shop.p": {Keys: rule}},
+		})
+		table := w.tables["p"]
+		w.target["p"] = []rowferry.Row{{rowferry.IntValue(7), rowferry.IntValue(there)}}
+		if _, err := w.resolve([]rowferry.Change{{Op: rowferry.Shape, Table: table}}, &rowferry.Origin{Tx: "0"}, w.notes); err != nil {
+			t.Fatal(err)
+		}
+		w.apply(rowferry.Change{Op: rowferry.Insert, Table: table, After: rowferry.Row{rowferry.IntValue(1), rowferry.IntValue(50)}})
+		keys := map[int64][]int64{}
+		for _, row := range w.target["p"] {
+			keys[row[1].Int()] = append(keys[row[1].Int()], row[0].Int())
+		}
+		if len(w.target["p"]) != 2 || !slices.Equal(keys[there], []int64{7}) || len(keys[50]) != 1 || len(keys[51]) != 1 {
+			t.Errorf("the target had %d: keys by uid are %v", there, keys)
+		}
+	}
+}

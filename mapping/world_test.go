@@ -222,7 +222,7 @@ func (w *world) goThrough(changes []rowferry.Change, origin *rowferry.Origin, no
 		}
 		notes.at = rowferry.ChangeID{Tx: origin.Tx, Index: i}
 		for k := range ms {
-			ms[k].Origin, ms[k].Index = origin, i
+			ms[k].Origin, ms[k].Index, ms[k].Nth = origin, i, k
 			if out, err = w.resolver.Resolve(out, &ms[k], notes); err != nil {
 				return nil, err
 			}
