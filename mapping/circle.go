@@ -10,7 +10,11 @@ import (
 // circle returns the rows by way of which a row waits for itself, nil where it does
 // not.
 func (s *step) circle(w *waiting) ([]*waiting, error) {
-	rows := []*waiting{w}
+	wanted, err := s.wanted(w)
+	if !wanted || err != nil {
+		return nil, err
+	}
+	rows, met := []*waiting{w}, map[uint64]bool{}
 	for at := w; ; {
 		next, err := s.awaited(at)
 		if next == nil || err != nil {
@@ -19,11 +23,29 @@ func (s *step) circle(w *waiting) ([]*waiting, error) {
 		if next.number == w.number {
 			return rows, nil
 		}
-		if slices.ContainsFunc(rows, func(x *waiting) bool { return x.number == next.number }) {
+		if met[next.number] {
 			return nil, nil // one that w leads to: it was opened when it closed, or refused
 		}
+		met[next.number] = true
 		rows, at = append(rows, next), next
 	}
+}
+
+// wanted reports whether any row waits for w: most of a long chain is never gone along.
+func (s *step) wanted(w *waiting) (bool, error) {
+	lists := [][]byte{releaseOf(w.number)}
+	if w.change.Before != nil {
+		lists = append(lists, s.list(arrivalList, w.e, keyOf(w.change.Before, w.e.identity)))
+	}
+	if w.change.After != nil {
+		lists = append(lists, s.list(arrivalList, w.e, after(&w.change, w.e.identity)))
+	}
+	for _, l := range lists {
+		if n, err := s.length(l); n > 0 || err != nil {
+			return n > 0, err
+		}
+	}
+	return false, nil
 }
 
 // open writes a row of a circle in two steps: first without what refers to those that
@@ -144,8 +166,8 @@ func (s *step) awaited(w *waiting) (*waiting, error) {
 		return nil, err
 	}
 	x, err := s.load(binary.BigEndian.Uint64(data))
-	if x != nil && x.change.Op == rowferry.Delete {
-		return nil, err // which does not bring the row
+	if x == nil || err != nil || x.change.Op == rowferry.Insert || s.moves(x.e, &x.change) {
+		return x, err
 	}
-	return x, err
+	return nil, nil // a deletion does not bring the row; another update finds it there
 }

@@ -254,6 +254,10 @@ type step struct {
 	nth    int
 	given  int  // keys
 	flags  byte // of the note that was read last
+	// depth is how many lists are being woken, each by a row of the one before, and later
+	// those that are too deep.
+	depth int
+	later [][]byte
 	// refused is why the row that is about to be parked is.
 	refused *rowferry.Refusal
 	// coming are rows on their way of tables whose rows are fetched.

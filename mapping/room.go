@@ -271,8 +271,29 @@ func (s *step) retry(w *waiting) error {
 	return s.wake(releaseOf(w.number))
 }
 
+// deepest is how far rows set each other free at once: what one in so long a chain sets
+// free comes behind the others.
+var deepest = 500 // at least 1; tests alone change it
+
 // wake has every row of a list try again, in the order in which they came.
 func (s *step) wake(list []byte) error {
+	if s.depth == deepest {
+		s.later = append(s.later, list)
+		return nil
+	}
+	s.depth++
+	err := s.wakeAll(list)
+	s.depth--
+	for s.depth == 0 && len(s.later) > 0 && err == nil {
+		list, s.later = s.later[0], s.later[1:]
+		s.depth++
+		err = s.wakeAll(list)
+		s.depth--
+	}
+	return err
+}
+
+func (s *step) wakeAll(list []byte) error {
 	numbers, err := s.members(list)
 	if err != nil {
 		return err
