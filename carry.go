@@ -14,16 +14,31 @@ import (
 	"github.com/rowferry/rowferry/schema"
 )
 
-// carryRows and carryBytes bound what of the stage comes as one transaction.
+// carryRows is how many rows of the stage come as one transaction, which is resolved as
+// a whole with all rows that it sets free. aheadRows and aheadBytes bound what is read
+// at once.
 const (
-	carryRows  = 500
-	carryBytes = 1 << 20
+	carryRows  = 100
+	aheadRows  = 10 * carryRows
+	aheadBytes = 1 << 20
 )
 
 // carried is how far the stage is carried into the target, as CopyState has it.
 type carried struct {
 	Table schema.Name `json:"table"`
 	After []byte      `json:"after,omitempty"` // the place of its last row
+}
+
+// readCarried returns what a carry has noted, nil where that is nothing.
+func readCarried(at string) (*carried, error) {
+	if at == "" {
+		return nil, nil
+	}
+	c := &carried{}
+	if err := json.Unmarshal([]byte(at), c); err != nil {
+		return nil, Errorf(CodeTarget, "the target's record of how far a copy is cannot be read: %w", err)
+	}
+	return c, nil
 }
 
 // carry brings the rows of the stage into the target, like a log of inserts: in
@@ -42,6 +57,11 @@ func (e *Engine) carry(ctx context.Context) error {
 	if err := r.seek(e.at.Held.Copy.Carried); err != nil {
 		return err
 	}
+	chunks, err := s.stage.Chunks()
+	if err != nil {
+		return err
+	}
+	e.stats.carrying(tables, chunks, len(r.tables))
 	if e.givesKeys() { // and notes tell which rows are there
 		e.parts.Resolver.Carry(nil)
 	} else {
@@ -60,10 +80,7 @@ func (e *Engine) carry(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := e.carryFrom(ctx, r); err != nil {
-		return err
-	}
-	return e.parts.Resolver.Carried()
+	return errors.Join(e.carryFrom(ctx, r), e.parts.Resolver.Carried())
 }
 
 // carryFrom applies what a stage's reader has.
@@ -93,6 +110,16 @@ func newBrought(stage Stage, tables []*schema.Table, r *stageReader) *brought {
 		b.tables[t.Name] = i
 	}
 	return b
+}
+
+// committed goes to where a carry is, for what is resolved between its batches: one of
+// them may have been resolved again since the one behind it was.
+func (b *brought) committed(at string) error {
+	c, err := readCarried(at)
+	if c != nil {
+		b.now, b.place = b.tables[c.Table], string(c.After)
+	}
+	return err
 }
 
 // reach says which row is brought next.
@@ -151,16 +178,20 @@ type stageReader struct {
 	tables []*schema.Table // those that are left
 	after  string          // in the first of them
 	begin  Position
+	ahead  []placed // rows behind it that are read
+}
+
+// placed is a row of a stage, and its place.
+type placed struct {
+	place string
+	row   Row
 }
 
 // seek goes to where a carry was.
 func (r *stageReader) seek(at string) error {
-	if at == "" {
-		return nil
-	}
-	var c carried
-	if err := json.Unmarshal([]byte(at), &c); err != nil {
-		return Errorf(CodeTarget, "the target's record of how far a copy is cannot be read: %w", err)
+	c, err := readCarried(at)
+	if c == nil {
+		return err
 	}
 	for i, t := range r.tables {
 		if t.Name == c.Table {
@@ -174,7 +205,7 @@ func (r *stageReader) seek(at string) error {
 // Begin implements Reader.
 func (r *stageReader) Begin() Position { return r.begin }
 
-var errFull = errors.New("enough for one transaction")
+var errFull = errors.New("enough at once")
 
 // Next implements Reader.
 func (r *stageReader) Next(ctx context.Context) (*Tx, error) {
@@ -182,27 +213,42 @@ func (r *stageReader) Next(ctx context.Context) (*Tx, error) {
 		return nil, err
 	}
 	for len(r.tables) > 0 {
-		t, from := r.tables[0], r.after
-		tx := &Tx{Last: true, CommitTime: time.UnixMilli(0)}
-		bytes := 0
-		err := r.stage.Each(t, r.after, func(place string, row Row) error {
-			if len(tx.Changes) == carryRows || bytes > carryBytes {
-				return errFull
-			}
-			tx.Changes = append(tx.Changes, Change{Op: Insert, Table: t, After: row})
-			bytes += row.Size()
-			r.after = place
-			return nil
-		})
-		if err != nil && !errors.Is(err, errFull) {
+		if err := r.read(); err != nil {
 			return nil, err
 		}
-		if len(tx.Changes) > 0 {
-			return r.ends(tx, t, from)
+		if n := min(len(r.ahead), carryRows); n > 0 {
+			tx := &Tx{Last: true, CommitTime: time.UnixMilli(0), Changes: make([]Change, n)}
+			for i, x := range r.ahead[:n] {
+				tx.Changes[i] = Change{Op: Insert, Table: r.tables[0], After: x.row}
+			}
+			from := r.after
+			r.after, r.ahead = r.ahead[n-1].place, r.ahead[n:]
+			return r.ends(tx, r.tables[0], from)
 		}
 		r.tables, r.after = r.tables[1:], ""
 	}
 	return nil, io.EOF
+}
+
+// read reads more rows of the table, where none are left.
+func (r *stageReader) read() error {
+	if len(r.ahead) > 0 {
+		return nil
+	}
+	r.ahead = make([]placed, 0, carryRows)
+	bytes := 0
+	err := r.stage.Each(r.tables[0], r.after, func(place string, row Row) error {
+		if len(r.ahead) == aheadRows || bytes > aheadBytes {
+			return errFull
+		}
+		r.ahead = append(r.ahead, placed{place, row})
+		bytes += row.Size()
+		return nil
+	})
+	if errors.Is(err, errFull) {
+		return nil
+	}
+	return err
 }
 
 func (r *stageReader) ends(tx *Tx, t *schema.Table, from string) (*Tx, error) {

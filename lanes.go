@@ -28,7 +28,10 @@ type lanes struct {
 	short   *batch         // cannot be planned before more keys are reserved; nil where there is none
 	given   sync.WaitGroup // flights that were given up and are not rolled back yet
 	begun   int            // batches that the throttle let through and that are not applied yet
-	pace    pace
+	// bearable is how many rows the next batch may have, so that what it notes is not
+	// much; see bear.
+	bearable int
+	pace     pace
 }
 
 // flight is a batch on its way through a lane.
@@ -43,7 +46,7 @@ type flight struct {
 }
 
 func newLanes(e *Engine, q *queue) *lanes {
-	l := &lanes{engine: e, queue: q, sinks: []Sink{e.parts.Sink}, pace: pace{most: 1}}
+	l := &lanes{engine: e, queue: q, sinks: []Sink{e.parts.Sink}, pace: pace{most: 1}, bearable: e.opts.BatchRows}
 	if _, ok := e.parts.Sink.(Laner); ok && e.compactor != nil {
 		l.pace.most = e.opts.Lanes
 	}
@@ -117,38 +120,6 @@ func (l *lanes) step(ctx context.Context) error {
 	}
 }
 
-// take returns the next batch when the throttle lets it through. Nil where nothing
-// is to be begun before a flight has landed.
-func (l *lanes) take(ctx context.Context) (*batch, error) {
-	if there, err := l.queue.await(); !there {
-		return nil, err
-	}
-	t := l.engine.throttle
-	if len(l.flights) > 0 {
-		if !t.try() {
-			return nil, nil
-		}
-	} else if _, err := t.begin(ctx, false, 0); err != nil {
-		return nil, err
-	}
-	l.begun++
-	bounds := l.engine.opts
-	bounds.BatchRows = t.share(bounds.BatchRows, 1)
-	b, err := l.queue.take(&bounds)
-	if err != nil {
-		return nil, err
-	}
-	t.wrote(b.rows())
-	return b, nil
-}
-
-// applied says that a batch which was taken is applied, or that none of it is.
-func (l *lanes) applied() {
-	l.queue.applied()
-	l.engine.throttle.done()
-	l.begun--
-}
-
 // plan makes a batch the next, or one that is applied alone: where it tells of
 // tables, does not fit into memory or cannot be planned, and where nothing is
 // behind it, since that is the quickest.
@@ -156,6 +127,9 @@ func (l *lanes) plan(ctx context.Context, b *batch) {
 	e := l.engine
 	if e.compactor != nil && e.copying == nil && !b.spilled() {
 		a, err := e.planned(ctx, b)
+		if err == nil && a.notes != nil {
+			l.bear(a.notes.bytes, b.rows())
+		}
 		switch {
 		case errors.Is(err, ErrKeysShort):
 			l.short = b

@@ -114,13 +114,28 @@ func (e *Engine) renew(ctx context.Context) error {
 	if err := from.seek(e.at.Held.Copy.Carried); err != nil {
 		return err
 	}
-	if err := e.carryFrom(ctx, from); err != nil {
+	chunks, err := e.recopy.stage().Chunks()
+	if err != nil {
+		return err
+	}
+	e.stats.carrying(r.tables, chunks, len(from.tables))
+	if err := e.carryAgain(ctx, from); err != nil {
 		return err
 	}
 	if err := failpoint.Hit("recopy.carried"); err != nil {
 		return err
 	}
 	return e.removeGone(ctx, r, true)
+}
+
+// carryAgain is carryFrom, in which any number of rows may wait.
+func (e *Engine) carryAgain(ctx context.Context, from *stageReader) error {
+	r := e.parts.Resolver
+	if r == nil {
+		return e.carryFrom(ctx, from)
+	}
+	r.Carry(nil)
+	return errors.Join(e.carryFrom(ctx, from), r.Carried())
 }
 
 // The stage has three lists for each table: which of its rows the target has, by the
@@ -131,6 +146,9 @@ const (
 	lackRows  = "lacks"
 	goneRows  = "gone"
 )
+
+// listRows is how many keys are put into a list, or looked up, at a time.
+const listRows = 500
 
 // listOf returns the table that such a list is kept as, with the columns of a key.
 func listOf(t *schema.Table, list string, columns int) *schema.Table {
@@ -146,7 +164,7 @@ type lister struct {
 
 func (l *lister) add(key []Value) error {
 	l.rows = append(l.rows, StagedRow{key, Row(key)})
-	if len(l.rows) < carryRows {
+	if len(l.rows) < listRows {
 		return nil
 	}
 	return l.flush()
@@ -257,7 +275,7 @@ func (e *Engine) findThere(ctx context.Context, t, target *schema.Table, there, 
 			return err
 		}
 		sources, keys = append(sources, keyOf(row, t.Identity())), append(keys, keyOf(ms[0].After, target.Identity()))
-		if len(keys) < carryRows {
+		if len(keys) < listRows {
 			return nil
 		}
 		return look()
@@ -312,7 +330,7 @@ func (e *Engine) eachOf(ctx context.Context, list *schema.Table, fn func(keys []
 	for {
 		var some []Row
 		err := e.recopy.stage().Each(list, after, func(place string, key Row) error {
-			if len(some) == carryRows {
+			if len(some) == listRows {
 				return errFull
 			}
 			some, after = append(some, key), place

@@ -74,6 +74,7 @@ type stats struct {
 	mu       sync.Mutex
 	progress Progress
 	tables   tableTally
+	carry    []carryTable // whose rows are to come, or are coming
 }
 
 // Progress returns a snapshot. Safe for concurrent use while the engine is
@@ -183,7 +184,7 @@ func (s *stats) committed(b *batch, t tally, cp Checkpoint) {
 		s.progress.Rows += add.Rows()
 	}
 	if cp.Held.Copy.carries() {
-		s.progress.Copy.At = b.last().Log
+		s.carried(b)
 	} else {
 		for _, tx := range b.txs {
 			if tx.wish == nil {

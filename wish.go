@@ -95,6 +95,11 @@ func (l *lanes) grant(ctx context.Context) error {
 	b, at := &batch{}, e.at.Position
 	if c := e.at.Held.Copy; c.carries() {
 		at = Position(c.Carried)
+		if e.brought != nil {
+			if err := e.brought.committed(c.Carried); err != nil {
+				return err
+			}
+		}
 	}
 	for i := range w.list {
 		end := &Tx{

@@ -22,10 +22,11 @@ func (r reading) copying() []string {
 		}
 		return []string{head, "          at " + clean(r.progress.Checkpoint.Log)}
 	case rowferry.Carrying, rowferry.Renewing:
-		head := fmt.Sprintf("carry     rows with their keys  %s rows/s", brief(r.rows))
+		head := "carry     "
 		if c.Phase == rowferry.Renewing {
-			head = fmt.Sprintf("renew     tables that are copied again  %s rows/s", brief(r.rows))
+			head = "renew     "
 		}
+		head += brought(c)
 		if r.progress.Waiting != "" {
 			head = "waiting   " + clean(r.progress.Waiting)
 		}
@@ -34,9 +35,7 @@ func (r reading) copying() []string {
 		return []string{"keys      " + clean(c.Making)}
 	default:
 	}
-	loaded, estimate := c.Rows()
-	took := time.Since(c.Began)
-	lines := []string{fmt.Sprintf("copy      %5.1f%%  %s/%s rows  %s rows/s", percent(loaded, estimate), brief(float64(loaded)), brief(float64(estimate)), rate(uint64(loaded-c.Before), took)) + eta(loaded-c.Before, estimate-loaded, took)}
+	lines := []string{"copy      " + brought(c)}
 	if r.progress.Waiting != "" {
 		lines = append(lines, "waiting   "+clean(r.progress.Waiting))
 	}
@@ -49,6 +48,13 @@ func (r reading) copying() []string {
 		lines = append(lines, fmt.Sprintf("          %5.1f%%  %s/%s  %s", percent(t.Rows, t.Estimate), brief(float64(t.Rows)), brief(float64(max(t.Rows, t.Estimate))), clean(t.Table.String())))
 	}
 	return lines
+}
+
+// brought is how many rows are loaded, or carried.
+func brought(c *rowferry.CopyProgress) string {
+	rows, estimate := c.Rows()
+	done, took := c.Rate()
+	return fmt.Sprintf("%5.1f%%  %s/%s rows  %s rows/s", percent(rows, estimate), brief(float64(rows)), brief(float64(estimate)), rate(uint64(done), took)) + eta(done, estimate-rows, took)
 }
 
 // percent is how much of an estimate is there; never all of it.
@@ -69,10 +75,11 @@ func eta(done, left int64, took time.Duration) string {
 // copied is the measurement of a copy, for the log.
 func (r reading) copied() []slog.Attr {
 	c := &r.progress.Copy
-	loaded, estimate := c.Rows()
+	rows, estimate := c.Rows()
+	done, took := c.Rate()
 	attrs := []slog.Attr{
-		slog.String("phase", string(c.Phase)), slog.Int64("rows", loaded), slog.Int64("rows_estimated", estimate),
-		slog.Float64("rows_per_second", float64(loaded-c.Before)/max(time.Since(c.Began).Seconds(), 0.001)),
+		slog.String("phase", string(c.Phase)), slog.Int64("rows", rows), slog.Int64("rows_estimated", estimate),
+		slog.Float64("rows_per_second", float64(done)/max(took.Seconds(), 0.001)),
 	}
 	if r.progress.Waiting != "" {
 		attrs = append(attrs, slog.String("waiting", r.progress.Waiting))

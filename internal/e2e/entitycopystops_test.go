@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -97,6 +98,24 @@ func TestEntityCopyStops(t *testing.T) {
 				t.Errorf("row %s of a circle is not %s: exit %d\n%s%s", key, want, o.code, o.stdout, o.stderr)
 			}
 		}
+	})
+	t.Run("circles that are copied later", func(t *testing.T) {
+		f := newCopyStop(t, "waiting_rows: 10")
+		whole, err := os.ReadFile(f.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tables := func(text []byte) {
+			t.Helper()
+			if err := os.WriteFile(f.config, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tables(bytes.ReplaceAll(whole, []byte(f.s.database+".*"), []byte(f.s.database+".p")))
+		must(t, f.args()...)
+		tables(whole)
+		must(t, append(f.args(), "--resnapshot", f.s.database+".*")...)
+		f.requireEqual()
 	})
 	t.Run("the state deleted while loading", func(t *testing.T) {
 		f := newCopyStop(t, "")
