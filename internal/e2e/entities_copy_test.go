@@ -52,11 +52,11 @@ func (c *entCampaign) strike(failpoint string) (struck bool) {
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }() // the exit code is what counts
 	struck = true
-	for begun := time.Now(); ; {
+	for stuck := c.stuck(); ; {
 		select {
 		case <-ended:
 		case <-time.After(50 * time.Millisecond):
-			if time.Since(begun) > hung {
+			if stuck() {
 				_ = cmd.Process.Kill() // it may have ended
 				c.t.Fatalf("struck by %s at no time:\n%s", failpoint, output.String())
 			}
@@ -79,4 +79,16 @@ func (c *entCampaign) strike(failpoint string) (struck bool) {
 func (c *entCampaign) begun() bool {
 	n, err := c.goal.number(strings.Replace(c.goal.sequenceQuery(), "sequence", "COUNT(*)", 1))
 	return err == nil && n > 0
+}
+
+// stuck returns a function that reports whether nothing was committed for too long.
+func (c *entCampaign) stuck() func() bool {
+	sequence, since := int64(-1), time.Now()
+	return func() bool {
+		n, err := c.goal.number(c.goal.sequenceQuery())
+		if err == nil && n != sequence {
+			sequence, since = n, time.Now()
+		}
+		return time.Since(since) > hung
+	}
 }

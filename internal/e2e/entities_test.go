@@ -227,12 +227,12 @@ func (c *entCampaign) kill(at int, staged bool) {
 	}
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }() // the exit code is what counts
-	for begun := time.Now(); ; {
+	for stuck := c.stuck(); ; {
 		select {
 		case <-ended:
 		case <-time.After(20 * time.Millisecond):
 			if c.arrived() < int64(at) {
-				if time.Since(begun) > hung {
+				if stuck() {
 					_ = cmd.Process.Kill() // it may have ended
 					c.t.Fatalf("%d of %d transactions arrived, of %d; %d rows wait:\n%s", c.arrived(), at, c.written.Load(), c.held().Notes.Waiting, output.String())
 				}
