@@ -106,17 +106,26 @@ func (s *Store) removeLeftovers() error {
 func (s *Store) settleNotes() error {
 	w := writer{db: s.db, split: s.split}
 	defer w.discard()
+	bring := (*recent).forget
 	var err error
 	if len(s.history.kept) == 0 {
 		err = s.dropNotes()
-	} else if err = s.undoStrays(&w); err == nil {
-		err = s.commit(&w)
+	} else {
+		var undone [][]byte
+		if undone, err = s.undoStrays(&w); err == nil {
+			err = s.commit(&w)
+		}
+		bring = func(known *recent) {
+			for _, key := range undone {
+				known.drop(key)
+			}
+		}
 	}
 	if err != nil {
 		s.failed = s.writeError(err)
 		return s.failed
 	}
-	s.refresh(s.db, (*recent).forget)
+	s.refresh(s.db, bring)
 	return nil
 }
 

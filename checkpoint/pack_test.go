@@ -186,6 +186,31 @@ func TestPacksAreKnownFromTheStart(t *testing.T) {
 	}
 }
 
+// TestNotesStayKnown: a record that is gone back over takes what is known of its own
+// notes with it, and of no others.
+func TestNotesStayKnown(t *testing.T) {
+	s := open(t, stateDir(t), func(o *Options) { o.unsynced = true })
+	for seq, keys := range []string{"KaKb", "KaKc"} {
+		mustRecord(t, s, noted(uint64(seq+1), note(keys[:2]+"/1", fmt.Sprint(seq)), note(keys[2:]+"/1", fmt.Sprint(seq))))
+	}
+	if err := s.DiscardAfter(1); err != nil {
+		t.Fatal(err)
+	}
+	known := ""
+	for _, key := range []string{"Ka/1", "Kb/1", "Kc/1"} {
+		at, _ := packKey(nil, []byte(key))
+		if _, ok := s.known(nil, at); ok {
+			known += key
+		}
+	}
+	if known != "Kb/1" {
+		t.Errorf("known are %q", known)
+	}
+	if got := allNotes(t, s, "K"); len(got) != 2 {
+		t.Errorf("notes are %q", got)
+	}
+}
+
 // TestNotesAreAsRecorded: with little room to know notes in, each is always told as it
 // was recorded last.
 func TestNotesAreAsRecorded(t *testing.T) {

@@ -176,10 +176,11 @@ func (s *Store) readStep(key []byte) (undo []byte, err error) {
 }
 
 // undoStrays sets the notes back to the newest whole record: every step that
-// belongs to none is undone, the latest sequence first, and gone with that.
-func (s *Store) undoStrays(w *writer) error {
+// belongs to none is undone, the latest sequence first, and gone with that. It returns
+// the keys of the notes that were set.
+func (s *Store) undoStrays(w *writer) (undone [][]byte, err error) {
 	var keys [][]byte
-	err := eachKey(s.db, []byte{undoPrefix}, func(item *badger.Item) error {
+	err = eachKey(s.db, []byte{undoPrefix}, func(item *badger.Item) error {
 		e, err := parseKey(item.Key())
 		if err == nil && s.history.stray(e.seq) {
 			keys = append(keys, item.KeyCopy(nil))
@@ -187,28 +188,29 @@ func (s *Store) undoStrays(w *writer) error {
 		return err
 	})
 	for i := len(keys) - 1; i >= 0 && err == nil; i-- {
-		err = s.undoStep(w, keys[i])
+		undone, err = s.undoStep(w, keys[i], undone)
 	}
-	return err
+	return undone, err
 }
 
-func (s *Store) undoStep(w *writer, key []byte) error {
+func (s *Store) undoStep(w *writer, key []byte, undone [][]byte) ([][]byte, error) {
 	if err := failpoint.Hit("undo.step"); err != nil {
-		return err
+		return nil, err
 	}
 	undo, err := s.readStep(key)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	count, size := 1, len(key)+entryOverhead
 	if err := eachUndo(undo, func(key, was []byte) error {
 		count++
 		size += 1 + len(key) + len(was) + entryOverhead
+		undone = append(undone, bytes.Clone(key))
 		return nil
 	}); err != nil {
-		return err
+		return nil, err
 	}
-	return w.together(count, size, func() error {
+	return undone, w.together(count, size, func() error {
 		if err := eachUndo(undo, func(key, was []byte) error { return w.set(noteKey(key), was) }); err != nil {
 			return err
 		}
