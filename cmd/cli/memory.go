@@ -24,7 +24,8 @@ import (
 //	fixed           16 MiB   the state's memtables and a spool
 //	fixed           12 MiB   the program
 //	               104 MiB   together; the rest is what the collector lets
-//	                         pile up between two rounds
+//	                         pile up between two rounds, and up to 26 MiB for
+//	                         the tables of the state that a compaction builds
 //
 // Beyond the whole come four times the largest row, as promised.
 type budget struct {
